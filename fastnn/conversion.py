@@ -1,0 +1,194 @@
+"""Models carried over: from scikit-learn and back, and to ONNX."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.base import BaseEstimator
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from fastnn.classifier import MLPClassifier
+from fastnn.network import Network
+from fastnn.regressor import MLPRegressor
+from fastnn.solvers import SGD, Adam, solver_for
+
+PAIRS = {
+    neural_network.MLPClassifier: MLPClassifier,
+    neural_network.MLPRegressor: MLPRegressor,
+}
+# What each side keeps for itself: buffers, and what is made anew below.
+OWN = ("_own_network", "_optimizer", "_best_coefs", "_best_intercepts", "coefs_", "intercepts_")
+
+
+def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
+    """Carry a scikit-learn model over to fastnn.
+
+    Parameters
+    ----------
+    model : sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
+        Fitted or not. It stays as it is.
+
+    Returns
+    -------
+    estimator : MLPClassifier or MLPRegressor
+        With the same parameters and, where the model is fitted, the same weights, solver state and
+        training record, so that it predicts and goes on training alike.
+
+    Raises
+    ------
+    TypeError
+        If the model is neither of the two.
+
+    See Also
+    --------
+    MLPClassifier.to_sklearn : The way back.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> model = MLPClassifier(solver="lbfgs", random_state=0).fit([[0.0], [1.0]], [0, 1])
+    >>> fastnn.from_sklearn(model).predict([[1.0]])
+    array([1])
+    """
+    if type(model) not in PAIRS:
+        raise TypeError(
+            "from_sklearn takes scikit-learn's MLPClassifier or MLPRegressor, got "
+            f"{type(model).__module__}.{type(model).__qualname__}. For a pipeline, convert the "
+            "step that holds the network."
+        )
+    estimator = PAIRS[type(model)](**model.get_params(deep=False))
+    _copy_record(model, estimator)
+    if hasattr(model, "coefs_"):
+        network = Network.from_weights(model.coefs_, model.intercepts_)
+        estimator._adopt(network)
+        if hasattr(model, "_optimizer"):
+            estimator._optimizer = _solver_from_sklearn(model._optimizer, estimator, network)
+    return estimator
+
+
+def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
+    """Carry a model over to scikit-learn; see `MLPClassifier.to_sklearn`."""
+    family = next(theirs for theirs, ours in PAIRS.items() if isinstance(estimator, ours))
+    model = family(**estimator.get_params(deep=False))
+    _copy_record(estimator, model)
+    if hasattr(estimator, "coefs_"):
+        model.coefs_ = [W.copy() for W in estimator.coefs_]
+        model.intercepts_ = [b.copy() for b in estimator.intercepts_]
+        model._best_coefs = [W.copy() for W in model.coefs_]
+        model._best_intercepts = [b.copy() for b in model.intercepts_]
+        if hasattr(estimator, "_optimizer"):
+            model._optimizer = _solver_to_sklearn(estimator)
+    return model
+
+
+def _copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
+    """Copy every fitted attribute that both sides have in the same form."""
+    parameters = source.get_params(deep=False)
+    for name, value in vars(source).items():
+        if name not in parameters and name not in OWN and not name.startswith("_skl"):
+            setattr(target, name, deepcopy(value))
+
+
+def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> SGD | Adam:
+    solver = solver_for(estimator, network.params.size, network.params.dtype)
+    if isinstance(optimizer, AdamOptimizer) and isinstance(solver, Adam):
+        solver.first_moment[:] = np.concatenate([m.ravel() for m in optimizer.ms])
+        solver.second_moment[:] = np.concatenate([v.ravel() for v in optimizer.vs])
+        solver.steps = optimizer.t
+    elif isinstance(optimizer, SGDOptimizer) and isinstance(solver, SGD):
+        solver.velocity[:] = np.concatenate([v.ravel() for v in optimizer.velocities])
+        solver.learning_rate = optimizer.learning_rate
+    return solver
+
+
+def _solver_to_sklearn(estimator: Any) -> SGDOptimizer | AdamOptimizer:
+    solver, units = estimator._optimizer, estimator._network().units
+
+    def arrays(vector: np.ndarray) -> list[np.ndarray]:
+        network = Network(units, vector.copy())
+        return network.coefs + network.intercepts
+
+    if isinstance(solver, Adam):
+        adam = AdamOptimizer(
+            [], solver.learning_rate_init, solver.beta_1, solver.beta_2, solver.epsilon
+        )
+        adam.ms, adam.vs = arrays(solver.first_moment), arrays(solver.second_moment)
+        adam.t, adam.learning_rate = solver.steps, solver.learning_rate
+        return adam
+    sgd = SGDOptimizer(
+        [],
+        solver.learning_rate_init,
+        solver.schedule,
+        solver.momentum,
+        solver.nesterov,
+        solver.power_t,
+    )
+    sgd.velocities, sgd.learning_rate = arrays(solver.velocity), solver.learning_rate
+    return sgd
+
+
+def to_onnx(model: BaseEstimator, X_sample: Any, **options: Any) -> Any:
+    """Convert a fitted estimator, or a pipeline that holds one, to ONNX.
+
+    Parameters
+    ----------
+    model : estimator
+        An `MLPClassifier` or `MLPRegressor`, or a scikit-learn model that contains them.
+    X_sample : array-like of shape (n_samples, n_features)
+        A few rows, from which names and dtypes of the inputs are read. Give float32 rows for a
+        graph in single precision.
+    **options : dict
+        Passed on to :func:`skl2onnx.to_onnx`.
+
+    Returns
+    -------
+    onnx_model : onnx.ModelProto
+        A classifier's outputs are the labels and an array of probabilities.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+    """
+    try:
+        import skl2onnx
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs skl2onnx: install the extra with `fastnn-mlp[onnx]`."
+        ) from error
+    _register_converters()
+    options.setdefault("options", {MLPClassifier: {"zipmap": False}})
+    return skl2onnx.to_onnx(model, X_sample, **options)
+
+
+def _register_converters() -> None:
+    """Teach skl2onnx the two estimators: it reads the same attributes as from scikit-learn's."""
+    import skl2onnx
+    from skl2onnx.common.shape_calculator import (
+        calculate_linear_classifier_output_shapes,
+        calculate_linear_regressor_output_shapes,
+    )
+    from skl2onnx.operator_converters.multilayer_perceptron import (
+        convert_sklearn_mlp_classifier,
+        convert_sklearn_mlp_regressor,
+    )
+
+    skl2onnx.update_registered_converter(
+        MLPClassifier,
+        "FastnnMLPClassifier",
+        calculate_linear_classifier_output_shapes,
+        convert_sklearn_mlp_classifier,
+        options={
+            "zipmap": [True, False, "columns"],
+            "output_class_labels": [False, True],
+            "nocl": [True, False],
+        },
+    )
+    skl2onnx.update_registered_converter(
+        MLPRegressor,
+        "FastnnMLPRegressor",
+        calculate_linear_regressor_output_shapes,
+        convert_sklearn_mlp_regressor,
+    )

@@ -1,0 +1,345 @@
+"""Regression by a feed-forward neural network."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.callback import with_callbacks
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from fastnn.estimator import FLOATS, BaseMLP
+from fastnn.targets import Targets, number_targets
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron regressor: scikit-learn's, compiled.
+
+    A feed-forward network [1]_ trained on the squared error or the Poisson deviance. Parameters,
+    attributes and methods are those of :class:`sklearn.neural_network.MLPRegressor`, and so are the
+    numbers: the same `random_state` gives the same model.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        What training makes small:
+
+        - 'squared_error': half the mean squared error. Its value is the mean over the outputs
+          too, while its gradient is the sum over them, as in scikit-learn.
+        - 'poisson': half the Poisson deviance, for counts (``y >= 0``); the output is an
+          exponential.
+
+    hidden_layer_sizes : array-like of shape (n_hidden_layers,) or int, default=(100,)
+        Number of units in each hidden layer.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Activation function of the hidden layers:
+
+        - 'identity': f(z) = z
+        - 'logistic': f(z) = 1 / (1 + exp(-z))
+        - 'tanh': f(z) = tanh(z)
+        - 'relu': f(z) = max(0, z)
+
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        How weights are found:
+
+        - 'lbfgs': a quasi-Newton method on all rows at once; good for small data.
+        - 'sgd': stochastic gradient descent over mini-batches.
+        - 'adam': stochastic gradient descent with a step size for each weight [3]_.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty ``alpha / 2 * sum(W ** 2)``. It is divided by the number of rows
+        of the mini-batch, so its effect depends on the batch size.
+
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Learning rate of 'sgd' from epoch to epoch:
+
+        - 'constant': `learning_rate_init` throughout.
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t``.
+        - 'adaptive': divided by 5 each time that training stops improving by `tol` for
+          `n_iter_no_change` epochs, until it is below 1e-6.
+
+    learning_rate_init : float, default=0.001
+        Initial learning rate of 'sgd' and 'adam'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs ('sgd', 'adam') or iterations ('lbfgs').
+
+    shuffle : bool, default=True
+        Whether each epoch goes through the rows in a new order.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws initial weights, the validation split and the order of rows. The same int gives the
+        model that scikit-learn would give, and the same bits for any number of threads.
+
+    tol : float, default=1e-4
+        Training stops when the loss, or with `early_stopping` the score, has not improved by this
+        for more than `n_iter_no_change` epochs. For 'lbfgs' the gradient's largest element.
+
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last `fit`.
+
+    momentum : float, default=0.9
+        Share of the last step that the next one of 'sgd' keeps, between 0 and 1.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to set rows aside, stop when the score on them no longer improves, and keep the
+        weights of the best epoch.
+
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` sets aside.
+
+    beta_1 : float, default=0.9
+        Decay of adam's mean of gradients, in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of adam's mean of squared gradients, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Keeps adam's division away from zero.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement that are borne.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    Attributes
+    ----------
+    loss_ : float
+        Training loss of the last epoch, with the penalty.
+
+    best_loss_ : float or None
+        Smallest training loss; None with `early_stopping`. Not set by 'lbfgs'.
+
+    loss_curve_ : list of length n_iter_
+        Training loss of each epoch, of earlier warm-started fits too. Not set by 'lbfgs'.
+
+    validation_scores_ : list of length n_iter_ or None
+        Score on the validation rows after each epoch; None without `early_stopping`. Not set by
+        'lbfgs'.
+
+    best_validation_score_ : float or None
+        Best of them. Not set by 'lbfgs'.
+
+    t_ : int
+        Rows seen in training, each as often as it was.
+
+    coefs_ : list of ndarray of shape (units[l], units[l + 1])
+        Weights of each layer. Values set by hand are the ones that predict and train on.
+
+    intercepts_ : list of ndarray of shape (units[l + 1],)
+        Biases of each layer.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where X has names that are all strings.
+
+    n_iter_ : int
+        Epochs or iterations of the last fit.
+
+    n_layers_ : int
+        Number of layers, input and output among them.
+
+    n_outputs_ : int
+        Number of units in the output layer.
+
+    out_activation_ : {'identity', 'exp'}
+        Activation of the output layer.
+
+    See Also
+    --------
+    MLPClassifier : Classification by the same network.
+
+    Notes
+    -----
+    Initial weights are uniform after Glorot and Bengio [2]_. float32 data is trained in float32,
+    any other in float64. Data in C or Fortran order, memory-mapped or sparse, is not copied.
+
+    References
+    ----------
+    .. [1] Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+       Nature 323, 1986.
+    .. [2] Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010.
+    .. [3] Kingma and Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, 2014.
+
+    Examples
+    --------
+    >>> from fastnn import MLPRegressor
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.model_selection import train_test_split
+    >>> X, y = make_regression(n_samples=200, n_features=20, random_state=1)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)
+    >>> model = MLPRegressor(random_state=1, max_iter=2000, tol=0.1).fit(X_train, y_train)
+    >>> round(model.score(X_test, y_test), 2)
+    0.98
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=FLOATS,
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _encode(self, y: Any) -> Targets:
+        return number_targets(y, self.loss)
+
+    def _validation_score(
+        self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        return r2_score(targets.Y[rows], outputs, sample_weight=weights)
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator. A fit that fails leaves it as it was.
+
+        Raises
+        ------
+        ValueError
+            If the data is not usable, or the weights diverge.
+        """
+        return self._fit(X, y, sample_weight=sample_weight)
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Train for one epoch over the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator.
+        """
+        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted values.
+        """
+        outputs = self._outputs(X)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs

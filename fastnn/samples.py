@@ -1,0 +1,58 @@
+"""The data as the kernels see it: a view of the caller's memory, never a copy of the whole."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from scipy import sparse
+
+from fastnn.kernels.arguments import Sample
+
+NO_WEIGHTS = np.empty(0)
+
+
+def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = None) -> Sample:
+    """Bundle X with its targets and weights.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        float32 or float64. CSR is taken as it is and CSC converted to it.
+    Y : ndarray of shape (n_samples, n_targets), default=None
+        Targets in the network's dtype, C-contiguous; not needed for prediction.
+    weights : ndarray of shape (n_samples,), default=None
+        Weights of the rows, float64.
+
+    Returns
+    -------
+    sample : Sample
+    """
+    if Y is None:
+        Y = np.empty((0, 0), X.dtype)
+    weights = NO_WEIGHTS if weights is None else weights
+    if sparse.issparse(X):
+        X = X.tocsr()
+        return Sample(_locked(X.data), _locked(X.indices), _locked(X.indptr), 0, 0, Y, weights)
+    values, row_stride, column_stride = _flat(np.asarray(X))
+    return Sample(values, None, None, row_stride, column_stride, Y, weights)
+
+
+def _flat(X: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """One-dimensional view of the memory of X, with the distance of its rows and its columns."""
+    n_rows, n_columns = X.shape
+    if X.flags.c_contiguous and X.flags.aligned:
+        return _locked(X.reshape(-1)), n_columns, 1
+    steps = np.array(X.strides)
+    if not X.flags.aligned or (steps < 0).any() or (steps % X.itemsize).any():
+        return _flat(np.array(X, order="C"))
+    row_stride, column_stride = (int(step) for step in steps // X.itemsize)
+    size = (n_rows - 1) * row_stride + (n_columns - 1) * column_stride + 1
+    view = as_strided(X, (size,), (X.itemsize,), writeable=False)
+    return view, row_stride, column_stride
+
+
+def _locked(values: np.ndarray) -> np.ndarray:
+    """Read-only view: to Numba, read-only arrays are a type of their own, so that all must be."""
+    view = values.view(np.ndarray)
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,135 @@
+"""How many threads the kernels run on, and one thread for each matrix product within them.
+
+A shard of a mini-batch goes through the network on one thread, so BLAS must not start threads of
+its own: its limit is set to 1 while any fit or predict of this process runs, and put back after
+the last. Where threads would not pay or would not be safe, the serial kernels give the same bits.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import joblib
+import numba
+import scipy.linalg  # noqa: F401 loads the BLAS that Numba calls, so that the limit reaches it
+from threadpoolctl import ThreadpoolController
+
+# Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
+# Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
+MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
+
+
+class _Process:
+    """What the fits of this process share."""
+
+    def __init__(self, may_launch: bool) -> None:
+        self.lock = threading.Lock()
+        self.running = 0  # fits and predicts under way
+        self.blas_limit: Any = None
+        self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
+        self.may_launch = may_launch
+
+
+_process = _Process(may_launch=True)
+
+
+def _after_fork() -> None:
+    # OpenMP's threads do not survive a fork, and the child's first region would end the child.
+    global _process
+    numba_threads = sys.modules.get("numba.np.ufunc.parallel")
+    launched = getattr(numba_threads, "_is_initialized", False)
+    _process = _Process(may_launch=_process.may_launch and not launched)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@cache
+def available() -> int:
+    """Threads that a fit of this process may use.
+
+    Cores, CPU affinity and cgroup (counted by joblib), ``NUMBA_NUM_THREADS``, which joblib sets in
+    its workers, and ``OMP_NUM_THREADS`` are ceilings; a worker of a process pool gets one.
+    """
+    if multiprocessing.current_process().daemon:
+        return 1
+    config: Any = numba.config
+    ceilings = [joblib.cpu_count(), config.NUMBA_NUM_THREADS]
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if first.isdigit() and int(first) > 0:
+        ceilings.append(int(first))
+    return max(1, min(ceilings))
+
+
+@cache
+def layer() -> str:
+    """Numba's threading layer: "omp", "tbb", "workqueue", or "none" where there is none."""
+    config: Any = numba.config
+    if config.DISABLE_JIT:
+        return "none"
+    try:
+        numba.get_num_threads()  # launches the threads, which decides on the layer
+        return numba.threading_layer()
+    except (ImportError, ValueError):
+        return "none"
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # 20 us a limit, where looking for the libraries takes 3 ms
+
+
+@contextlib.contextmanager
+def one_thread_blas() -> Iterator[None]:
+    """Keep every matrix product on the thread that asks for it."""
+    process = _process
+    with process.lock:
+        process.running += 1
+        if process.running == 1:
+            process.blas_limit = _blas().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with process.lock:
+            process.running -= 1
+            if process.running == 0:
+                process.blas_limit.restore_original_limits()
+
+
+def worthwhile(flops: float, n_shards: int) -> int:
+    """Threads that pay for a parallel region of this much work in this many shards."""
+    wanted = min(n_shards, int(flops / min(MIN_FLOPS_PER_THREAD.values())))
+    if wanted < 2 or not _process.may_launch:
+        return 1
+    wanted = min(wanted, available() // max(1, _process.running))
+    if wanted < 2 or layer() == "none":
+        return 1
+    return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))
+
+
+@contextlib.contextmanager
+def team(n_threads: int) -> Iterator[int | None]:
+    """Set Numba to this many threads; yields None where the serial kernels are to run."""
+    if n_threads == 1:
+        yield None
+    elif layer() == "workqueue":
+        if _process.workqueue.acquire(blocking=False):
+            try:
+                yield _set(n_threads)
+            finally:
+                _process.workqueue.release()
+        else:
+            yield None
+    else:
+        yield _set(n_threads)
+
+
+def _set(n_threads: int) -> int:
+    numba.set_num_threads(n_threads)
+    return n_threads
