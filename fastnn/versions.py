@@ -1,1 +1,57 @@
-def show_versions() -> None: ...
+"""What a bug report needs to know about an installation."""
+
+import importlib.metadata
+import platform
+import sys
+
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "threadpoolctl")
+EXTRAS = ("click", "matplotlib", "onnxruntime", "pandas", "rich", "skl2onnx", "skops")
+
+
+def show_versions() -> None:
+    """Print versions, BLAS, threads and the cache folder, for a bug report.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> fastnn.show_versions()  # doctest: +ELLIPSIS
+    System
+    ...
+    """
+    import numba  # noqa: F401  loads what is listed below
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    from fastnn import __version__, threads
+    from fastnn.jit import cache_directory
+
+    _print_table("System", {"Python": sys.version, "platform": platform.platform()})
+    versions = {"fastnn": __version__, **{name: _version(name) for name in LIBRARIES}}
+    installed = {name: _version(name) for name in EXTRAS if _version(name) != "not installed"}
+    _print_table("Versions", {**versions, **installed})
+    blas = {
+        f"BLAS, {index + 1}": f"{library['internal_api']} {library['version']}, "
+        f"{library.get('architecture')}, {library['num_threads']} threads"
+        for index, library in enumerate(threadpool_info())
+        if library["user_api"] == "blas"
+    }
+    facts = {
+        "threading layer": threads.layer(),
+        "threads": threads.available(),
+        "cache folder": cache_directory() or "none: no folder can be written",
+    }
+    _print_table("Running on", {**blas, **facts})
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _print_table(title: str, rows: dict[str, object]) -> None:
+    width = max(map(len, rows))
+    print(title)
+    for name, value in rows.items():
+        print(f"  {name:<{width}}  {value}")

@@ -1,0 +1,233 @@
+"""The commands of `fastnn`: results go to standard output, progress to standard error."""
+
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import sklearn.neural_network
+from sklearn.base import is_classifier
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+import fastnn
+from fastnn import tables
+from fastnn.bench import CASES, compare
+from fastnn.progress import EpochProgress
+from fastnn.warmup import warm_up
+
+FEW_ROWS = 500  # below, early stopping would judge by too few
+
+
+@click.group(invoke_without_command=True)
+@click.version_option(fastnn.__version__, prog_name="fastnn")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Neural networks for tables: train, predict, and see how fast it is."""
+    if context.invoked_subcommand is None:
+        context.invoke(demo)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    try:
+        command.main(arguments, prog_name="fastnn", standalone_mode=False)
+    except (click.ClickException, tables.InputError) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"fastnn: {text}", err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("fastnn: interrupted.", err=True)
+        return 130
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    return 0
+
+
+@command.command()
+def demo() -> None:
+    """Train on real handwritten digits, beside scikit-learn."""
+    from fastnn import threads
+    from fastnn.jit import cache_directory
+
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X / 16, y, test_size=0.25, random_state=0, stratify=y
+    )
+    click.echo(f"Digits: {len(X_train)} images of 8 x 8 to train on, {len(X_test)} held out.")
+    parameters: dict[str, Any] = {"hidden_layer_sizes": (100,), "max_iter": 80, "random_state": 0}
+    ready = _seconds(_fit, fastnn.MLPClassifier(**{**parameters, "max_iter": 1}), X_train, y_train)
+    ours = fastnn.MLPClassifier(**parameters).set_callbacks(EpochProgress())
+    seconds = _seconds(_fit, ours, X_train, y_train)
+    theirs = sklearn.neural_network.MLPClassifier(**parameters)
+    seconds_theirs = _seconds(_fit, theirs, X_train, y_train)
+    rows = [
+        ("fastnn", ours.score(X_test, y_test), seconds),
+        ("scikit-learn", theirs.score(X_test, y_test), seconds_theirs),
+    ]
+    for name, accuracy, took in rows:
+        click.echo(f"{name:<13} accuracy on held-out rows {accuracy:.2%}, trained in {took:.3f} s")
+    click.echo(
+        f"fastnn was {seconds_theirs / seconds:.1f} times as fast over {ours.n_iter_} epochs."
+    )
+    click.echo(f"Threads: at most {threads.available()} of layer {threads.layer()!r}.")
+    click.echo(
+        f"Compiled kernels: ready in {ready:.1f} s, kept in {cache_directory() or 'no folder'}."
+    )
+
+
+@command.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--target", required=True, help="Column to learn.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Model, *.skops.")
+@click.option(
+    "--task",
+    type=click.Choice(["auto", "classification", "regression"]),
+    default="auto",
+    show_default=True,
+    help="What the target is.",
+)
+@click.option("--hidden", default="100", show_default=True, help="Units a layer, as in 64,32.")
+@click.option("--max-iter", type=click.IntRange(1), default=200, show_default=True, help="Epochs.")
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of rows to score the model on.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+def train(
+    data: Path,
+    target: str,
+    out: Path,
+    task: str,
+    hidden: str,
+    max_iter: int,
+    held_out: float,
+    seed: int,
+) -> None:
+    """Learn a column of DATA, a CSV or Parquet file, and write the model."""
+    tables.check_name(out, ".skops")
+    units = _units(hidden)
+    X, y = tables.split_target(tables.read_table(data), target)
+    X, task = tables.columns(X), tables.task_of(y) if task == "auto" else task
+    click.echo(f"{task} of {target!r}: {len(X)} rows, {X.shape[1]} columns", err=True)
+    X_train, X_test, y_train, y_test = _split(X, tables.targets(y, task), task, held_out, seed)
+    Network = fastnn.MLPClassifier if task == "classification" else fastnn.MLPRegressor
+    network = Network(
+        hidden_layer_sizes=units,
+        max_iter=max_iter,
+        early_stopping=len(X_train) >= FEW_ROWS,
+        random_state=seed,
+    )
+    model = tables.pipeline(X, network.set_callbacks(EpochProgress()))
+    try:
+        _fit(model, X_train, y_train)
+    except ValueError as error:  # such as a class of which there is one row
+        raise tables.InputError(str(error)) from error
+    what = "accuracy" if task == "classification" else "R2"
+    click.echo(f"{what} on {len(X_test)} held-out rows: {model.score(X_test, y_test):.4f}")
+    _without_callbacks(model)
+    tables.save(model, out)
+    click.echo(f"model: {out}")
+
+
+@command.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="*.csv or *.parquet")
+def predict(model: Path, data: Path, out: Path) -> None:
+    """Predict the rows of DATA with a MODEL of `fastnn train`."""
+    tables.check_name(out, ".csv", ".parquet", ".pq")
+    trained = tables.load(model)
+    answers = tables.predictions(trained, tables.inputs(trained, tables.read_table(data)))
+    tables.write_table(answers, out)
+    click.echo(f"{len(answers)} predictions: {out}")
+
+
+@command.command()
+@click.option("--quick", is_flag=True, help="Two small cases, few rounds.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+def bench(quick: bool, dtype: str) -> None:
+    """Time an epoch on this machine beside scikit-learn, and PyTorch and JAX if installed."""
+    from fastnn import threads
+
+    click.echo(f"{dtype}, up to {threads.available()} threads, ms an epoch: median (best)")
+    names = list(CASES)[:2] if quick else list(CASES)
+    for line in compare(names, np.dtype(dtype), rounds=3 if quick else 5):
+        click.echo(line)
+
+
+@command.command()
+def warmup() -> None:
+    """Compile everything into the cache, as for the build of an image."""
+    from fastnn.jit import cache_directory
+
+    if cache_directory() is None:
+        raise tables.InputError(
+            "there is no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to one."
+        )
+    for what, seconds in warm_up():
+        click.echo(f"{what}: {seconds:.1f} s")
+    click.echo(f"kept in {cache_directory()}")
+
+
+@command.command()
+def info() -> None:
+    """Print versions, BLAS, threading layer, threads and cache folder."""
+    fastnn.show_versions()
+
+
+def _fit(model: Any, X: Any, y: Any) -> None:
+    """Fit, to the last epoch if need be; an interrupt goes on to the caller."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("error", "Training interrupted by user")
+        try:
+            model.fit(X, y)
+        except UserWarning:
+            raise KeyboardInterrupt from None
+
+
+def _seconds(function: Any, *arguments: Any) -> float:
+    began = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - began
+
+
+def _units(hidden: str) -> tuple[int, ...]:
+    try:
+        units = tuple(int(part) for part in hidden.split(","))
+    except ValueError:
+        units = (0,)
+    if min(units) < 1:
+        raise tables.InputError(f"--hidden {hidden!r}: give units a layer as in 100 or 64,32.")
+    return units
+
+
+def _split(X: Any, y: np.ndarray, task: str, held_out: float, seed: int) -> list[Any]:
+    """Hold rows out, of each class alike where every class has enough."""
+    strata = None
+    if task == "classification":
+        labels, counts = np.unique(y, return_counts=True)
+        if labels.size < 2:
+            raise tables.InputError(f"the target is {labels[0]!s} in every row.")
+        n_test = round(held_out * len(y))
+        if counts.min() > 1 and min(n_test, len(y) - n_test) >= labels.size:
+            strata = y
+    try:
+        return train_test_split(X, y, test_size=held_out, random_state=seed, stratify=strata)
+    except ValueError as error:
+        raise tables.InputError(str(error)) from error
+
+
+def _without_callbacks(model: Any) -> None:
+    """Take the progress bar off, so that the saved model holds the network alone."""
+    last = model.named_steps["network"]
+    networks = [last] if is_classifier(last) else [last.regressor, last.regressor_]
+    for network in networks:
+        network.set_callbacks()
