@@ -164,7 +164,7 @@ def test_training_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):
     mixed[["price"]].to_csv("alone.csv", index=False)
     assert_told(fastnn("train", "alone.csv", *good[2:]), "only column")
     assert not (tmp_path / "m.skops").exists()
-    assert_told(fastnn("trian"), "trian")
+    assert_told(fastnn("tarin"), "tarin")
 
 
 def test_prediction_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):

@@ -29,7 +29,10 @@ def test_the_estimators_train_the_reference(task, activation, solver):
     Solver = {"adam": reference.Adam, "sgd": reference.SGD}[solver]
     coefs, intercepts, curve = reference.train(
         *(X, Y.astype(float), (7, 5), activation, out_activation, loss),
-        **{"epochs": 4, "batch_size": 205, "Solver": Solver, "seed": 0},
+        epochs=4,
+        batch_size=205,
+        Solver=Solver,
+        seed=0,
     )
     parameters = {"loss": loss} if Estimator is MLPRegressor else {}
     model = Estimator(

@@ -1,0 +1,137 @@
+"""Threads change the time and not one bit; and nothing aborts, hangs or is left limited."""
+
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from processes import python
+from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
+
+from fastnn import MLPClassifier, threads
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X = np.random.default_rng(0).standard_normal((1100, 30))
+y = np.random.default_rng(1).integers(0, 4, 1100)
+
+
+def fitted(X, **parameters):
+    return MLPClassifier((40, 20), max_iter=3, random_state=0, **parameters).fit(X, y)
+
+
+def params_of(model):
+    return np.concatenate([w.ravel() for w in model.coefs_ + model.intercepts_])
+
+
+@pytest.fixture
+def forced(monkeypatch):
+    """Set the number of threads of every region, whatever would pay."""
+
+    def force(n):
+        monkeypatch.setattr(threads, "worthwhile", lambda flops, n_shards: n)
+
+    return force
+
+
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"solver": "lbfgs"}], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+def test_the_same_bits_for_any_number_of_threads(forced, form, dtype, parameters):
+    data, results = form(X.astype(dtype)), []
+    for n in (1, 2, threads.available()):
+        forced(n)
+        model = fitted(data, batch_size=500, **parameters)
+        results.append((params_of(model), model.predict_proba(data), model.loss_))
+    for params, probabilities, loss in results[1:]:
+        np.testing.assert_array_equal(params, results[0][0])
+        np.testing.assert_array_equal(probabilities, results[0][1])
+        assert loss == results[0][2]
+
+
+def blas_threads():
+    return [library["num_threads"] for library in ThreadpoolController().info()]
+
+
+def test_the_limit_of_blas_is_put_back():
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = blas_threads()
+        fitted(X)
+        assert blas_threads() == before
+        with pytest.raises(ValueError, match="non-finite"):
+            MLPClassifier(solver="sgd", learning_rate_init=1e300, max_iter=5).fit(1e3 * X, y)
+        assert blas_threads() == before
+        with threads.one_thread_blas():
+            fitted(X)  # one ends while another goes on
+            assert set(blas_threads()) != set(before) or set(before) == {1}
+        assert blas_threads() == before
+
+
+def test_two_fits_in_two_python_threads():
+    alone, together = params_of(fitted(X)), []
+
+    def work():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            together.append(params_of(fitted(X)))
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    assert len(together) == 4
+    for params in together:
+        np.testing.assert_array_equal(params, alone)
+
+
+PROGRAM = """
+    import os, sys, threading, warnings
+    import numpy as np
+    from fastnn import MLPClassifier, threads
+
+    warnings.simplefilter("ignore")
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((3000, 100)), random.integers(0, 4, 3000)
+
+    def fit():
+        model = MLPClassifier((100,), batch_size=1000, max_iter=3, random_state=0).fit(X, y)
+        return float(sum(W.sum() for W in model.coefs_)).hex()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork is Linux' way to start workers")
+def test_a_fork_after_a_fit():
+    program = f"""{PROGRAM}
+    first = fit()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if fit() == first else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert fit() == first
+    print("whole")
+    """
+    assert python(program) == "whole"
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_threads_at_once_on_each_layer(layer):
+    program = f"""{PROGRAM}
+    first, sums = fit(), []
+    workers = [threading.Thread(target=lambda: sums.append(fit())) for _ in range(4)]
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
+    print(threads.layer(), {{first}} == set(sums) and len(sums) == 4)
+    """
+    told = python(program, NUMBA_THREADING_LAYER=layer)
+    assert told in (f"{layer} True", "none True")  # a machine may lack libgomp
+
+
+def test_ceilings_of_the_environment():
+    program = "from fastnn import threads; print(threads.available())"
+    assert python(program, OMP_NUM_THREADS="1") == "1"
+    assert python(program, NUMBA_NUM_THREADS="1") == "1"
