@@ -1,10 +1,20 @@
-"""scikit-learn's callbacks (`sklearn.callback`) on a fit: one task an epoch."""
+"""Callbacks: scikit-learn's protocol (`sklearn.callback`) on a fit, and some of our own.
 
+A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
+"""
+
+import os
+import tempfile
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from fastnn.training import History
+import joblib
+import numpy as np
+
+__all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 
 
 class EpochTasks:
@@ -14,53 +24,205 @@ class EpochTasks:
     ----------
     estimator : estimator instance
         The one being fitted.
-    X, y : array-like
-        Its training data.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any) -> None:
+    def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
         self.root = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self.root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-        self.data = {"X": X, "y": y}
+        self.data: dict[str, Any] = {}
         self.fitted: Callable[[], dict[str, Any]] = dict
-        self.rows = 0
         self.epoch: Any = None
 
-    def trains_on(self, rows: int, fitted: Callable[[], dict[str, Any]]) -> None:
-        """Note the rows of an epoch, and how to get the attributes of a model as it stands."""
-        self.rows, self.fitted = rows, fitted
+    def begin(
+        self, X: Any, y: Any, sample_weight: Any, fitted: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Open the fit's own task.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            The rows that train, as the user gave them.
+        fitted : callable
+            Gives the attributes of a model as it stands, copied.
+        """
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.data = {"X": X, "y": y, "metadata": metadata}
+        self.fitted = fitted
+        self.root.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def begin_epoch(self) -> None:
         """Open the next epoch's task."""
         self.epoch = self.root.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def end_epoch(self, history: "History") -> bool:
+    def end_epoch(self) -> bool:
         """Close the epoch's task; returns whether a callback asks to stop."""
-        scores = history.validation_scores
         return self.epoch.call_on_fit_task_end(
-            estimator=self.estimator,
-            **self.data,
-            metadata={
-                "epoch": history.n_iter,
-                "max_iter": self.estimator.max_iter,
-                "loss": history.loss,
-                "validation_score": scores[-1] if scores else None,
-                "rows": self.rows,
-            },
-            reconstruction_attributes=self.fitted,
+            estimator=self.estimator, **self.data, reconstruction_attributes=self.fitted
         )
 
     def end(self) -> None:
         """Close the fit's own task."""
         self.root.call_on_fit_task_end(
-            estimator=self.estimator, **self.data, reconstruction_attributes=self.fitted
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: deepcopy(self.estimator._fitted_attributes()),
         )
 
 
-def epoch_tasks(estimator: Any, X: Any, y: Any) -> EpochTasks | None:
-    """Tasks for an estimator with callbacks, its own or those of a meta-estimator, else None."""
-    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
-        return EpochTasks(estimator, X, y)
-    return None
+def has_callbacks(estimator: Any) -> bool:
+    """Whether an estimator has callbacks, its own or those of a meta-estimator."""
+    return hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+
+
+class _Watcher:
+    """A callback of which a fit needs one method."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin to watch a fit."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Do nothing: an epoch is watched when it ends."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End watching."""
+
+
+class Checkpoint(_Watcher):
+    """Write the model to a file after an epoch, whole or not at all.
+
+    The file holds a fitted estimator as `joblib.dump` writes it. ``joblib.load(path).resume(X, y)``
+    goes on from there and ends with the bits of the fit that was not interrupted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write. A temporary file beside it takes its place when it is complete.
+
+    every : int, default=1
+        Number of epochs from one writing to the next.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import joblib
+    >>> from fastnn import MLPClassifier
+    >>> from fastnn.callbacks import Checkpoint
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.joblib")
+    >>> model = MLPClassifier(max_iter=300, tol=0.1, random_state=0)
+    >>> _ = model.set_callbacks(Checkpoint(path, every=10)).fit(X, y)
+    >>> joblib.load(path).predict([[3.0]])
+    array([1])
+    """
+
+    def __init__(self, path: Any, every: int = 1) -> None:
+        if every < 1:
+            raise ValueError(f"every has to be a number of epochs from 1 on, got {every!r}.")
+        self.path, self.every = Path(path), every
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
+        """Write the model as it stands."""
+        n_iter = getattr(fitted_estimator, "n_iter_", 0)
+        if context.task_name == "epoch" and n_iter % self.every == 0:
+            fitted_estimator.__dict__.pop("_skl_callbacks", None)
+            with tempfile.NamedTemporaryFile(
+                dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
+            ) as file:
+                try:
+                    joblib.dump(fitted_estimator, file)
+                    file.close()
+                    os.replace(file.name, self.path)
+                finally:
+                    Path(file.name).unlink(missing_ok=True)
+
+
+class TimeLimit(_Watcher):
+    """Stop a fit at the end of the epoch in which a time is over.
+
+    `max_time` of the estimators does not wait for the end of the epoch.
+
+    Parameters
+    ----------
+    seconds : float
+        From the beginning of the fit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not seconds > 0:
+            raise ValueError(f"seconds has to be above 0, got {seconds!r}.")
+        self.seconds = seconds
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Note the time."""
+        self._began = time.perf_counter()
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        """Ask to stop when the time is over."""
+        return time.perf_counter() - self._began > self.seconds
+
+
+class TargetReached(_Watcher):
+    """Stop a fit when its loss or its validation score is as good as asked for.
+
+    Parameters
+    ----------
+    value : float
+        To reach: at most this for a loss, at least this for a score.
+
+    what : {"loss", "validation_loss", "validation_score"}, default="validation_score"
+        What is to reach it. The validation's need `early_stopping` or `X_val`.
+    """
+
+    CURVES: ClassVar = {
+        "loss": "loss_curve_",
+        "validation_loss": "validation_loss_curve_",
+        "validation_score": "validation_scores_",
+    }
+
+    def __init__(self, value: float, what: str = "validation_score") -> None:
+        if what not in self.CURVES:
+            raise ValueError(f"what has to be one of {sorted(self.CURVES)}, got {what!r}.")
+        self.value, self.what = value, what
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
+        """Ask to stop when the value is reached."""
+        curve = getattr(fitted_estimator, self.CURVES[self.what], None)
+        if curve is None:
+            raise ValueError(
+                f"TargetReached waits for a {self.what}, and this fit has none: set "
+                "early_stopping=True or give X_val and y_val."
+            )
+        if not curve:
+            return False
+        return curve[-1] >= self.value if self.what.endswith("score") else curve[-1] <= self.value
+
+
+class NormRecorder(_Watcher):
+    """Record the norm of each layer's weights, and of its last gradient, after each epoch.
+
+    Attributes
+    ----------
+    weight_norms_ : list of list of float
+        For each epoch the norm of each layer's weights and biases together.
+
+    gradient_norms_ : list of list of float
+        For each epoch the same of the last mini-batch's gradient, penalty included.
+    """
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin new records."""
+        self.weight_norms_: list[list[float]] = []
+        self.gradient_norms_: list[list[float]] = []
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
+        """Add an epoch to the records."""
+        if context.task_name == "epoch":
+            pairs = zip(fitted_estimator.coefs_, fitted_estimator.intercepts_, strict=True)
+            self.weight_norms_.append([layer_norm(W, b) for W, b in pairs])
+            self.gradient_norms_.append(list(fitted_estimator._gradient_norms))
+
+
+def layer_norm(W: np.ndarray, b: np.ndarray) -> float:
+    """Euclidean norm of a layer's weights and biases together."""
+    return float(np.hypot(np.linalg.norm(W), np.linalg.norm(b)))

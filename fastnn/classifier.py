@@ -1,5 +1,6 @@
 """Classification by a feed-forward neural network."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -7,16 +8,18 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.estimator import FLOATS, BaseMLP
-from fastnn.targets import Targets, accuracy, class_targets, labels
+from fastnn.estimator import BaseMLP
+from fastnn.targets import Targets, accuracy, class_targets, labels, per_target
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -195,17 +198,23 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     array([1, 0, 1, 0, 1])
     """
 
-    loss = "log_loss"  # as scikit-learn's, which has it as an attribute and not as a parameter
+    _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"log_loss", "focal"})],
+        "focal_gamma": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [None, dict, list, StrOptions({"balanced"})],
+    }
 
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -223,6 +232,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        loss: str = "log_loss",
+        focal_gamma: float = 2.0,
+        label_smoothing: float = 0.0,
+        class_weight: Any = None,
+        weight_init: str | float = "auto",
+        weight_decay: float = 0.01,
+        rho: float = 0.9,
+        amsgrad: bool = False,
+        max_grad_norm: float | None = None,
+        warmup: int = 0,
+        step_size: int = 10,
+        decay: float = 0.5,
+        dropout: Any = 0.0,
+        normalization: str | None = None,
+        scoring: Any = None,
+        restore_best_weights: bool | None = None,
+        max_time: float | None = None,
+        dtype: str = "auto",
+        n_jobs: int | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -247,28 +275,60 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.loss = loss
+        self.focal_gamma = focal_gamma
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.weight_init = weight_init
+        self.weight_decay = weight_decay
+        self.rho = rho
+        self.amsgrad = amsgrad
+        self.max_grad_norm = max_grad_norm
+        self.warmup = warmup
+        self.step_size = step_size
+        self.decay = decay
+        self.dropout = dropout
+        self.normalization = normalization
+        self.scoring = scoring
+        self.restore_best_weights = restore_best_weights
+        self.max_time = max_time
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+    def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
             X,
             y,
             accept_sparse=["csr", "csc"],
             multi_output=True,
-            dtype=FLOATS,
+            dtype=self._dtypes(),
             reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            self._check_classes(unique_labels(y))
         return X, y
 
-    def _check_classes(self, classes: np.ndarray) -> None:
+    def _learn_targets(self, y: Any, keeps: bool) -> None:
+        if self.loss == "focal" and self.label_smoothing:
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing} goes with loss='log_loss' only, got "
+                "loss='focal'."
+            )
+        if hasattr(self, "classes_") and keeps:
+            self._check_classes(y)
+        elif type_of_target(y) == "multiclass-multioutput":
+            self._label_binarizer = None
+            self.classes_ = [np.unique(column) for column in y.T]
+        else:
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+
+    def _check_classes(self, y: Any) -> None:
         """Refuse classes that the fitted output layer has no place for."""
+        if isinstance(self.classes_, list):
+            return  # `_encode` finds them
+        classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):
                 raise ValueError(
@@ -282,16 +342,35 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
 
     def _encode(self, y: Any) -> Targets:
-        return class_targets(y, self._label_binarizer)
+        settings = self.loss, self.label_smoothing, self.focal_gamma
+        return class_targets(y, self.classes_, self._label_binarizer, *settings)
 
-    def _validation_score(
+    def _class_weights(self, y: Any) -> np.ndarray | None:
+        if self.class_weight is None:
+            return None
+        return compute_sample_weight(self.class_weight, y)
+
+    def _blocks(self) -> tuple[int, ...]:
+        several = isinstance(self.classes_, list)
+        return tuple(len(classes) for classes in self.classes_) if several else ()
+
+    def _output_score(
         self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
     ) -> float:
         return accuracy(outputs, targets, rows, weights)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPClassifier":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPClassifier":
         """Train the network.
 
         Parameters
@@ -305,6 +384,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
+            without it, loss and score are recorded all the same.
+
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_labels), default=None
+            Their labels.
+
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Their weights.
+
         Returns
         -------
         self : MLPClassifier
@@ -315,7 +404,44 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ValueError
             If the data is not usable, or the weights diverge.
         """
-        return self._fit(X, y, sample_weight=sample_weight)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def resume(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPClassifier":
+        """Go on with a fit that was stopped, as if it had not been.
+
+        A fit that `max_time`, an interrupt or a callback has stopped, or that was loaded from a
+        checkpoint, ends with the same bits as one that was left alone. `max_iter` counts all
+        epochs, and may be raised. With 'lbfgs' training starts anew from the weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            The same as those of `fit`.
+
+        Returns
+        -------
+        self : MLPClassifier
+            The trained estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to go on with.
+        """
+        check_is_fitted(self)
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, resume=True)
 
     @available_if(lambda estimator: estimator._check_solver())
     @with_callbacks
@@ -345,17 +471,42 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self : MLPClassifier
             The trained estimator.
         """
+        if self.class_weight == "balanced" or (
+            isinstance(self.class_weight, list) and "balanced" in self.class_weight
+        ):
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to use "
+                "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
+                "In place of y you can use a large enough sample of the full training set target "
+                "to properly estimate the class frequency distributions. Pass the resulting "
+                "weights as the class_weight parameter."
+            )
         before = self.__dict__.copy()
         try:
-            if _check_partial_fit_first_call(self, classes):
-                multilabel = type_of_target(y).startswith("multilabel")
-                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-            return self._fit(X, y, sample_weight=sample_weight, incremental=True)
+            self._learn_classes_of_all_calls(y, classes)
+            return self._fit(X, y, sample_weight, incremental=True)
         except BaseException:
             if "classes_" not in before:  # this call has set them
                 self.__dict__.pop("classes_", None)
                 self.__dict__.pop("_label_binarizer", None)
             raise
+
+    def _learn_classes_of_all_calls(self, y: Any, classes: Any) -> None:
+        """Note the classes that the first partial_fit names, check those of the others."""
+        if isinstance(classes, list) and classes and np.ndim(classes[0]) == 1:
+            named = [np.unique(column) for column in classes]
+            known = getattr(self, "classes_", named)
+            if not isinstance(known, list) or not all(map(np.array_equal, named, known)):
+                raise ValueError(
+                    f"`classes={classes}` is not the same as on last call to partial_fit, was: "
+                    f"{known}"
+                )
+            self.classes_, self._label_binarizer = known, None
+        elif isinstance(getattr(self, "classes_", None), list):
+            return
+        elif _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the label of each row.
@@ -370,9 +521,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels.
         """
-        return labels(self._outputs(X), self._label_binarizer)
+        return self._outputs(
+            X, finish=lambda outputs: labels(outputs, self.classes_, self._label_binarizer)
+        )
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Any:
         """Predict the probability of each class.
 
         Parameters
@@ -387,11 +540,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             multilabel targets.
         """
         outputs = self._outputs(X)
+        if isinstance(self.classes_, list):
+            return per_target(outputs, self.classes_)
         if self.n_outputs_ == 1:
             return np.hstack([1 - outputs, outputs])
         return outputs
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Any) -> Any:
         """Predict the logarithm of the probability of each class.
 
         Parameters
@@ -405,7 +560,33 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             ``log(predict_proba(X))``.
         """
         y_prob = self.predict_proba(X)
+        if isinstance(y_prob, list):
+            return [np.log(part) for part in y_prob]
         return np.log(y_prob, out=y_prob)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score the predictions: the share of rows of which every label is right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Accuracy, between 0 and 1.
+        """
+        if not isinstance(getattr(self, "classes_", None), list):
+            return super().score(X, y, sample_weight)
+        right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

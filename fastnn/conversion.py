@@ -9,16 +9,21 @@ from sklearn.base import BaseEstimator
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from fastnn.classifier import MLPClassifier
+from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
 from fastnn.regressor import MLPRegressor
-from fastnn.solvers import SGD, Adam, solver_for
+from fastnn.solvers import Solver, solver_for
 
 PAIRS = {
     neural_network.MLPClassifier: MLPClassifier,
     neural_network.MLPRegressor: MLPRegressor,
 }
 # What each side keeps for itself: buffers, and what is made anew below.
-OWN = ("_own_network", "_optimizer", "_best_coefs", "_best_intercepts", "coefs_", "intercepts_")
+OWN = (
+    *("_own_network", "_optimizer", "_resumption", "_gradient_norms"),
+    *("_best_coefs", "_best_intercepts", "coefs_", "intercepts_"),
+    *("n_parameters_", "learning_rates_", "validation_loss_curve_", "train_scores_"),
+)
 
 
 def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
@@ -61,7 +66,7 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     estimator = PAIRS[type(model)](**model.get_params(deep=False))
     _copy_record(model, estimator)
     if hasattr(model, "coefs_"):
-        network = Network.from_weights(model.coefs_, model.intercepts_)
+        network = Network.from_arrays(model.coefs_, model.intercepts_)
         estimator._adopt(network)
         if hasattr(model, "_optimizer"):
             estimator._optimizer = _solver_from_sklearn(model._optimizer, estimator, network)
@@ -71,7 +76,11 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
 def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
     """Carry a model over to scikit-learn; see `MLPClassifier.to_sklearn`."""
     family = next(theirs for theirs, ours in PAIRS.items() if isinstance(estimator, ours))
-    model = family(**estimator.get_params(deep=False))
+    parameters = estimator.get_params(deep=False)
+    names = family().get_params()
+    _check_for_sklearn(estimator, {k: v for k, v in parameters.items() if k not in names})
+    model = family(**{name: parameters[name] for name in names})
+    model._validate_params()
     _copy_record(estimator, model)
     if hasattr(estimator, "coefs_"):
         model.coefs_ = [W.copy() for W in estimator.coefs_]
@@ -83,6 +92,21 @@ def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
     return model
 
 
+def _check_for_sklearn(estimator: Any, ours: dict[str, Any]) -> None:
+    """Refuse a model that uses what scikit-learn's network does not have."""
+    defaults = type(estimator)().get_params()
+    for name, value in ours.items():
+        if name not in ("dtype", "n_jobs", "max_time") and not _equal(value, defaults[name]):
+            raise ValueError(
+                f"scikit-learn's network has no {name}: a model with {name}={value!r} cannot be "
+                "carried over."
+            )
+
+
+def _equal(value: Any, default: Any) -> bool:
+    return value is default or (np.ndim(value) == 0 and value == default)
+
+
 def _copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
     """Copy every fitted attribute that both sides have in the same form."""
     parameters = source.get_params(deep=False)
@@ -91,41 +115,34 @@ def _copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
             setattr(target, name, deepcopy(value))
 
 
-def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> SGD | Adam:
+def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> Solver:
     solver = solver_for(estimator, network.params.size, network.params.dtype)
-    if isinstance(optimizer, AdamOptimizer) and isinstance(solver, Adam):
-        solver.first_moment[:] = np.concatenate([m.ravel() for m in optimizer.ms])
-        solver.second_moment[:] = np.concatenate([v.ravel() for v in optimizer.vs])
-        solver.steps = optimizer.t
-    elif isinstance(optimizer, SGDOptimizer) and isinstance(solver, SGD):
-        solver.velocity[:] = np.concatenate([v.ravel() for v in optimizer.velocities])
-        solver.learning_rate = optimizer.learning_rate
+    if isinstance(optimizer, AdamOptimizer) and solver.name == "adam":
+        solver.state[0] = np.concatenate([m.ravel() for m in optimizer.ms])
+        solver.state[1] = np.concatenate([v.ravel() for v in optimizer.vs])
+        solver.progress[STEPS] = optimizer.t
+    elif isinstance(optimizer, SGDOptimizer) and solver.name == "sgd":
+        solver.state[0] = np.concatenate([v.ravel() for v in optimizer.velocities])
+        solver.base_rate = optimizer.learning_rate
     return solver
 
 
 def _solver_to_sklearn(estimator: Any) -> SGDOptimizer | AdamOptimizer:
     solver, units = estimator._optimizer, estimator._network().units
+    rate, hyper = solver.schedule.initial_rate, solver.hyper
 
     def arrays(vector: np.ndarray) -> list[np.ndarray]:
         network = Network(units, vector.copy())
         return network.coefs + network.intercepts
 
-    if isinstance(solver, Adam):
-        adam = AdamOptimizer(
-            [], solver.learning_rate_init, solver.beta_1, solver.beta_2, solver.epsilon
-        )
-        adam.ms, adam.vs = arrays(solver.first_moment), arrays(solver.second_moment)
-        adam.t, adam.learning_rate = solver.steps, solver.learning_rate
+    if solver.name == "adam":
+        adam = AdamOptimizer([], rate, hyper["beta_1"], hyper["beta_2"], hyper["epsilon"])
+        adam.ms, adam.vs = arrays(solver.state[0]), arrays(solver.state[1])
+        adam.t, adam.learning_rate = int(solver.progress[STEPS]), solver.learning_rate
         return adam
-    sgd = SGDOptimizer(
-        [],
-        solver.learning_rate_init,
-        solver.schedule,
-        solver.momentum,
-        solver.nesterov,
-        solver.power_t,
-    )
-    sgd.velocities, sgd.learning_rate = arrays(solver.velocity), solver.learning_rate
+    schedule, nesterov = solver.schedule.name, bool(hyper["nesterovs_momentum"])
+    sgd = SGDOptimizer([], rate, schedule, hyper["momentum"], nesterov, solver.power_t)
+    sgd.velocities, sgd.learning_rate = arrays(solver.state[0]), solver.learning_rate
     return sgd
 
 

@@ -10,24 +10,37 @@ import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba import prange, types
+from numba.core import cgutils
 from numba.core.caching import FunctionCache
-from numba.extending import overload
+from numba.core.errors import TypingError
+from numba.core.registry import CPUDispatcher
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin, overload
+from numba.np import arrayobj
 
 __all__ = [
+    "address_of",
     "cache_directory",
+    "call",
+    "declare",
     "entry_jit",
+    "entry_point",
     "exact_jit",
+    "interface",
     "jit",
+    "kernel_jit",
+    "matrix",
     "parallel_jit",
     "prange",
     "specialize",
     "types",
+    "vector",
 ]
 
 FLAGS: dict[str, Any] = {
@@ -117,18 +130,47 @@ def _cached(dispatcher: Any, function: Callable) -> Any:
 
 
 def jit(function: Callable) -> Any:
-    """Compile a kernel that other kernels call: it becomes part of their machine code."""
-    return numba.njit(**FLAGS)(function)
+    """Compile a helper that becomes part of the machine code of the kernels that call it.
+
+    Called from Python it runs as Python.
+    """
+    return _without_wrapper(function)
 
 
-def parallel_jit(function: Callable) -> Any:
-    """Compile a kernel whose `prange` loops run on as many threads as Numba is set to."""
-    return numba.njit(parallel=True, **FLAGS)(function)
+def kernel_jit(function: Callable) -> Any:
+    """Compile a kernel that `call` calls, and keep it on disk with its helpers.
+
+    Called from Python it runs as Python.
+    """
+    return _cached(_without_wrapper(function), function)
+
+
+class _PlainInPython(CPUDispatcher):
+    """A compiled function without a wrapper for Python, which would end the process if called.
+
+    To unbox all that a kernel takes would be a quarter of its compiling.
+    """
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.py_func(*arguments)
+
+
+def _without_wrapper(function: Callable) -> Any:
+    flags = {**FLAGS, "no_cpython_wrapper": True}
+    dispatcher: Any = numba.njit(**flags)(function)
+    if dispatcher is not function:  # NUMBA_DISABLE_JIT gives it back as it is
+        dispatcher.__class__ = _PlainInPython
+    return dispatcher
 
 
 def entry_jit(function: Callable) -> Any:
-    """Compile a kernel that Python calls, and keep it on disk with all that it calls."""
+    """Compile a kernel that Python calls, and keep it on disk with its helpers."""
     return _cached(numba.njit(**FLAGS)(function), function)
+
+
+def parallel_jit(function: Callable) -> Any:
+    """Compile a helper whose `prange` loops run on as many threads as Numba is set to."""
+    return numba.njit(parallel=True, **FLAGS)(function)
 
 
 def exact_jit(function: Callable) -> Callable:
@@ -145,3 +187,173 @@ def specialize(function: Callable) -> Callable:
     In plain Python `function` runs as it stands.
     """
     return overload(function, jit_options=EXACT_FLAGS)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------- calls by address
+#
+# A kernel that calls another by name holds a copy of it, optimised anew: with kernels nested seven
+# deep, 13 of 17 s of a first fit went into that, and a parallel loop's copy rounded otherwise than
+# the serial one's. A kernel called by its address is compiled once, and only if a fit uses it: one
+# machine code for any number of threads, and no cost for an activation that nobody asked for.
+
+_kernels: dict[int, Callable] = {}  # by address
+_signatures: set[tuple] = set()  # argument types of all kernels with an address
+
+
+def call(address: int, *arguments: Any) -> None:
+    """Call the kernel that has this address; it returns nothing."""
+    _kernels[address](*arguments)
+
+
+@infer_global(call)
+class _CallTyping(AbstractTemplate):
+    """To the compiler: a call that takes what some kernel takes."""
+
+    def generic(self, args: tuple, kws: dict) -> Any:
+        # The index of a prange loop is unsigned: any whole number is passed as int64.
+        arguments = tuple(types.int64 if isinstance(a, types.Integer) else a for a in args[1:])
+        if kws or arguments not in _signatures:  # anything else would end the process
+            raise TypingError(f"no kernel takes the arguments {arguments}")
+        return signature(types.none, types.int64, *arguments)
+
+
+@lower_builtin(call, types.Integer, types.VarArg(types.Any))
+def _lower_call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    _, *argument_types = signature.args
+    address, *arguments = values
+    convention = context.call_conv
+    form = convention.get_function_type(types.none, argument_types)
+    kernel = builder.inttoptr(address, form.as_pointer())
+    status, _ = convention.call_function(builder, kernel, types.none, argument_types, arguments)
+    with cgutils.if_unlikely(builder, status.is_error):
+        convention.return_status_propagate(builder, status)
+    return context.get_dummy_value()
+
+
+# -------------------------------------------------------------------------- views of flat memory
+#
+# `flat[at : at + n].reshape(...)` counts references and checks bounds and orders: most of what was
+# compiled, and most of the time of a small step. These two only add to a pointer. Their memory
+# belongs to an argument of the kernel, which outlives them.
+
+
+def vector(flat: Any, at: int, n: int) -> Any:
+    """View n numbers of a C-ordered array's memory, from position `at` on."""
+    return flat.reshape(-1)[at : at + n]
+
+
+def matrix(flat: Any, at: int, m: int, n: int) -> Any:
+    """View m n numbers of a C-ordered array's memory as m rows, from position `at` on."""
+    return flat.reshape(-1)[at : at + m * n].reshape(m, n)
+
+
+class _ViewTyping(AbstractTemplate):
+    def generic(self, args: tuple, kws: dict) -> Any:
+        flat, _, *shape = args
+        if not isinstance(flat, types.Array) or flat.layout != "C":
+            raise TypingError("views are of C-ordered arrays")
+        view = flat.copy(ndim=len(shape))
+        return signature(view, flat, *[types.intp] * len(args[1:]))
+
+
+infer_global(vector)(type("_VectorTyping", (_ViewTyping,), {}))
+infer_global(matrix)(type("_MatrixTyping", (_ViewTyping,), {}))
+
+
+@lower_builtin(vector, types.Array, types.Integer, types.Integer)
+@lower_builtin(matrix, types.Array, types.Integer, types.Integer, types.Integer)
+def _lower_view(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    flat_type, view_type = signature.args[0], signature.return_type
+    value, at, *shape = values
+    flat = arrayobj.make_array(flat_type)(context, builder, value)
+    view = arrayobj.make_array(view_type)(context, builder)
+    itemsize = context.get_constant(
+        types.intp, context.get_abi_sizeof(context.get_data_type(view_type.dtype))
+    )
+    strides = [itemsize]
+    for size in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], size))
+    arrayobj.populate_array(
+        view,
+        data=builder.gep(flat.data, [at]),
+        shape=cgutils.pack_array(builder, shape),
+        strides=cgutils.pack_array(builder, strides),
+        itemsize=itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+def declare(*arguments: Any) -> tuple:
+    """Tell that some kernel takes such arguments, or arguments of these types; gives the types."""
+    kinds = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)
+    _signatures.add(kinds)
+    return kinds
+
+
+_known: dict[tuple, Any] = {}  # addresses and entry points by kernel and kind
+
+
+def address_of(kernel: Any, kind: Hashable, *arguments: Any) -> int:
+    """Compile a kernel of `kernel_jit` for such arguments, and give its address.
+
+    Parameters
+    ----------
+    kernel : dispatcher
+    kind : hashable
+        What decides on the types of the arguments, which Numba takes a microsecond each to tell.
+    *arguments : object or numba.types.Type
+        Arguments such as the kernel will be called with, or their types.
+    """
+    if (kernel, kind) not in _known:
+        _known[kernel, kind] = _address(kernel, arguments)
+    return _known[kernel, kind]
+
+
+def _address(kernel: Any, arguments: tuple) -> int:
+    if not hasattr(kernel, "overloads"):  # NUMBA_DISABLE_JIT
+        _kernels[id(kernel)] = kernel
+        return id(kernel)
+    result = _compiled(kernel, arguments)
+    address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+    _kernels[address] = kernel
+    return address
+
+
+def _compiled(kernel: Any, arguments: tuple) -> Any:
+    kinds = declare(*arguments)
+    kernel.compile(kinds)
+    return kernel.overloads[kinds]
+
+
+def entry_point(kernel: Any, kind: Hashable, *arguments: Any) -> Callable:
+    """Compile a kernel of `entry_jit` for such arguments, and give what calls it and nothing else.
+
+    The parameters are those of `address_of`.
+    """
+    if not hasattr(kernel, "overloads"):  # NUMBA_DISABLE_JIT
+        return kernel
+    if (kernel, kind) not in _known:
+        _known[kernel, kind] = _compiled(kernel, arguments).entry_point
+    return _known[kernel, kind]
+
+
+def interface(arguments: Callable[[Any], tuple]) -> Callable[[Callable], Any]:
+    """Decorate a family of kernels that take the same arguments, so that any can stand for it.
+
+    Parameters
+    ----------
+    arguments : callable
+        Gives the types of the arguments of a kernel for numbers of type T.
+    """
+    _signatures.update(arguments(number) for number in _NUMBERS.values())
+
+    def decorate(function: Callable) -> Any:
+        kernel = kernel_jit(function)
+        kernel.address = lambda dtype: address_of(kernel, dtype, *arguments(_NUMBERS[str(dtype)]))
+        return kernel
+
+    return decorate
+
+
+_NUMBERS = {"float32": types.float32, "float64": types.float64}

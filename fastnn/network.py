@@ -1,19 +1,56 @@
-"""A network: layer sizes, and every weight and bias in one flat vector.
+"""A network: its layers, and every weight and bias in one flat vector.
 
-The vector holds each layer's weights, first to last, then each layer's biases::
+The vector holds each layer's weights, first to last, then each layer's biases, and then, where
+hidden layers are normalized, their scales and their shifts::
 
-    params = [ W[0] | W[1] | ... | W[L-1] | b[0] | b[1] | ... | b[L-1] ]
+    params = [ W[0] | ... | W[L-1] | b[0] | ... | b[L-1] | scale[0] | ... | shift[0] | ... ]
 
 One block means one loop for an optimiser and nothing to pack for L-BFGS; `coefs` and `intercepts`
 are views of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from fastnn.kernels.arguments import Layers
+from fastnn.kernels.arguments import (
+    BIASES,
+    INPUTS,
+    N_FIELDS,
+    OUTPUTS,
+    RUNNING,
+    SCALES,
+    SHIFTS,
+    UNITS,
+    WEIGHTS,
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the layers of a network compute; their sizes are the `Network`'s.
+
+    Attributes
+    ----------
+    activations : tuple of str
+        One for each hidden layer.
+    output : str
+        Activation of the output layer.
+    blocks : tuple of int
+        Number of outputs of each target, where there are several targets of classes; else empty.
+    normalization : {"batch", "layer"} or None
+        Of the hidden layers.
+    dropout : tuple of float
+        Share of the outputs to drop in training, one for each hidden layer; or empty.
+    """
+
+    activations: tuple[str, ...]
+    output: str
+    blocks: tuple[int, ...] = ()
+    normalization: str | None = None
+    dropout: tuple[float, ...] = ()
 
 
 class Network:
@@ -24,7 +61,9 @@ class Network:
     units : sequence of int
         Number of units in each layer, the input's features first and the outputs last.
     params : ndarray of shape (n_parameters,)
-        Weights and biases, float32 or float64.
+        Weights and biases, float32 or float64, and what normalization learns.
+    running : ndarray of shape (2 * sum of hidden units,), default=None
+        Running mean and variance of each normalized layer; None where none is normalized.
 
     Attributes
     ----------
@@ -32,51 +71,59 @@ class Network:
         Weights of each layer, views of `params`.
     intercepts : list of ndarray of shape (units[l + 1],)
         Biases of each layer, views of `params`.
+    scales, shifts, means, variances : list of ndarray of shape (units[l + 1],)
+        Of each hidden layer, views; empty where layers are not normalized.
+    table : ndarray of int64
+        Where each layer lies in the flat vectors, for the kernels.
     n_weights : int
-        `params[:n_weights]` are the weights, the rest the biases.
+        `params[:n_weights]` are the weights, the rest biases, scales and shifts.
     """
 
-    def __init__(self, units: Sequence[int], params: np.ndarray) -> None:
+    def __init__(
+        self, units: Sequence[int], params: np.ndarray, running: np.ndarray | None = None
+    ) -> None:
         self.units = tuple(int(n) for n in units)
         self.params = params
-        shapes = list(pairwise(self.units))
-        self.weights_at = _offsets([m * n for m, n in shapes])
-        self.n_weights = sum(m * n for m, n in shapes)
-        self.biases_at = self.n_weights + _offsets([n for _, n in shapes])
+        self.running = params[:0] if running is None else running
+        self.table = _table(self.units)
+        self.n_weights = int(self.table[0, BIASES])
         self.coefs = [
             params[at : at + m * n].reshape(m, n)
-            for at, (m, n) in zip(self.weights_at, shapes, strict=True)
+            for at, m, n in self.table[:, [WEIGHTS, INPUTS, UNITS]].tolist()
         ]
-        self.intercepts = [
-            params[at : at + n] for at, (_, n) in zip(self.biases_at, shapes, strict=True)
-        ]
+        normalized = self.table[:-1] if running is not None else self.table[:0]
+        self.intercepts = _vectors(params, self.table[:, BIASES], self.table)
+        self.scales = _vectors(params, normalized[:, SCALES], normalized)
+        self.shifts = _vectors(params, normalized[:, SHIFTS], normalized)
+        at = normalized[:, RUNNING]
+        self.means = _vectors(self.running, at, normalized)
+        self.variances = _vectors(self.running, at + normalized[:, UNITS], normalized)
 
     @classmethod
-    def initial(
-        cls,
-        units: Sequence[int],
-        activation: str,
-        random_state: np.random.RandomState,
-        dtype: np.dtype,
-    ) -> "Network":
-        """Draw uniform weights and biases after Glorot and Bengio (AISTATS 2010).
-
-        The bound is sqrt(6 / (fan_in + fan_out)), with 2 for 6 where hidden layers are logistic,
-        and the draws are float64 in scikit-learn's order: W, then b, layer by layer.
-        """
-        network = cls(units, np.empty(n_parameters(units), dtype))
-        factor = 2.0 if activation == "logistic" else 6.0
-        for W, b in zip(network.coefs, network.intercepts, strict=True):
-            bound = np.sqrt(factor / (W.shape[0] + W.shape[1]))
-            W[...] = random_state.uniform(-bound, bound, W.shape)
-            b[...] = random_state.uniform(-bound, bound, b.shape)
+    def zeros(cls, units: Sequence[int], dtype: np.dtype, normalized: bool = False) -> "Network":
+        """Lay out a network of zeros; a normalized one begins with scale and variance 1."""
+        size = sum(m * n + n for m, n in pairwise(units))
+        if not normalized:
+            return cls(units, np.zeros(size, dtype))
+        hidden = sum(units[1:-1])
+        network = cls(units, np.zeros(size + 2 * hidden, dtype), np.zeros(2 * hidden, dtype))
+        for vector in network.scales + network.variances:
+            vector[:] = 1
         return network
 
     @classmethod
-    def from_weights(
-        cls, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]
+    def from_arrays(
+        cls,
+        coefs: Iterable[np.ndarray],
+        intercepts: Iterable[np.ndarray],
+        *normalization: Iterable[np.ndarray],
     ) -> "Network":
-        """Copy separate arrays, such as those a user has set by hand, into one vector.
+        """Copy separate arrays, such as those a user has set by hand, into flat vectors.
+
+        Parameters
+        ----------
+        coefs, intercepts, *normalization : iterable of ndarray
+            As the attributes: `normalization` is nothing, or scales, shifts, means and variances.
 
         Raises
         ------
@@ -97,44 +144,54 @@ class Network:
                     f"not fit the layer before, which needs {shape} and {shape[1:]}."
                 )
         dtype = np.result_type(*coefs, *intercepts, np.float32)
-        params = np.concatenate([array.ravel() for array in [*coefs, *intercepts]])
-        return cls(units, params.astype(dtype, copy=False))
+        network = cls.zeros(units, dtype, normalized=bool(normalization))
+        for views, arrays in zip(
+            network._parts(), (coefs, intercepts, *normalization), strict=False
+        ):
+            for view, array in zip(views, arrays, strict=True):
+                view[...] = array
+        return network
 
-    def holds(self, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]) -> bool:
+    def _parts(self) -> tuple[list[np.ndarray], ...]:
+        learned = (self.coefs, self.intercepts, self.scales, self.shifts)
+        return (*learned, self.means, self.variances)
+
+    def holds(self, *parts: Sequence[np.ndarray]) -> bool:
         """Whether these very arrays are this network's, so that `params` is what they say."""
-        return (
-            len(coefs) == len(self.coefs)
-            and all(a is b for a, b in zip(coefs, self.coefs, strict=True))
-            and len(intercepts) == len(self.intercepts)
-            and all(a is b for a, b in zip(intercepts, self.intercepts, strict=True))
+        return all(
+            len(theirs) == len(ours) and all(a is b for a, b in zip(theirs, ours, strict=True))
+            for theirs, ours in zip(parts, self._parts(), strict=False)
         )
 
     def astype(self, dtype: np.dtype) -> "Network":
         """Copy in another dtype, or in the same."""
-        return Network(self.units, self.params.astype(dtype))
+        running = self.running.astype(dtype) if self.scales else None
+        return Network(self.units, self.params.astype(dtype), running)
 
     def is_finite(self) -> bool:
         """Whether no weight has diverged to NaN or infinity."""
         return bool(np.isfinite(self.params).all())
 
-    def layers(self, activations: Sequence[int], loss: int) -> Layers:
-        """Describe the network to the kernels: one activation code a layer, and the loss' code."""
-        return Layers(
-            units=np.array(self.units, dtype=np.int64),
-            weights_at=self.weights_at,
-            biases_at=self.biases_at,
-            outputs_at=_offsets(self.units[1:]),
-            activations=np.array(activations, dtype=np.int64),
-            n_weights=self.n_weights,
-            loss=loss,
-        )
+
+def _table(units: Sequence[int]) -> np.ndarray:
+    """Sizes and positions of the layers; the kernels' addresses are still 0."""
+    table = np.zeros((len(units) - 1, N_FIELDS), np.int64)
+    table[:, INPUTS], table[:, UNITS] = units[:-1], units[1:]
+    table[:, WEIGHTS] = _starts(table[:, INPUTS] * table[:, UNITS])
+    table[:, OUTPUTS] = _starts(table[:, UNITS])
+    table[:, BIASES] = int((table[:, INPUTS] * table[:, UNITS]).sum()) + table[:, OUTPUTS]
+    table[:, SCALES] = int(table[0, BIASES] + table[:, UNITS].sum()) + table[:, OUTPUTS]
+    table[:, SHIFTS] = table[:, SCALES] + int(table[:-1, UNITS].sum())
+    table[:, RUNNING] = 2 * table[:, OUTPUTS]
+    return table
 
 
-def n_parameters(units: Sequence[int]) -> int:
-    """Count of all weights and biases."""
-    return sum(m * n + n for m, n in pairwise(units))
-
-
-def _offsets(sizes: Sequence[int]) -> np.ndarray:
+def _starts(sizes: np.ndarray) -> np.ndarray:
     """Where each of consecutive segments begins."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)[:-1]]).astype(np.int64)
+    return np.cumsum(sizes) - sizes
+
+
+def _vectors(vector: np.ndarray, starts: np.ndarray, layers: np.ndarray) -> list[np.ndarray]:
+    """View a part of a vector for each of these layers."""
+    sizes = layers[:, UNITS].tolist()
+    return [vector[at : at + n] for at, n in zip(starts.tolist(), sizes, strict=True)]

@@ -1,25 +1,31 @@
 """Outputs of a network for new rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from fastnn import threads
-from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import predict_rows
-from fastnn.network import Network
+from fastnn.layers import kind_of, prediction_layers, with_forward
+from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.workspace import TILE_ROWS, prediction_workspace
 
-
-def activation_codes(network: Network, activation: str, out_activation: str) -> list[int]:
-    """One code a layer: the hidden layers', then the output's."""
-    hidden = [ACTIVATIONS[activation]] * (len(network.units) - 2)
-    return [*hidden, ACTIVATIONS[out_activation]]
+PART_ROWS = 2**16  # of a prediction at a time: what is needed beside the result stays small
 
 
-def predict(network: Network, X: Any, activation: str, out_activation: str) -> np.ndarray:
+def predict(
+    network: Network,
+    X: Any,
+    architecture: Architecture,
+    n_jobs: int | None = None,
+    finish: Callable[[np.ndarray], np.ndarray] | None = None,
+    layer: int = -1,
+) -> np.ndarray:
     """Pass rows through a network.
 
     Parameters
@@ -27,35 +33,67 @@ def predict(network: Network, X: Any, activation: str, out_activation: str) -> n
     network : Network
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Any numeric dtype.
-    activation, out_activation : str
-        Names of the hidden layers' activation and of the output's.
+    architecture : Architecture
+        What the network's layers compute.
+    n_jobs : int or None
+        Threads that the user asks for.
+    finish : callable, default=None
+        Makes the result of the outputs of some rows, such as their labels.
+    layer : int, default=-1
+        Whose outputs, as an index of the layers after the input.
 
     Returns
     -------
-    outputs : ndarray of shape (n_samples, n_outputs)
-        Of dtype ``numpy.result_type(X, network.params)``.
+    result : ndarray of shape (n_samples, ...)
+        The outputs, of dtype ``numpy.result_type(X, network.params)``, or what `finish` makes.
     """
     dtype = np.result_type(X.dtype, network.params.dtype)
     dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
-    if X.dtype not in (np.float32, np.float64):
-        X = X.astype(dtype)
     if network.params.dtype != dtype:
         network = network.astype(dtype)
-    layers = network.layers(activation_codes(network, activation, out_activation), loss=0)
-    rows = np.arange(X.shape[0])
+    X = X.tocsr() if sparse.issparse(X) else X
+    layers, n = prediction_layers(network, architecture), X.shape[0]
     with threads.one_thread_blas():
-        return predict_sample(network, layers, sample_of(X), rows)
+        for start in range(0, n, PART_ROWS):
+            part = X[start : start + PART_ROWS]
+            sample = sample_of(
+                part if part.dtype in (np.float32, np.float64) else part.astype(dtype)
+            )
+            rows = np.arange(part.shape[0])
+            outputs = predict_sample(network, layers, sample, rows, n_jobs, layer)
+            outputs = outputs if finish is None else finish(outputs)
+            if n <= PART_ROWS:
+                return outputs
+            if start == 0:
+                result = np.empty((n, *outputs.shape[1:]), outputs.dtype)
+            result[start : start + PART_ROWS] = outputs
+    return result
 
 
 def predict_sample(
-    network: Network, layers: Layers, sample: Sample, rows: np.ndarray
+    network: Network,
+    layers: Layers,
+    sample: Sample,
+    rows: np.ndarray,
+    n_jobs: int | None = None,
+    layer: int = -1,
 ) -> np.ndarray:
-    """Pass the given rows of a sample through a network."""
-    out = np.empty((rows.size, network.units[-1]), network.params.dtype)
+    """Pass the given rows of a sample through a network, up to a layer."""
+    params, layer = network.params, layer % len(layers.table)
+    out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
     flops = 2.0 * network.n_weights * rows.size
-    n_threads = threads.worthwhile(flops, -(-rows.size // TILE_ROWS))
+    n_threads = threads.worthwhile(flops, -(-rows.size // TILE_ROWS), n_jobs)
     with threads.team(n_threads) as team:
-        is_sparse = sample.columns is not None
-        work = prediction_workspace(network.units, rows.size, team or 1, out.dtype, is_sparse)
-        predict_rows(sample, rows, layers, network.params, work, out, team)
+        work = prediction_workspace(
+            network.units,
+            rows.size,
+            team or 1,
+            params.dtype,
+            sparse=sample.columns is not None,
+            normalized=network.running.size > 0,
+        )
+        layers = with_forward(layers, sample, params, work)
+        arguments = (sample, rows, layer, layers, params, work, out, team)
+        kind = (*kind_of(sample, params), team is None)
+        entry_point(predict_rows, kind, *arguments)(*arguments)
     return out

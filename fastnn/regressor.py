@@ -1,17 +1,20 @@
 """Regression by a feed-forward neural network."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnn.estimator import FLOATS, BaseMLP
+from fastnn import parameters
+from fastnn.estimator import BaseMLP
+from fastnn.parameters import Names
 from fastnn.targets import Targets, number_targets
 
 
@@ -195,19 +198,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [Names("fastnn.kernels.losses", "REGRESSION_LOSSES")],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Real, "array-like"],
     }
 
     def __init__(
         self,
         loss: str = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -225,6 +230,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        huber_delta: float = 1.0,
+        quantile: Any = 0.5,
+        weight_init: str | float = "auto",
+        weight_decay: float = 0.01,
+        rho: float = 0.9,
+        amsgrad: bool = False,
+        max_grad_norm: float | None = None,
+        warmup: int = 0,
+        step_size: int = 10,
+        decay: float = 0.5,
+        dropout: Any = 0.0,
+        normalization: str | None = None,
+        scoring: Any = None,
+        restore_best_weights: bool | None = None,
+        max_time: float | None = None,
+        dtype: str = "auto",
+        n_jobs: int | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -250,8 +272,25 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.huber_delta = huber_delta
+        self.quantile = quantile
+        self.weight_init = weight_init
+        self.weight_decay = weight_decay
+        self.rho = rho
+        self.amsgrad = amsgrad
+        self.max_grad_norm = max_grad_norm
+        self.warmup = warmup
+        self.step_size = step_size
+        self.decay = decay
+        self.dropout = dropout
+        self.normalization = normalization
+        self.scoring = scoring
+        self.restore_best_weights = restore_best_weights
+        self.max_time = max_time
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+    def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
             X,
@@ -259,26 +298,60 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=True,
-            dtype=FLOATS,
+            dtype=self._dtypes(),
             reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _encode(self, y: Any) -> Targets:
-        return number_targets(y, self.loss)
+    def _learn_targets(self, y: Any, keeps: bool) -> None:
+        """Numbers need nothing learned."""
 
-    def _validation_score(
+    def _encode(self, y: Any) -> Targets:
+        return number_targets(y, self.loss, self._loss_settings())
+
+    def _loss_settings(self) -> tuple[float, ...]:
+        if self.loss == "quantile":
+            return tuple(parameters.check_in_interval("quantile", self.quantile, 0, 1))
+        return (float(self.huber_delta),) if self.loss == "huber" else ()
+
+    def _class_weights(self, y: Any) -> None:
+        return None
+
+    def _output_score(
         self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
     ) -> float:
         if not np.isfinite(outputs).all():
             return float("nan")
-        return r2_score(targets.Y[rows], outputs, sample_weight=weights)
+        Y = targets.Y[rows]
+        if self.loss == "quantile":
+            return self._pinball_score(Y, outputs, weights)
+        return r2_score(Y, outputs, sample_weight=weights)
+
+    def _pinball_score(self, Y: np.ndarray, outputs: np.ndarray, weights: Any) -> float:
+        """D2 of the pinball loss, its mean over several quantiles."""
+        quantiles = self._loss_settings()
+        if len(quantiles) == 1:
+            return float(d2_pinball_score(Y, outputs, sample_weight=weights, alpha=quantiles[0]))
+        scores = [
+            d2_pinball_score(Y, outputs[:, k], sample_weight=weights, alpha=q)
+            for k, q in enumerate(quantiles)
+        ]
+        return float(np.mean(scores))
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPRegressor":
         """Train the network.
 
         Parameters
@@ -292,6 +365,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
+            without it, loss and score are recorded all the same.
+
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
+            Their targets.
+
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Their weights.
+
         Returns
         -------
         self : MLPRegressor
@@ -302,7 +385,44 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ValueError
             If the data is not usable, or the weights diverge.
         """
-        return self._fit(X, y, sample_weight=sample_weight)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def resume(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPRegressor":
+        """Go on with a fit that was stopped, as if it had not been.
+
+        A fit that `max_time`, an interrupt or a callback has stopped, or that was loaded from a
+        checkpoint, ends with the same bits as one that was left alone. `max_iter` counts all
+        epochs, and may be raised. With 'lbfgs' training starts anew from the weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            The same as those of `fit`.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to go on with.
+        """
+        check_is_fitted(self)
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, resume=True)
 
     @available_if(lambda estimator: estimator._check_solver())
     @with_callbacks
@@ -326,7 +446,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self : MLPRegressor
             The trained estimator.
         """
-        return self._fit(X, y, sample_weight=sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target of each row.
@@ -343,3 +463,26 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         outputs = self._outputs(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score the predictions: R^2, or for quantiles the D^2 of the pinball loss.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            1 at best, 0 for a constant prediction; a mean over several quantiles.
+        """
+        if self.loss != "quantile":
+            return super().score(X, y, sample_weight)
+        return self._pinball_score(np.asarray(y), self.predict(X), sample_weight)

@@ -1,184 +1,140 @@
 """The stochastic solvers: hyper-parameters, state beside the parameters, and learning rates.
 
-The arithmetic of a step is a kernel (`fastnn.kernels.updates`); what happens between epochs is
-decided here.
+The arithmetic of a step is a pair of kernels (`fastnn.kernels.updates`); what happens between
+epochs is decided here and in `schedules`.
 """
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
-from fastnn.kernels.arguments import Solver
+from fastnn.kernels.arguments import ROWS, STEPS
+from fastnn.schedules import Schedule, schedule_for
 
-STOCHASTIC_SOLVERS = ("sgd", "adam")
+STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad")
+MIN_LEARNING_RATE = 1e-6  # at which "adaptive" stops
 
 
-class SGD:
-    """Stochastic gradient descent with momentum, and its three learning-rate schedules.
+class Solver:
+    """An optimiser between two epochs.
 
     Parameters
     ----------
+    name : str
+        One of `STOCHASTIC_SOLVERS`.
     size : int
         Number of parameters.
+    n_states : int
+        Vectors that the optimiser remembers.
     dtype : dtype
         float32 or float64.
-    learning_rate_init : float
-        Learning rate of the first epoch.
-    schedule : {"constant", "invscaling", "adaptive"}
-        How the learning rate goes on.
+    hyper : dict of str to float
+        Hyper-parameters of its kernels, in their order.
+    schedule : Schedule
+        Learning rate of each epoch.
     power_t : float
         Exponent of "invscaling".
-    momentum : float
-        Share of the last step that the next one keeps.
-    nesterov : bool
-        Whether the gradient counts as if taken after the momentum's part of the step.
+    weight_decay : float
+        Share of the learning rate by which each step shrinks the weights.
 
     Attributes
     ----------
-    learning_rate : float
-        Current learning rate.
-    velocity : ndarray of shape (size,)
-        The last step.
-    steps : int
-        Mini-batches seen.
+    epochs : int
+        Epochs since the state was zero.
+    base_rate : float
+        Learning rate of the epoch, before corrections within its steps.
+    state : ndarray of shape (n_states, size)
+        Velocity (sgd); first and second moment, and the largest second moment so far (adam and its
+        kin); second moment (rmsprop); sum of squares (adagrad).
+    progress : ndarray of shape (4,)
+        Steps taken, what the kernels remember beside them, and how far the epoch has come.
     """
 
     def __init__(
         self,
+        name: str,
         size: int,
+        n_states: int,
         dtype: np.dtype,
-        learning_rate_init: float,
-        schedule: str = "constant",
+        hyper: dict[str, float],
+        schedule: Schedule,
         power_t: float = 0.5,
-        momentum: float = 0.9,
-        nesterov: bool = True,
+        weight_decay: float = 0.0,
     ) -> None:
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = float(learning_rate_init)
+        self.name = name
+        self.hyper = hyper
         self.schedule = schedule
         self.power_t = power_t
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.velocity = np.zeros(size, dtype)
-        self.steps = 0
-
-    def epoch_ends(self, rows_seen: int) -> None:
-        """Set the learning rate of the next epoch."""
-        if self.schedule == "invscaling":
-            self.learning_rate = self.learning_rate_init / (rows_seen + 1) ** self.power_t
-
-    def on_plateau(self) -> tuple[bool, str]:
-        """Answer a loss that no longer improves: stop or go on, and what to tell the user."""
-        if self.schedule != "adaptive":
-            return True, "Stopping."
-        if self.learning_rate <= 1e-6:
-            return True, "Learning rate too small. Stopping."
-        self.learning_rate /= 5.0
-        return False, f"Setting learning rate to {self.learning_rate:f}"
-
-    def arguments(self, code: int) -> Solver:
-        """Bundle for the kernels."""
-        return Solver(
-            code=code,
-            first=self.velocity,
-            second=self.velocity[:0],
-            learning_rate=float(self.learning_rate),
-            beta_1=0.0,
-            beta_2=0.0,
-            epsilon=0.0,
-            momentum=float(self.momentum),
-            nesterov=bool(self.nesterov),
-        )
-
-
-class Adam:
-    """Adam (Kingma and Ba, arXiv:1412.6980).
-
-    Parameters
-    ----------
-    size : int
-        Number of parameters.
-    dtype : dtype
-        float32 or float64.
-    learning_rate_init : float
-        Learning rate before the correction of the first steps' bias.
-    beta_1, beta_2 : float
-        Decay of the mean of gradients and of squared gradients.
-    epsilon : float
-        Keeps the division away from zero.
-
-    Attributes
-    ----------
-    first_moment, second_moment : ndarray of shape (size,)
-        Means of gradients and of squared gradients.
-    steps : int
-        Mini-batches seen.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        dtype: np.dtype,
-        learning_rate_init: float,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
-        self.learning_rate_init = learning_rate_init
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.first_moment = np.zeros(size, dtype)
-        self.second_moment = np.zeros(size, dtype)
-        self.steps = 0
+        self.weight_decay = weight_decay
+        self.epochs = 0
+        self.base_rate = float(schedule.initial_rate)
+        self.state = np.zeros((n_states, size), dtype)
+        self.progress = np.zeros(4)
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the last step, the bias of the first steps corrected."""
-        if self.steps == 0:
-            return float(self.learning_rate_init)
-        correction = np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
-        return float(self.learning_rate_init * correction)
+        """Learning rate of the last step; Adam's includes the correction of its first steps."""
+        steps = self.progress[STEPS]
+        if self.name != "adam" or steps == 0:
+            return self.base_rate
+        beta_1, beta_2 = self.hyper["beta_1"], self.hyper["beta_2"]
+        return float(self.base_rate * np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps))
+
+    def epoch_begins(self) -> None:
+        """Set the epoch's learning rate, where that follows from the number of the epoch."""
+        rate = self.schedule.rate(self.epochs)
+        self.base_rate = self.base_rate if rate is None else rate
 
     def epoch_ends(self, rows_seen: int) -> None:
-        """Keep the learning rate: Adam has no schedule between epochs."""
+        """Set the next epoch's learning rate, where that follows from the rows seen."""
+        self.epochs += 1
+        if self._follows("invscaling"):
+            self.base_rate = self.schedule.initial_rate / (rows_seen + 1) ** self.power_t
 
     def on_plateau(self) -> tuple[bool, str]:
-        """Answer a loss that no longer improves: stop, and tell the user so."""
-        return True, "Stopping."
+        """Answer a loss that no longer improves: stop or go on, and what to tell the user."""
+        if not self._follows("adaptive"):
+            return True, "Stopping."
+        if self.base_rate <= MIN_LEARNING_RATE:
+            return True, "Learning rate too small. Stopping."
+        self.base_rate /= 5.0
+        return False, f"Setting learning rate to {self.base_rate:f}"
 
-    def arguments(self, code: int) -> Solver:
-        """Bundle for the kernels."""
-        return Solver(
-            code=code,
-            first=self.first_moment,
-            second=self.second_moment,
-            learning_rate=float(self.learning_rate_init),
-            beta_1=float(self.beta_1),
-            beta_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            momentum=0.0,
-            nesterov=False,
-        )
+    def clock(self) -> tuple[int, float]:
+        """Note where the schedule stands; `rewind` goes back to it."""
+        return self.epochs, self.base_rate
+
+    def rewind(self, clock: tuple[int, float]) -> None:
+        """Take back what the schedule did after `clock`."""
+        self.epochs, self.base_rate = clock
+
+    def epoch_is_recorded(self) -> None:
+        """Note that the next step begins an epoch; until then an epoch is to be gone on with."""
+        self.progress[ROWS] = 0
+
+    def _follows(self, schedule: str) -> bool:
+        return self.name == "sgd" and self.schedule.name == schedule
+
+    def copy(self) -> "Solver":
+        """Copy that goes on by itself."""
+        twin = copy(self)
+        twin.state, twin.progress = self.state.copy(), self.progress.copy()
+        return twin
 
 
-def solver_for(estimator: Any, size: int, dtype: np.dtype) -> SGD | Adam:
+def solver_for(estimator: Any, size: int, dtype: np.dtype) -> Solver:
     """Make the solver that an estimator's parameters ask for, its state at zero."""
-    if estimator.solver == "sgd":
-        return SGD(
-            size,
-            dtype,
-            estimator.learning_rate_init,
-            estimator.learning_rate,
-            estimator.power_t,
-            estimator.momentum,
-            estimator.nesterovs_momentum,
-        )
-    return Adam(
+    from fastnn.kernels.updates import update_of
+
+    update = update_of(estimator.solver, estimator.amsgrad)
+    return Solver(
+        estimator.solver,
         size,
+        update.n_states,
         dtype,
-        estimator.learning_rate_init,
-        estimator.beta_1,
-        estimator.beta_2,
-        estimator.epsilon,
+        {name: float(getattr(estimator, name)) for name in update.hyper},
+        schedule_for(estimator),
+        estimator.power_t,
+        estimator.weight_decay if estimator.solver == "adamw" else 0.0,
     )

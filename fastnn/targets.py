@@ -15,13 +15,17 @@ class Targets:
     Attributes
     ----------
     Y : ndarray of shape (n_samples, n_columns)
-        A class code for the softmax, else one number for each output.
+        One class code for each softmax, else one number for each output.
     n_outputs : int
         Units of the output layer.
-    out_activation : {"identity", "logistic", "softmax", "exp"}
+    out_activation : str
         Activation of the output layer.
     loss : str
         Name of the loss' kernel.
+    loss_settings : tuple of float
+        What that kernel reads.
+    blocks : tuple of int
+        Outputs of each target, where there are several targets of classes; else empty.
     strata : ndarray of shape (n_samples,) or None
         Groups of which a validation split keeps the proportions.
     """
@@ -30,18 +34,32 @@ class Targets:
     n_outputs: int
     out_activation: str
     loss: str
+    loss_settings: tuple[float, ...] = ()
+    blocks: tuple[int, ...] = ()
     strata: np.ndarray | None = None
 
 
-def class_targets(y: Any, binarizer: LabelBinarizer) -> Targets:
+def class_targets(
+    y: Any,
+    classes: Any,
+    binarizer: LabelBinarizer | None,
+    loss: str,
+    smoothing: float,
+    gamma: float,
+) -> Targets:
     """Encode labels of known classes.
 
     Parameters
     ----------
-    y : {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-        Labels, or an indicator matrix (multilabel).
-    binarizer : LabelBinarizer
-        Fitted to the classes.
+    y : {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_columns)
+        Labels, an indicator matrix (multilabel), or a column of labels for each target.
+    classes : ndarray of shape (n_classes,), or list of such
+        Sorted; a list where there are several targets.
+    binarizer : LabelBinarizer or None
+        Fitted to the classes; None where there are several targets.
+    loss : {"log_loss", "focal"}
+    smoothing, gamma : float
+        Label smoothing, and the focal loss' exponent.
 
     Returns
     -------
@@ -50,36 +68,51 @@ def class_targets(y: Any, binarizer: LabelBinarizer) -> Targets:
     Raises
     ------
     ValueError
-        If y is an indicator matrix and the classes are not.
+        If y is an indicator matrix and the classes are not, or y has unknown labels.
     """
+    kernel = f"smoothed_{loss}" if smoothing else loss
+    binary = f"smoothed_binary_{loss}" if smoothing else f"binary_{loss}"
+    settings = (smoothing,) if loss == "log_loss" else (gamma,)
+    if binarizer is None:
+        columns = [_codes(y[:, k], known) for k, known in enumerate(classes)]
+        blocks = tuple(len(known) for known in classes)
+        codes = np.stack(columns, axis=1)
+        return Targets(codes, sum(blocks), "softmax", kernel, settings, blocks)
     multilabel = binarizer.y_type_.startswith("multilabel")
     if multilabel or type_of_target(y).startswith("multilabel"):
         indicators = binarizer.transform(y)
-        return Targets(indicators, indicators.shape[1], "logistic", "binary_log_loss")
-    codes = np.searchsorted(binarizer.classes_, y)
+        return Targets(indicators, indicators.shape[1], "logistic", binary, settings)
+    codes = np.searchsorted(classes, y)
     if binarizer.y_type_ == "multiclass":
-        return Targets(codes[:, None], binarizer.classes_.size, "softmax", "log_loss")
+        return Targets(codes[:, None], classes.size, "softmax", kernel, settings)
     # scikit-learn splits binary targets by the strings 'False' and 'True', which its error names.
     strata = np.array(["False", "True"])[codes]
-    return Targets(codes[:, None], 1, "logistic", "binary_log_loss", strata)
+    return Targets(codes[:, None], 1, "logistic", binary, settings, strata=strata)
 
 
-def labels(outputs: np.ndarray, binarizer: LabelBinarizer) -> Any:
+def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Position of each label among its target's classes."""
+    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    wrong = np.flatnonzero(classes[codes] != y)
+    if wrong.size:
+        raise ValueError(f"`y` has the label {y[wrong[0]]!r}, which is not among {classes}.")
+    return codes
+
+
+def labels(outputs: np.ndarray, classes: Any, binarizer: LabelBinarizer | None) -> Any:
     """Choose the label of each row of outputs: the most probable, or each above one half."""
+    if binarizer is None:
+        parts = zip(per_target(outputs, classes), classes, strict=True)
+        return np.stack([known[part.argmax(axis=1)] for part, known in parts], axis=1)
     if binarizer.y_type_.startswith("multilabel"):
         return binarizer.inverse_transform(outputs)
-    return binarizer.classes_.take(class_codes(outputs)[:, 0], mode="clip")
+    codes = outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+    return classes.take(codes, mode="clip")
 
 
-def class_codes(outputs: np.ndarray) -> np.ndarray:
-    """Code of each row's class, or of each of its labels, of shape (n_samples, n_columns).
-
-    One column of outputs is the probability of the second class, several are probabilities of a
-    class each.
-    """
-    if outputs.shape[1] == 1:
-        return (outputs > 0.5).astype(np.intp)
-    return outputs.argmax(axis=1)[:, None]
+def per_target(outputs: np.ndarray, classes: list[np.ndarray]) -> list[np.ndarray]:
+    """Split the outputs into the probabilities of each target's classes."""
+    return np.split(outputs, np.cumsum([len(known) for known in classes])[:-1], axis=1)
 
 
 def accuracy(
@@ -89,23 +122,43 @@ def accuracy(
     if targets.out_activation == "logistic":
         predicted = outputs > 0.5
     else:
-        predicted = class_codes(outputs)
+        blocks = targets.blocks or (outputs.shape[1],)
+        parts = np.split(outputs, np.cumsum(blocks)[:-1], axis=1)
+        predicted = np.stack([part.argmax(axis=1) for part in parts], axis=1)
     right = (predicted == targets.Y[rows]).all(axis=1)
     return float(np.average(right, weights=weights))
 
 
-def number_targets(y: np.ndarray, loss: str) -> Targets:
+def number_targets(y: np.ndarray, loss: str, loss_settings: tuple[float, ...] = ()) -> Targets:
     """Check and shape the targets of a regression.
 
     Raises
     ------
     ValueError
-        If the loss is "poisson" and a target is negative.
+        If a target is out of the loss' range, or several quantiles are asked of several targets.
     """
-    if loss == "poisson" and y.size and y.min() < 0:
-        raise ValueError(
-            "Some value(s) of y are out of the valid range of the loss 'poisson': the smallest is "
-            f"{y.min()}, and counts are 0 or more. Use loss='squared_error' for negative targets."
-        )
+    from fastnn.kernels.losses import LOSSES
+
+    _check_range(y, loss)
     Y = y.reshape(-1, 1) if y.ndim == 1 else y
-    return Targets(Y, Y.shape[1], "exp" if loss == "poisson" else "identity", loss)
+    n_outputs = Y.shape[1]
+    if loss == "quantile" and len(loss_settings) > 1:
+        if n_outputs > 1:
+            raise ValueError(
+                f"Several quantiles need one target, got {n_outputs}: fit one estimator for each "
+                "target, or give one quantile."
+            )
+        loss, n_outputs = "quantiles", len(loss_settings)
+    return Targets(Y, n_outputs, LOSSES[loss].output, loss, loss_settings)
+
+
+def _check_range(y: np.ndarray, loss: str) -> None:
+    if not y.size:
+        return
+    low = y.min()
+    if (loss == "poisson" and low < 0) or (loss == "gamma" and low <= 0):
+        what = "counts are 0 or more" if loss == "poisson" else "its targets are above 0"
+        raise ValueError(
+            f"Some value(s) of y are out of the valid range of the loss {loss!r}: the smallest is "
+            f"{low}, and {what}. Use loss='squared_error' for such targets."
+        )

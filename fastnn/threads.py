@@ -102,8 +102,13 @@ def one_thread_blas() -> Iterator[None]:
                 process.blas_limit.restore_original_limits()
 
 
-def worthwhile(flops: float, n_shards: int) -> int:
-    """Threads that pay for a parallel region of this much work in this many shards."""
+def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
+    """Threads for a parallel region of this much work in this many shards.
+
+    Without a number of jobs as many as pay; with one that many, up to the ceilings.
+    """
+    if n_jobs is not None:
+        return asked_for(n_jobs, n_shards)
     wanted = min(n_shards, int(flops / min(MIN_FLOPS_PER_THREAD.values())))
     if wanted < 2 or not _process.may_launch:
         return 1
@@ -111,6 +116,13 @@ def worthwhile(flops: float, n_shards: int) -> int:
     if wanted < 2 or layer() == "none":
         return 1
     return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))
+
+
+def asked_for(n_jobs: int, n_shards: int) -> int:
+    """Threads of a number of jobs; -1 stands for all, -2 for all but one, and so on."""
+    wanted = n_jobs if n_jobs > 0 else max(1, available() + 1 + n_jobs)
+    wanted = min(wanted, n_shards, available())
+    return wanted if wanted > 1 and _process.may_launch and layer() != "none" else 1
 
 
 @contextlib.contextmanager

@@ -1,28 +1,32 @@
 """Training: the loop over epochs, and L-BFGS. Decisions stand here, arithmetic in the kernels."""
 
 import math
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastnn import threads
-from fastnn.callbacks import EpochTasks
-from fastnn.kernels.arguments import Layers, Sample, Workspace
-from fastnn.kernels.epoch import ROWS_PER_SHARD, full_gradient, train_steps
-from fastnn.kernels.updates import BLOCK, SOLVERS
-from fastnn.network import Network
-from fastnn.solvers import SGD, Adam
+from fastnn.callbacks import EpochTasks, layer_norm
+from fastnn.history import History
+from fastnn.jit import address_of, entry_point
+from fastnn.kernels import epoch, updates
+from fastnn.kernels.arguments import LOSS, ROWS, Layers, Sample, Steps, Workspace
+from fastnn.kernels.arguments import Solver as SolverArguments
+from fastnn.kernels.normalization import NORMALIZATIONS, track
+from fastnn.layers import keeps_slopes, kind_of, with_forward
+from fastnn.network import Architecture, Network
+from fastnn.solvers import Solver
 from fastnn.workspace import training_workspace
 
-# Kernels cannot be interrupted: a call does no more work than this, about a tenth of a second.
-MAX_FLOPS_PER_CALL = 5e9
+# Kernels cannot be interrupted: a call does no more work than this, 0.02 to 0.2 s.
+MAX_FLOPS_PER_CALL = 2e9
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -45,6 +49,8 @@ class Task:
     ----------
     network : Network
         Its parameters change in place.
+    architecture : Architecture
+        What its layers compute.
     layers : Layers
         The network as the kernels see it.
     sample : Sample
@@ -53,25 +59,61 @@ class Task:
         Rows of the sample to train on.
     alpha : float
         Strength of the penalty on squared weights.
+    max_norm : float or None
+        Largest norm of a gradient.
+    n_jobs : int or None
+        Threads that the user asks for.
     """
 
     network: Network
+    architecture: Architecture
     layers: Layers
     sample: Sample
     rows: np.ndarray
     alpha: float
+    max_norm: float | None = None
+    n_jobs: int | None = None
 
     def workspace(self, batch_rows: int) -> Workspace:
         """Memory for mini-batches of this many rows."""
-        network, is_sparse = self.network, self.sample.columns is not None
-        params = network.params
+        params = self.network.params
         return training_workspace(
-            network.units, params.size, batch_rows, ROWS_PER_SHARD, BLOCK, params.dtype, is_sparse
+            self.network.units,
+            params.size,
+            batch_rows,
+            epoch.ROWS_PER_SHARD,
+            updates.BLOCK,
+            params.dtype,
+            sparse=self.sample.columns is not None,
+            slopes=keeps_slopes(self.architecture),
+            normalized=self.architecture.normalization is not None,
+        )
+
+    def prepared(self, work: Workspace) -> tuple[Layers, Steps]:
+        """Give what the kernels of a step are called with; those not compiled yet are compiled."""
+        params, dtype = self.network.params, self.network.params.dtype
+        layers = with_forward(self.layers, self.sample, params, work)
+        data = kind_of(self.sample, params)
+        shard = (0, 1, self.sample, self.rows, 0, layers, params, work)
+        kind = self.architecture.normalization
+        tracks = kind is not None and NORMALIZATIONS[kind].keeps_moments
+        return layers, Steps(
+            shard_gradient=address_of(epoch.shard_gradient, data, *shard),
+            track=track.address(dtype) if tracks else 0,
+            combine=updates.combine_block.address(dtype),
+            clip=0 if self.max_norm is None else updates.clip.address(dtype),
+            step=updates.step_block.address(dtype),
+            alpha=float(self.alpha),
+            max_norm=math.inf if self.max_norm is None else float(self.max_norm),
         )
 
     def flops(self, n_rows: int) -> float:
         """Floating-point operations of a step: forward, and twice that backward."""
         return 6.0 * self.network.n_weights * n_rows
+
+    def threads(self, n_rows: int, n_shards: int) -> int:
+        """Threads that pay for a step."""
+        return threads.worthwhile(self.flops(n_rows), n_shards, self.n_jobs)
 
 
 @dataclass(frozen=True)
@@ -84,140 +126,189 @@ class Rules:
     n_iter_no_change: float
     shuffle: bool
     early_stopping: bool
+    restore_best: bool
+    max_time: float | None
+    one_epoch: bool  # of partial_fit, which ends without a warning
     verbose: bool
 
 
-@dataclass
-class History:
-    """What training has recorded so far, over earlier fits too where they go on (warm start)."""
-
-    n_iter: int = 0
-    rows_seen: int = 0
-    loss: float | None = None
-    loss_curve: list[float] = field(default_factory=list)
-    best_loss: float | None = None
-    validation_scores: list[float] = field(default_factory=list)
-    best_validation_score: float | None = None
-    no_improvement_count: int = 0
-    warning: tuple[str, type[Warning]] | None = None
-
-    def record_loss(self, loss: float, tol: float) -> None:
-        """Note an epoch's loss where the loss decides on stopping."""
-        best = math.inf if self.best_loss is None else self.best_loss
-        self.no_improvement_count = self.no_improvement_count + 1 if loss > best - tol else 0
-        self.best_loss = loss if loss < best else best
-
-    def record_score(self, score: float, tol: float) -> bool:
-        """Note an epoch's validation score where that decides; returns whether it is the best."""
-        best = -math.inf if self.best_validation_score is None else self.best_validation_score
-        self.validation_scores.append(score)
-        self.no_improvement_count = self.no_improvement_count + 1 if score < best + tol else 0
-        self.best_validation_score = score if score > best else best
-        return score > best
-
-
-def train(
-    task: Task,
-    solver: SGD | Adam,
-    solver_name: str,
-    rules: Rules,
-    history: History,
-    random_state: np.random.RandomState,
-    score: Callable[[], float] | None,
-    best: np.ndarray | None,
-    tasks: EpochTasks | None,
-    one_epoch: bool = False,
-) -> None:
-    """Train by mini-batches until the loss or score no longer improves.
+class Training:
+    """One fit by mini-batches, until the loss or score no longer improves.
 
     Parameters
     ----------
     task : Task
         What is trained on what.
-    solver : SGD or Adam
+    solver : Solver
         Takes the steps.
-    solver_name : {"sgd", "adam"}
-        Name of the solver's kernel.
     rules : Rules
         When to stop.
     history : History
         Is added to.
     random_state : RandomState
         Draws the order of rows.
-    score : callable or None
-        Gives the validation score; None where the training loss decides.
-    best : ndarray of shape (n_parameters,) or None
-        Best parameters so far; None where they are the present ones.
+    judge : callable or None
+        Called after each epoch with the history, to which it adds losses and scores of validation
+        rows; returns what early stopping goes by, the greater the better. None without such rows.
     tasks : EpochTasks or None
         Is told of each epoch, and may ask to stop.
-    one_epoch : bool, default=False
-        Whether to stop after one epoch, without a warning, as `partial_fit` does.
-
-    Raises
-    ------
-    DivergenceError
-        If the weights are no longer finite.
     """
-    params, work, order = task.network.params, task.workspace(rules.batch_size), task.rows
-    history.n_iter = 0
-    try:
-        while history.n_iter < rules.max_iter:
-            if tasks:
-                tasks.begin_epoch()
-            if rules.shuffle:
-                order = order[_permutation(order.size, random_state)]
-            history.loss = _epoch(task, solver, SOLVERS[solver_name], order, rules, work)
-            history.n_iter += 1
-            history.rows_seen += order.size
-            history.loss_curve.append(history.loss)
-            _tell(rules, f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-            if score is None:
-                history.record_loss(history.loss, rules.tol)
-                _stop_if_diverged(task.network, history.loss)
-            elif history.record_score(_scored(score, rules), rules.tol):
-                best = params.copy()
-            solver.epoch_ends(history.rows_seen)
-            stop_asked = tasks.end_epoch(history) if tasks else False
-            if _stops(solver, rules, history) or stop_asked or one_epoch:
-                break
+
+    def __init__(
+        self,
+        task: Task,
+        solver: Solver,
+        rules: Rules,
+        history: History,
+        random_state: np.random.RandomState,
+        judge: Callable[[History], float] | None = None,
+        tasks: EpochTasks | None = None,
+    ) -> None:
+        self.task = task
+        self.solver = solver
+        self.rules = rules
+        self.history = history
+        self.random_state = random_state
+        self.judge = judge
+        self.tasks = tasks
+        self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
+        self.order = task.rows
+        self.began = time.perf_counter()
+        self.work = task.workspace(rules.batch_size)
+        self.layers, self.steps = task.prepared(self.work)
+        self.arguments = self._solver_arguments()
+        self.compiled: dict[bool, Callable] = {}  # train_steps, serial or not
+
+    def skip(self, n_epochs: int) -> None:
+        """Bring the order of rows to where it is after so many epochs."""
+        if self.rules.shuffle:
+            for _ in range(n_epochs):
+                self.order = self.order[_permutation(self.order.size, self.random_state)]
+
+    def run(self) -> None:
+        """Train, until a rule, a callback, the clock or the user says to stop."""
+        history, solver = self.history, self.solver
+        mark, clock = history.mark(), solver.clock()
+        try:
+            while history.n_iter < self.rules.max_iter:
+                mark, clock = history.mark(), solver.clock()
+                if not self._epoch():
+                    history.warning = time_is_over(self.rules)
+                    break
+                if self._record() or self.rules.one_epoch:
+                    break
+            else:
+                history.warning = (
+                    f"Stochastic Optimizer: Maximum iterations ({self.rules.max_iter}) reached and "
+                    "the optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                )
+        except KeyboardInterrupt:
+            if solver.progress[ROWS] == self.order.size:  # in the midst of an epoch's record
+                history.rewind(mark)
+                solver.rewind(clock)
+            history.warning = "Training interrupted by user.", UserWarning
+
+    def _epoch(self) -> bool:
+        """Take one step for each mini-batch; returns whether there was time for all of them."""
+        rules, progress, n = self.rules, self.solver.progress, self.order.size
+        if self.tasks:
+            self.tasks.begin_epoch()
+        if rules.shuffle:
+            self.order = self.order[_permutation(n, self.random_state)]
+        self.solver.epoch_begins()
+        self.arguments.hyper[0] = self.solver.base_rate
+        call = self._rows_per_call()
+        while (start := int(progress[ROWS])) < n:
+            if rules.max_time is not None and time.perf_counter() - self.began > rules.max_time:
+                return False
+            self._step(start, min(start + call, n))
+        return True
+
+    def _step(self, start: int, stop: int) -> None:
+        batch = self.rules.batch_size
+        with threads.team(self.task.threads(batch, self.work.losses.size)) as team:
+            network = self.task.network
+            data = (self.task.sample, self.order, start, stop, batch, self.layers, network.params)
+            arguments = (*data, self.arguments, self.steps, self.work, team)
+            self._train_steps(arguments)(*arguments)
+
+    def _train_steps(self, arguments: tuple) -> Callable:
+        is_serial = arguments[-1] is None
+        if is_serial not in self.compiled:
+            kind = (*kind_of(self.task.sample, self.task.network.params), is_serial)
+            self.compiled[is_serial] = entry_point(epoch.train_steps, kind, *arguments)
+        return self.compiled[is_serial]
+
+    def _rows_per_call(self) -> int:
+        n_params, batch = self.task.network.params.size, self.rules.batch_size
+        flops = self.task.flops(batch) + 30 * n_params + 1e5  # the update, and a step's overhead
+        return batch * max(1, int(MAX_FLOPS_PER_CALL / flops))
+
+    def _record(self) -> bool:
+        """Note what an epoch has brought; returns whether to stop."""
+        history, rules, n = self.history, self.rules, self.order.size
+        history.loss = np.float64(self.solver.progress[LOSS] / n)  # the type scikit-learn records
+        history.n_iter += 1
+        history.rows_seen += n
+        history.loss_curve.append(history.loss)
+        history.learning_rates.append(self.solver.base_rate)
+        _tell(rules, f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        score = None if self.judge is None else self.judge(history)
+        if rules.early_stopping and score is not None:
+            _tell(rules, f"Validation score: {score:f}")
+            is_best = history.record_score(score, rules.tol)
         else:
-            history.warning = (
-                f"Stochastic Optimizer: Maximum iterations ({rules.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-            )
-    except KeyboardInterrupt:
-        history.warning = "Training interrupted by user.", UserWarning
-    if score is not None and best is not None:
-        params[:] = best
-    if not task.network.is_finite():
-        raise DivergenceError
+            is_best = history.record_loss(history.loss, rules.tol)
+            if score is not None:
+                is_best = history.note_score(score)
+            _stop_if_diverged(self.task.network, history.loss)
+        if rules.restore_best and is_best:
+            self.best = self._copies()
+        self.solver.epoch_ends(history.rows_seen)
+        stops = _stops(self.solver, rules, history)
+        if self.tasks:
+            stops = self.tasks.end_epoch() or stops
+        self.solver.epoch_is_recorded()
+        return stops
 
+    def _copies(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.task.network.params.copy(), self.task.network.running.copy()
 
-def _epoch(
-    task: Task, solver: SGD | Adam, code: int, order: np.ndarray, rules: Rules, work: Workspace
-) -> float:
-    """Take one step for each mini-batch of `order`; returns the mean loss of its rows."""
-    batch, flops = rules.batch_size, task.flops(rules.batch_size)
-    rows_per_call = batch * max(1, int(MAX_FLOPS_PER_CALL / flops))
-    loss, n_shards = 0.0, work.losses.size
-    for start in range(0, order.size, rows_per_call):
-        rows = order[start : start + rows_per_call]
-        with threads.team(threads.worthwhile(flops, n_shards)) as team:
-            part, solver.steps = train_steps(
-                task.sample,
-                rows,
-                batch,
-                solver.steps,
-                task.layers,
-                task.network.params,
-                solver.arguments(code),
-                float(task.alpha),
-                work,
-                team,
-            )
-        loss += part
-    return np.float64(loss / order.size)  # the type that scikit-learn records
+    def finish(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Put the best weights in place; returns the last ones, None where nothing changed.
+
+        Raises
+        ------
+        DivergenceError
+            If the weights are not finite.
+        """
+        last, network = None, self.task.network
+        if self.rules.restore_best and self.best is not None:
+            last = self._copies()
+            network.params[:], network.running[:] = self.best
+        if not network.is_finite():
+            raise DivergenceError
+        return last
+
+    def gradient_norms(self) -> list[float]:
+        """Norm of each layer's last gradient, weights and biases together."""
+        network = self.task.network
+        gradient = Network(network.units, self.work.gradients[0])
+        return list(map(layer_norm, gradient.coefs, gradient.intercepts))
+
+    def _solver_arguments(self) -> SolverArguments:
+        solver, dtype = self.solver, self.task.network.params.dtype
+        update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
+        return SolverArguments(
+            prepare=update.rates.address(dtype),
+            update=update.update.address(dtype),
+            state=solver.state,
+            progress=solver.progress,
+            hyper=np.array([solver.base_rate, *solver.hyper.values()]),
+            rates=np.zeros(5),
+            weight_decay=float(solver.weight_decay),
+        )
 
 
 def _permutation(n: int, random_state: np.random.RandomState) -> np.ndarray:
@@ -232,19 +323,13 @@ def _tell(rules: Rules, line: str) -> None:
         print(line)
 
 
-def _scored(score: Callable[[], float], rules: Rules) -> float:
-    value = score()
-    _tell(rules, f"Validation score: {value:f}")
-    return value
-
-
 def _stop_if_diverged(network: Network, loss: float) -> None:
     """Raise at once: weights that are not finite never come back."""
     if not math.isfinite(loss) and not network.is_finite():
         raise DivergenceError
 
 
-def _stops(solver: SGD | Adam, rules: Rules, history: History) -> bool:
+def _stops(solver: Solver, rules: Rules, history: History) -> bool:
     """Whether too many epochs have gone by without improvement, and the solver agrees."""
     if history.no_improvement_count <= rules.n_iter_no_change:
         return False
@@ -261,14 +346,17 @@ def _stops(solver: SGD | Adam, rules: Rules, history: History) -> bool:
     return stop
 
 
+class _TimeIsOverError(Exception):
+    """Ends SciPy's search."""
+
+
 def minimize(
     task: Task,
-    max_iter: int,
+    rules: Rules,
     max_fun: int,
-    tol: float,
-    verbose: bool,
     history: History,
-    tasks: EpochTasks | None,
+    judge: Callable[[History], float] | None = None,
+    tasks: EpochTasks | None = None,
 ) -> Callable[[], None]:
     """Train by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
 
@@ -276,14 +364,14 @@ def minimize(
     ----------
     task : Task
         What is trained on what; its network in float64, whatever the data.
-    max_iter, max_fun : int
-        Limits of iterations and of evaluations of the loss.
-    tol : float
-        Largest element of the projected gradient at which to stop.
-    verbose : bool
-        Whether SciPy prints.
+    rules : Rules
+        `tol` is the largest element of the projected gradient at which to stop.
+    max_fun : int
+        Limit of evaluations of the loss.
     history : History
         Is added to.
+    judge : callable or None
+        As for `Training`; here it only records.
     tasks : EpochTasks or None
         Is told of each iteration, and may ask to stop.
 
@@ -293,45 +381,60 @@ def minimize(
         Gives the warnings that are due, once the weights are safe.
     """
     work, last = task.workspace(task.rows.size), task.network.params.copy()
-    n_shards, flops = work.losses.size, task.flops(task.rows.size)
+    best: np.ndarray | None = None
+    layers, steps = task.prepared(work)
+    n_shards, began = work.losses.size, time.perf_counter()
 
     def loss_and_gradient(params: np.ndarray) -> tuple[float, np.ndarray]:
-        with threads.team(threads.worthwhile(flops, n_shards)) as team:
-            loss = full_gradient(
-                task.sample, task.rows, task.layers, params, float(task.alpha), work, team
-            )
+        if rules.max_time is not None and time.perf_counter() - began > rules.max_time:
+            raise _TimeIsOverError
+        with threads.team(task.threads(task.rows.size, n_shards)) as team:
+            loss = epoch.full_gradient(task.sample, task.rows, layers, params, steps, work, team)
         return loss, work.gradients[0].copy()
 
     def keep(intermediate_result: OptimizeResult) -> None:
+        nonlocal best
         last[:], history.loss = intermediate_result.x, np.float64(intermediate_result.fun)
         history.n_iter += 1
-        if tasks and tasks.end_epoch(history):
+        history.loss_curve.append(history.loss)
+        _tell(rules, f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        task.network.params[:] = last
+        if judge is not None and history.note_score(judge(history)) and rules.restore_best:
+            best = last.copy()
+        if tasks and tasks.end_epoch():
             raise StopIteration
-        if tasks and history.n_iter < max_iter:
+        if tasks and history.n_iter < rules.max_iter:
             tasks.begin_epoch()
 
-    history.n_iter = 0
     if tasks:
         tasks.begin_epoch()
     try:
         result = scipy.optimize.minimize(
             loss_and_gradient,
-            task.network.params,
+            last.copy(),
             method="L-BFGS-B",
             jac=True,
             callback=keep,
-            options={
-                "maxfun": max_fun,
-                "maxiter": max_iter,
-                "gtol": tol,
-                **_get_additional_lbfgs_options_dict("iprint", 1 if verbose else -1),
-            },
+            options={"maxfun": max_fun, "maxiter": rules.max_iter, "gtol": rules.tol},
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _TimeIsOverError) as stop:
         task.network.params[:] = last
-        return lambda: warnings.warn("Training interrupted by user.", stacklevel=4)
-    task.network.params[:], history.loss = result.x, np.float64(result.fun)
-    history.n_iter = min(result.nit, max_iter)
+        told: tuple[str, type[Warning]] = ("Training interrupted by user.", UserWarning)
+        if isinstance(stop, _TimeIsOverError):
+            told = time_is_over(rules)
+        return lambda: warnings.warn(*told, stacklevel=4)
+    task.network.params[:] = result.x if best is None else best
+    history.loss = np.float64(result.fun)
+    history.n_iter = min(result.nit, rules.max_iter)
     if not task.network.is_finite():
         raise DivergenceError
-    return lambda: _check_optimize_result("lbfgs", result, max_iter)
+    return lambda: _check_optimize_result("lbfgs", result, rules.max_iter)
+
+
+def time_is_over(rules: Rules) -> tuple[str, type[Warning]]:
+    """Warning of a fit that `max_time` has ended."""
+    return (
+        f"Maximum time ({rules.max_time} s) reached and the optimization hasn't converged yet. "
+        "`resume` goes on from here.",
+        ConvergenceWarning,
+    )

@@ -80,7 +80,7 @@ SIGNATURES = """
     from fastnn import MLPClassifier, threads
 
     warnings.simplefilter("ignore")
-    threads.worthwhile = lambda flops, n_shards: 1
+    threads.worthwhile = lambda flops, n_shards, n_jobs=None: 1
     X, y = np.random.default_rng(0).random((20, 6)), np.arange(20) % 2
     for dtype in ("float32", "float64"):
         locked = X.astype(dtype)

@@ -1,50 +1,81 @@
-"""Central differences against back-propagation, for every activation and loss."""
+"""Central differences against back-propagation, for every activation, loss and normalization."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
+from fastnn.initialization import initialize
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.epoch import full_gradient
 from fastnn.kernels.losses import LOSSES
-from fastnn.network import Network
+from fastnn.kernels.normalization import NORMALIZATIONS
+from fastnn.layers import training_layers
+from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
 
-HIDDEN = ["identity", "logistic", "tanh", "relu"]
-OUTPUTS = {  # loss: its output activation, and how targets are drawn
-    "log_loss": ("softmax", lambda random: random.integers(0, 3, (30, 1))),
-    "binary_log_loss": ("logistic", lambda random: random.integers(0, 2, (30, 3))),
-    "squared_error": ("identity", lambda random: random.standard_normal((30, 3))),
-    "poisson": ("exp", lambda random: random.poisson(2, (30, 3))),
+ROWS, OUTPUTS = 30, 3
+
+
+def codes(random):
+    return random.integers(0, 3, (ROWS, 1))
+
+
+def yes_or_no(random):
+    return random.integers(0, 2, (ROWS, OUTPUTS))
+
+
+def numbers(random):
+    return random.standard_normal((ROWS, OUTPUTS))
+
+
+TARGETS = {  # loss: how targets are drawn, and what its kernel reads
+    "log_loss": (codes, ()),
+    "smoothed_log_loss": (codes, (0.2,)),
+    "focal": (codes, (2.0,)),
+    "binary_log_loss": (yes_or_no, ()),
+    "smoothed_binary_log_loss": (yes_or_no, (0.2,)),
+    "binary_focal": (yes_or_no, (1.5,)),
+    "squared_error": (numbers, ()),
+    "poisson": (lambda random: random.poisson(2, (ROWS, OUTPUTS)), ()),
+    "gamma": (lambda random: random.gamma(2, size=(ROWS, OUTPUTS)), ()),
+    "absolute_error": (numbers, ()),
+    "huber": (numbers, (0.7,)),
+    "log_cosh": (numbers, ()),
+    "quantile": (numbers, (0.3,)),
+    "quantiles": (lambda random: random.standard_normal((ROWS, 1)), (0.1, 0.5, 0.8)),
 }
+# Their value is a mean over outputs and their gradient a sum, as scikit-learn's squared error.
+MEANS = {"squared_error", "gamma", "absolute_error", "huber", "log_cosh", "quantile", "quantiles"}
 
 
 def test_nothing_is_left_out():
-    assert set(OUTPUTS) == set(LOSSES)
-    assert set(HIDDEN) | {out for out, _ in OUTPUTS.values()} == set(ACTIVATIONS)
+    assert set(TARGETS) == set(LOSSES)
 
 
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("loss", OUTPUTS)
-@pytest.mark.parametrize("activation", HIDDEN)
-def test_gradient(activation, loss, form, weighted):
+def assert_right_gradient(
+    activation="tanh", loss="log_loss", form=np.asarray, weighted=False, normalization=None
+):
     random = np.random.default_rng(0)
-    out_activation, draw = OUTPUTS[loss]
-    network = Network.initial(
-        (4, 6, 5, 3), activation, np.random.RandomState(0), np.dtype(np.float64)
+    draw, settings = TARGETS[loss]
+    architecture = Architecture(
+        (activation, activation), LOSSES[loss].output, normalization=normalization
     )
-    codes = [ACTIVATIONS[activation]] * 2 + [ACTIVATIONS[out_activation]]
-    weights = random.uniform(0, 3, 30) if weighted else None
-    X, Y = form(random.standard_normal((30, 4))), draw(random).astype(np.float64)
-    layers = network.layers(codes, LOSSES[loss])
-    task = Task(network, layers, sample_of(X, Y, weights), np.arange(30), alpha=0.5)
-    work = task.workspace(30)
+    normalized = normalization is not None
+    network = Network.zeros((4, 6, 5, OUTPUTS), np.dtype(np.float64), normalized)
+    initialize(network, "auto", [activation] * 3, np.random.RandomState(0))
+    for vector in network.scales + network.shifts:
+        vector += random.standard_normal(vector.size) / 3
+    weights = random.uniform(0, 3, ROWS) if weighted else None
+    X, Y = form(random.standard_normal((ROWS, 4))), draw(random).astype(np.float64)
+    layers = training_layers(network, architecture, loss, settings)
+    task = Task(network, architecture, layers, sample_of(X, Y, weights), np.arange(ROWS), alpha=0.5)
+    work = task.workspace(ROWS)
+    layers, steps = task.prepared(work)
 
     def loss_at(params):
-        return full_gradient(task.sample, task.rows, layers, params, task.alpha, work, None)
+        return full_gradient(task.sample, task.rows, layers, params, steps, work, None)
 
     numeric, step = np.empty(network.params.size), 1e-5
     for i in range(numeric.size):
@@ -52,9 +83,28 @@ def test_gradient(activation, loss, form, weighted):
         nudge[i] = step
         numeric[i] = loss_at(network.params + nudge) - loss_at(network.params - nudge)
     numeric /= 2 * step
-    if loss == "squared_error":  # scikit-learn's loss is a mean over outputs, its gradient a sum
+    if loss in MEANS:
         penalty = np.where(np.arange(numeric.size) < network.n_weights, network.params, 0)
-        penalty *= task.alpha / (30 if weights is None else weights.sum())
-        numeric = 3 * (numeric - penalty) + penalty
+        penalty *= task.alpha / (ROWS if weights is None else weights.sum())
+        numeric = OUTPUTS * (numeric - penalty) + penalty
     loss_at(network.params)
     assert_allclose(work.gradients[0], numeric, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("loss", TARGETS)
+def test_losses(loss, weighted, form):
+    assert_right_gradient(loss=loss, weighted=weighted, form=form)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(activation, loss):
+    assert_right_gradient(activation, loss)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_normalization(normalization, activation):
+    assert_right_gradient(activation, normalization=normalization)

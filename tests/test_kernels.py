@@ -5,25 +5,31 @@ The file also runs with the JIT off (`test_without_jit`), where coverage can see
 
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import special
 from scipy.sparse import random_array
 
-from fastnn.jit import jit
+from fastnn.initialization import initialize
+from fastnn.jit import FLAGS, call, jit, matrix, vector
 from fastnn.kernels import (
     activations,
     affine,
+    dropout,
+    elementary,
     epoch,
-    exponential,
     losses,
+    normalization,
+    outputs,
     prediction,
     rows,
     updates,
 )
-from fastnn.kernels.arguments import Solver
-from fastnn.network import Network
-from fastnn.prediction import activation_codes
+from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
+from fastnn.layers import training_layers, with_forward
+from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
 from fastnn.workspace import prediction_workspace
@@ -36,117 +42,206 @@ def plain(kernel):
     return getattr(kernel, "py_func", kernel)
 
 
+def compiled(kernel):
+    """The kernel as the compiler made it, with the wrapper that Python needs to call it."""
+    if plain(kernel) is kernel:
+        return kernel
+    return numba.njit(**FLAGS)(lambda *arguments: kernel(*arguments))
+
+
 def close(dtype):
     return {"rtol": 2e-5, "atol": 2e-5} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-12}
+
+
+def atol(dtype):
+    return {"atol": close(dtype)["atol"]}
 
 
 def normal(shape, dtype, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def assert_compiled_as_written(kernel, inputs, outputs, dtype):
-    """Call both forms on copies of the arrays, of which `outputs` are changed."""
-    results = []
-    for form in (kernel, plain(kernel)):
-        arrays = [array.copy() for array in outputs]
+def assert_compiled_as_written(kernel, inputs, results, dtype):
+    """Call both forms on copies of the arrays, of which `results` are changed."""
+    outcomes = []
+    for form in (compiled(kernel), plain(kernel)):
+        arrays = [array.copy() for array in results]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            returned = form(*inputs, *arrays)
-        results.append([*arrays, 0.0 if returned is None else returned])
-    for compiled, written in zip(*results, strict=True):
-        assert_allclose(compiled, written, **close(dtype))
+            form(*inputs, *arrays)
+        outcomes.append(arrays)
+    for ours, written in zip(*outcomes, strict=True):
+        assert_allclose(ours, written, **close(dtype))
 
 
-FORWARD = ["identity", "logistic", "tanh", "relu", "softmax", "exponential"]
+# ------------------------------------------------------------------------------- the compiler's
+
+
+def test_calls_by_address_take_only_what_a_kernel_takes():
+    @numba.njit
+    def wrong(address):
+        call(address, 1.5, 2.5)
+
+    if plain(wrong) is not wrong:
+        with pytest.raises(numba.core.errors.TypingError, match="no kernel takes"):
+            wrong(0)
+
+
+def test_views_are_of_the_same_memory():
+    @jit
+    def double(flat):
+        part, block = vector(flat, 2, 3), matrix(flat, 4, 2, 3)
+        for i in range(3):
+            part[i] *= 2
+            block[1, i] *= 2
+
+    expected = np.arange(12.0)
+    expected[2:5] *= 2
+    expected[7:10] *= 2
+    for form in (compiled(double), plain(double)):
+        flat = np.arange(12.0).reshape(3, 4)
+        form(flat)
+        np.testing.assert_array_equal(flat.ravel(), expected)
+
+
+# ------------------------------------------------------------------------------------ functions
+
 EDGES = [0.0, -0.0, 1e-30, -1e-8, 30.0, -30.0, 88.0, -88.0]
+SELU = 1.0507009873554805, 1.6732632423543772
+FORMULAS = {  # from the papers, by NumPy and SciPy
+    "identity": lambda z: z,
+    "logistic": special.expit,
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+    "selu": lambda z: SELU[0] * np.where(z > 0, z, SELU[1] * np.expm1(np.minimum(z, 0))),
+    "gelu": lambda z: z * special.ndtr(z),
+    "silu": lambda z: z * special.expit(z),
+    "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
+    "softplus": lambda z: np.logaddexp(0, z),
+    "hard_tanh": lambda z: np.clip(z, -1, 1),
+}
+
+
+def test_no_activation_is_left_out():
+    assert set(FORMULAS) == set(activations.ACTIVATIONS)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_activations(name, dtype):
     Z, b = normal((9, 8), dtype) * 4, normal(8, dtype, 1)
     Z[0], b[:4] = EDGES, 0
-    results = []
-    for form in (getattr(activations, name), plain(getattr(activations, name))):
-        A = Z.copy()
-        form(A, b)
-        results.append(A)
-    assert_allclose(*results, **close(dtype))
-    assert np.isfinite(results[0]).all()
+    function = activations.ACTIVATIONS[name]
+    assert_compiled_as_written(function.forward, [], [Z, b, np.empty_like(Z)], dtype)
+    A = Z.copy()
+    compiled(function.forward)(A, b, A)  # as for a prediction, where S is the same memory
+    exact = FORMULAS[name](Z.astype(float) + b)
+    assert_allclose(
+        A, exact, rtol=3e-6 if dtype == np.float32 else 1e-13, atol=close(dtype)["atol"]
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["identity", "logistic", "tanh", "relu", "softmax", "exponential"])
+@pytest.mark.parametrize("name", FORMULAS)
 def test_activations_let_nan_be_seen(name, dtype):
     Z = np.full((2, 3), np.nan, dtype)
-    getattr(activations, name)(Z, np.zeros(3, dtype))
+    compiled(activations.ACTIVATIONS[name].forward)(Z, np.zeros(3, dtype), Z.copy())
     assert np.isnan(Z).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["logistic", "tanh", "relu"])
+@pytest.mark.parametrize("name", FORMULAS)
 def test_derivatives_of_activations(name, dtype):
-    Z, b = normal((9, 8), np.float64), np.zeros(8)
-    forward, backward = getattr(activations, name), getattr(activations, f"{name}_backward")
-    up, down, A = Z + 1e-6, Z - 1e-6, Z.copy()
-    for array in (up, down, A):
-        forward(array, b)
-    D = np.ones((9, 8), dtype)
-    backward(A.astype(dtype), D)
-    assert_allclose(D, (up - down) / 2e-6, rtol=1e-4, atol=1e-5)
-    assert_compiled_as_written(backward, [A.astype(dtype)], [normal((9, 8), dtype, 2)], dtype)
+    Z, function = normal((9, 8), np.float64), activations.ACTIVATIONS[name]
+    slope = (FORMULAS[name](Z + 1e-6) - FORMULAS[name](Z - 1e-6)) / 2e-6
+    A, S, dA = Z.astype(dtype), np.empty((9, 8), dtype), normal((9, 8), dtype, 2)
+    compiled(function.forward)(A, np.zeros(8, dtype), S)
+    D, db = dA.copy(), np.empty(8, dtype)
+    compiled(function.backward)(A, S, D, db)
+    assert_allclose(D, dA * slope, rtol=2e-4, atol=1e-5)
+    assert_allclose(db, D.sum(axis=0), rtol=1e-4, atol=1e-5)
+    assert_compiled_as_written(function.backward, [A, S], [dA, db], dtype)
 
 
-@pytest.mark.parametrize("code", activations.ACTIVATIONS.values())
-def test_choosers_of_activations(code):
-    Z, b = normal((5, 4), np.float64), normal(4, np.float64, 1)
-    assert_compiled_as_written(activations.activate, [code], [Z, b], np.float64)
-    A = np.abs(Z) / 4
-    assert_compiled_as_written(activations.activate_backward, [code, A], [Z], np.float64)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", outputs.OUTPUTS)
+def test_outputs(name, dtype):
+    Z, b, blocks = normal((9, 6), dtype) * 4, normal(6, dtype, 1), np.array([0, 2, 6])
+    results = []
+    for form in (compiled(outputs.OUTPUTS[name]), plain(outputs.OUTPUTS[name])):
+        A = Z.copy()
+        form(A, b, blocks)
+        results.append(A)
+    assert_allclose(*results, **close(dtype))
+    if name == "softmax":
+        assert_allclose(A[:, :2].sum(axis=1), 1, rtol=1e-6)
+        assert_allclose(A[:, 2:], special.softmax((Z + b)[:, 2:], axis=1), **close(dtype))
+    if name == "increasing":
+        assert_allclose(np.diff(A), np.logaddexp(0, (Z + b)[:, 1:]), **close(dtype))
+    Z = np.full((2, 6), np.nan, dtype)
+    compiled(outputs.OUTPUTS[name])(Z, b, blocks)
+    assert np.isnan(Z).all()
 
 
 def apply(name):
-    """A loop of `exp` or `expm1`, which only kernels call."""
-    function = getattr(exponential, name)
+    """A loop of an elementary function, which only kernels call."""
+    function = getattr(elementary, name)
 
     @jit
     def loop(x, out):
         for i in range(x.size):
             out[i] = function(x[i])
 
-    return loop
+    return compiled(loop)
 
 
-@pytest.mark.parametrize("name", ["exp", "expm1"])
+ULPS = 3  # NumPy's own, without the JIT, reach 2.2
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "log1p"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_exponential_is_right_to_2_ulp(name, dtype):
+def test_elementary_functions_are_right_to_3_ulp(name, dtype):
     info = np.finfo(dtype)
     top = np.log(info.max) * 0.999
     x = np.concatenate([np.linspace(-80, top, 4001), np.linspace(-1, 1, 4001)]).astype(dtype)
     if name == "expm1":
         x = np.concatenate([x, np.geomspace(1e-20, 1, 500).astype(dtype)])
+    if name == "log1p":
+        x = np.concatenate([np.linspace(0, 1, 4001), np.geomspace(1e-20, 1, 500)]).astype(dtype)
     exact = getattr(np, name)(x.astype(np.longdouble))
-    Z = x[None, :].copy()
-    apply(name)(x, Z[0])
-    assert np.max(np.abs(Z[0] - exact) / np.spacing(np.abs(exact).astype(dtype))) < 2
+    out = np.empty_like(x)
+    apply(name)(x, out)
+    assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(dtype))) < ULPS
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_erf_is_right_to_2_ulp_of_1(dtype):
+    x = np.linspace(-8, 8, 8001).astype(dtype)
+    out = np.empty_like(x)
+    apply("erf")(x, out)
+    assert_allclose(out, special.erf(x.astype(float)), rtol=0, atol=2 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_exponential_of_extremes(dtype):
     Z = np.array([[np.inf, -np.inf, np.nan, 1e4, -1e4, 0.0]], dtype)
-    activations.exponential(Z, np.zeros(6, dtype))
+    compiled(outputs.exponential)(Z, np.zeros(6, dtype), np.array([0, 6]))
     assert_allclose(Z[0], [np.inf, 0, np.nan, np.inf, 0, 1], atol=1e-37)
+
+
+# ------------------------------------------------------------------------------------- products
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_affine(dtype):
     A, W, D = normal((9, 5), dtype), normal((5, 4), dtype, 1), normal((9, 4), dtype, 2)
     assert_compiled_as_written(affine.affine, [A, W], [np.empty((9, 4), dtype)], dtype)
-    gradient = [np.empty((5, 4), dtype), np.empty(4, dtype)]
-    assert_compiled_as_written(affine.affine_gradient, [A, D], gradient, dtype)
+    assert_compiled_as_written(affine.affine_gradient, [A, D], [np.empty((5, 4), dtype)], dtype)
     assert_compiled_as_written(affine.affine_backward, [D, W], [np.empty((9, 5), dtype)], dtype)
     sums = np.empty(4, dtype)
-    affine.column_sums(D, sums)
+    compiled(affine.column_sums)(D, sums)
     assert_allclose(sums, D.sum(axis=0), **close(dtype))
 
 
@@ -162,81 +257,243 @@ def test_first_layer(order, dtype):
     dense = X.toarray() if order == "sparse" else X
     picked, sample = np.array([3, 3, 0, 11]), sample_of(X)
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
-    for form in (rows.input_affine, plain(rows.input_affine)):
+    for form in (compiled(rows.input_affine), plain(rows.input_affine)):
         Z = np.empty((4, 6), dtype)
         form(sample, sample.columns, picked, A, W, Z)
         assert_allclose(Z, dense[picked] @ W, **close(dtype))
-    for form in (rows.input_affine_gradient, plain(rows.input_affine_gradient)):
-        dW, db = np.empty((5, 6), dtype), np.empty(6, dtype)
-        form(sample, sample.columns, picked, A, D, dW, db)
+    for form in (compiled(rows.input_affine_gradient), plain(rows.input_affine_gradient)):
+        dW = np.empty((5, 6), dtype)
+        form(sample, sample.columns, picked, A, D, dW)
         assert_allclose(dW, dense[picked].T @ D, **close(dtype))
-        assert_allclose(db, D.sum(axis=0), **close(dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("loss", losses.LOSSES)
-def test_losses(loss, weighted, dtype):
-    random = np.random.default_rng(0)
+# --------------------------------------------------------------------------------------- losses
+
+
+def loss_inputs(name, dtype):
+    """Outputs, targets, rows, blocks and settings of a loss."""
+    random, blocks = np.random.default_rng(0), np.array([0, 3])
     A = random.uniform(0.05, 0.95, (7, 3)).astype(dtype)
-    Y = random.integers(0, 2, (20, 1 if loss == "log_loss" else 3)).astype(dtype)
-    weights = random.uniform(0, 2, 20) if weighted else np.empty(0)
-    picked = random.integers(0, 20, 7)
-    assert_compiled_as_written(
-        losses.loss_and_delta,
-        [losses.LOSSES[loss], A, Y, weights, picked],
-        [np.empty_like(A), np.empty(7)],
-        dtype,
-    )
+    codes = losses.LOSSES[name].output == "softmax"
+    Y = random.integers(0, 2, (20, 1 if codes or name == "quantiles" else 3)).astype(dtype)
+    if name == "gamma":
+        Y += 0.5
+    if name == "quantile":
+        A[0] = 1  # some gaps are none
+    settings = {
+        "quantiles": [0.1, 0.5, 0.8],
+        "quantile": [0.3],
+        "focal": [2.0],
+        "binary_focal": [2.0],
+    }
+    return A, Y, random.integers(0, 20, 7), blocks, np.array(settings.get(name, [0.1]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("nesterov", [True, False])
-@pytest.mark.parametrize("name", updates.SOLVERS)
-def test_updates(name, nesterov, dtype):
-    first, second = normal(50, dtype, 1), normal(50, dtype, 2) ** 2
-    params, gradient = normal(50, dtype, 3), normal(50, dtype, 4)
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_losses(name, dtype):
+    inputs = loss_inputs(name, dtype)
+    results = [np.empty_like(inputs[0]), np.empty(7)]
+    assert_compiled_as_written(losses.LOSSES[name].kernel, [*inputs], results, dtype)
+
+
+def test_losses_of_rows():
+    A, Y, picked, blocks, settings = loss_inputs("huber", np.float64)
+    address = losses.huber.address(np.dtype(np.float64))
     results = []
-    for form in (updates.update, plain(updates.update)):
-        p, m, v = params.copy(), first.copy(), second.copy()
-        solver = Solver(updates.SOLVERS[name], m, v, 0.01, 0.9, 0.999, 1e-8, 0.5, nesterov)
-        rate = updates.step_rate(solver, 3)
-        assert_allclose(rate, plain(updates.step_rate)(solver, 3), rtol=1e-14)
-        form(solver, rate, p, gradient, 5, 45)
-        results.append([p, m, v])
-    for compiled, written in zip(*results, strict=True):
-        assert_allclose(compiled, written, **close(dtype))
-    assert_allclose(results[0][0][[*range(5), *range(45, 50)]], params[[*range(5), *range(45, 50)]])
+    for form in (prediction.losses_of_rows, plain(prediction.losses_of_rows)):
+        row_losses = np.empty(7)
+        form(address, A, Y, picked, blocks, settings, np.empty_like(A), row_losses)
+        results.append(row_losses)
+    plain(losses.huber)(A, Y, picked, blocks, settings, np.empty_like(A), row_losses)
+    for ours in results:
+        assert_allclose(ours, row_losses, rtol=1e-12)
 
 
-def training_task(dtype, form):
+# -------------------------------------------------------------------------------------- updates
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("name", updates.SOLVERS)
+def test_updates(name, amsgrad, dtype):
+    if amsgrad and name not in updates.AMSGRAD:
+        return
+    update = updates.update_of(name, amsgrad)
+    hyper = np.array([0.01, 0.9, 0.999, 1e-8][: len(update.hyper) + 1])
+    rates, memory = np.zeros(5), np.array([3.0, 0.2, 0, 0])
+    assert_compiled_as_written(update.rates, [], [memory, hyper, rates], np.float64)
+    plain(update.rates)(memory, hyper, rates)
+    states = [normal(50, dtype, seed) ** 2 for seed in (1, 2, 3)]
+    p, g = normal(50, dtype, 3), normal(50, dtype, 4)
+    results = []
+    for form in (compiled(update.update), plain(update.update)):
+        arrays = [array.copy() for array in (p, g, *states)]
+        form(*arrays, rates)
+        results.append(arrays)
+    for ours, written in zip(*results, strict=True):
+        assert_allclose(ours, written, **close(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_clip(dtype):
+    gradients = normal((2, 30), dtype)
+    norm = np.linalg.norm(gradients[0].astype(float))
+    for form in (compiled(updates.clip), plain(updates.clip)):
+        long, short = gradients.copy(), gradients.copy()
+        form(long, norm / 3)
+        form(short, norm * 3)
+        assert_allclose(long[0], gradients[0] / 3, rtol=1e-6)
+        np.testing.assert_array_equal(short, gradients)
+        np.testing.assert_array_equal(long[1], gradients[1])
+
+
+# ------------------------------------------------------------------- dropout and normalization
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # without the JIT
+def test_dropout_drops_its_share_anew_each_time():
+    for rate in (0.1, 0.5):
+        masks = []
+        for seed, step, layer in ((1, 1, 0), (1, 2, 0), (1, 1, 1), (2, 1, 0), (1 + 2**40, 1, 0)):
+            A = np.ones((400, 50))
+            compiled(dropout.drop)(A, A, rate, seed, step, layer, 0)
+            assert set(np.unique(A)) == {0, 1 / (1 - rate)}
+            masks.append(A > 0)
+            assert abs(masks[-1].mean() - (1 - rate)) < 0.02
+            assert abs(masks[-1].mean(axis=0) - (1 - rate)).max() < 0.1
+        for other in masks[1:]:
+            agree = (masks[0] == other).mean()
+            assert abs(agree - (rate**2 + (1 - rate) ** 2)) < 0.02
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # of the hash
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dropout_and_its_way_back(dtype):
+    A, dA = normal((40, 7), dtype), normal((40, 7), dtype, 1)
+    place = (0.3, 5, 9, 1, 0)
+    whole = A.copy()
+    compiled(dropout.drop)(whole, whole, *place)
+    halves = A.copy()
+    for start in (0, 20):  # two shards draw what the whole mini-batch would
+        compiled(dropout.drop)(halves[start : start + 20], halves, *place[:-1], start)
+    np.testing.assert_array_equal(whole, halves)
+    written = A.copy()
+    plain(dropout.drop)(written, written, *place)
+    np.testing.assert_array_equal(whole, written)
+    for form in (compiled(dropout.undrop), plain(dropout.undrop)):
+        back, D = whole.copy(), dA.copy()
+        form(back, D, *place)
+        np.testing.assert_array_equal(D == 0, whole == 0)
+        assert_allclose(back[whole != 0], A[whole != 0], rtol=1e-6)
+        assert_allclose(D[whole != 0], dA[whole != 0] / dtype(0.7), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [1, 12])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", normalization.NORMALIZATIONS)
+def test_normalization(name, dtype, n_rows):
+    kind = normalization.NORMALIZATIONS[name]
+    Z, bias, scale = normal((n_rows, 5), dtype), normal(5, dtype, 1), normal(5, dtype, 2)
+    running, N, moments = normal(10, dtype, 3) ** 2, np.empty_like(Z), np.zeros(20, dtype)
+    dA, dscale = normal((n_rows, 5), dtype, 4), np.empty(5, dtype)
+    for step in (kind.training, kind.prediction):
+        results = []
+        for form in (compiled(step), plain(step)):
+            arrays = [array.copy() for array in (Z, bias, scale, running, N, moments)]
+            form(*arrays)
+            results.append(arrays)
+        for ours, written in zip(*results, strict=True):
+            assert_allclose(ours, written, **close(dtype))
+    compiled(kind.training)(Z, bias, scale, running, N, moments)
+    assert_compiled_as_written(kind.backward, [], [dA, N, scale, moments, dscale], dtype)
+
+
+# ---------------------------------------------------------------------------------- whole steps
+
+HIDDEN = {
+    "plain": {},
+    "dropout": {"dropout": (0.4,)},
+    "batch": {"normalization": "batch"},
+    "layer and dropout": {"normalization": "layer", "dropout": (0.2,)},
+}
+
+
+def training_task(dtype, form, hidden="plain", max_norm=None):
     random = np.random.default_rng(0)
-    network = Network.initial((5, 6, 3), "tanh", np.random.RandomState(0), np.dtype(dtype))
+    architecture = Architecture(("gelu",), "softmax", **HIDDEN[hidden])
+    normalized = architecture.normalization is not None
+    network = Network.zeros((5, 6, 3), np.dtype(dtype), normalized)
+    initialize(network, "auto", ["gelu", "gelu"], np.random.RandomState(0))
     X = random.standard_normal((230, 5)).astype(dtype)
     X = random_array((230, 5), density=0.5, format="csr", rng=random) if form == "csr" else X
-    layers = network.layers(activation_codes(network, "tanh", "softmax"), losses.LOG_LOSS)
+    layers = training_layers(network, architecture, "log_loss", seed=3)
     Y, weights = random.integers(0, 3, (230, 1)).astype(dtype), random.uniform(0, 2, 230)
     sample = sample_of(X.astype(dtype), Y, weights)
-    return Task(network, layers, sample, random.permutation(230), 0.1)
+    return Task(network, architecture, layers, sample, random.permutation(230), 0.1, max_norm)
+
+
+def solver_arguments(task):
+    """SGD, its state at zero: Adam would make a step of what is rounding in a gradient of 0."""
+    dtype = task.network.params.dtype
+    return Solver(
+        updates.sgd_rates.address(dtype),
+        updates.sgd.address(dtype),
+        np.zeros((1, task.network.params.size), dtype),
+        np.zeros(4),
+        np.array([0.1, 0.9, 1.0]),
+        np.zeros(5),
+        0.01,
+    )
 
 
 @pytest.mark.parametrize("threads", [None, 2])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("form", ["dense", "csr"])
-def test_steps(form, dtype, threads):
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_steps(hidden, form, dtype, threads):
     results = []
     for steps in (epoch.train_steps, plain(epoch.train_steps)):
-        task = training_task(dtype, form)
-        first, second = np.zeros((2, task.network.params.size), dtype)
-        solver = Solver(updates.ADAM, first, second, 0.01, 0.9, 0.999, 1e-8, 0.9, True)
-        loss, t = steps(
-            *(task.sample, task.rows, 205, 0, task.layers, task.network.params, solver),
-            *(0.1, task.workspace(205), threads),
+        task = training_task(dtype, form, hidden)
+        work, solver = task.workspace(205), solver_arguments(task)
+        layers, addresses = task.prepared(work)
+        with np.errstate(over="ignore"):  # of the hash, in plain Python
+            steps(
+                *(task.sample, task.rows, 0, 230, 205, layers, task.network.params),
+                *(solver, addresses, work, threads),
+            )
+        assert solver.progress[STEPS] == 2
+        assert solver.progress[ROWS] == 230
+        results.append([task.network.params, solver.state, solver.progress, task.network.running])
+    for ours, written in zip(*results, strict=True):
+        assert_allclose(ours, written, **close(dtype))
+
+
+def test_steps_of_a_largest_norm_and_of_several_tiles():
+    results = []
+    for tile, max_norm, steps in (
+        (256, 1e9, epoch.train_steps),
+        (30, None, epoch.train_steps),
+        (30, 1e9, plain(epoch.train_steps)),
+        (256, 1e-3, epoch.train_steps),
+    ):
+        task = training_task(np.float64, "dense", max_norm=max_norm)
+        work, solver = task.workspace(205), solver_arguments(task)
+        begin = work.memory.shape[1]  # of a section for the second tile's gradient
+        memory = np.empty((len(work.memory), begin + task.network.params.size))
+        work = work._replace(
+            memory=memory, tile_gradient=begin, row_losses=np.empty((len(memory), tile))
         )
-        assert t == 2
-        results.append([task.network.params, first, second, loss])
-    for compiled, written in zip(*results, strict=True):
-        assert_allclose(compiled, written, **close(dtype))
+        layers, addresses = task.prepared(work)
+        before = task.network.params.copy()
+        steps(
+            *(task.sample, task.rows, 0, 230, 205, layers, task.network.params),
+            *(solver, addresses, work, None),
+        )
+        results.append(task.network.params - before)
+    assert_allclose(results[1], results[0], rtol=1e-11, atol=1e-12)
+    assert_allclose(results[2], results[0], rtol=1e-11, atol=1e-12)
+    assert np.abs(results[3]).max() < np.abs(results[0]).max() / 10
 
 
 @pytest.mark.parametrize("threads", [None, 2])
@@ -248,27 +505,27 @@ def test_full_gradient_and_prediction(form, threads):
         (plain(epoch.full_gradient), plain(prediction.predict_rows)),
     ):
         work, params = task.workspace(230), task.network.params
-        loss = gradient(task.sample, task.rows, task.layers, params, 0.1, work, threads)
-        out = np.empty((230, 3))
-        tiles = prediction_workspace(
-            task.network.units, 230, threads or 1, out.dtype, form == "csr"
-        )
-        predict(task.sample, task.rows, task.layers, params, tiles, out, threads)
+        layers, addresses = task.prepared(work)
+        loss = gradient(task.sample, task.rows, layers, params, addresses, work, threads)
+        out, is_sparse = np.empty((230, 3)), form == "csr"
+        tiles = prediction_workspace(task.network.units, 230, threads or 1, out.dtype, is_sparse)
+        layers = with_forward(layers, task.sample, params, tiles)
+        predict(task.sample, task.rows, 1, layers, params, tiles, out, threads)
         results.append([loss, work.gradients[0].copy(), out])
-    for compiled, written in zip(*results, strict=True):
-        assert_allclose(compiled, written, rtol=1e-11, atol=1e-12)
+    for ours, written in zip(*results, strict=True):
+        assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
     assert_allclose(results[0][2].sum(axis=1), 1)
 
 
 def test_a_mini_batch_of_no_weight_changes_nothing():
     task = training_task(np.float64, "dense")
     sample = task.sample._replace(weights=np.zeros(230))
-    before = task.network.params.copy()
-    first, second = np.zeros((2, before.size))
-    solver = Solver(updates.ADAM, first, second, 0.01, 0.9, 0.999, 1e-8, 0.9, True)
-    work = task.workspace(50)
-    loss, t = epoch.train_steps(
-        sample, task.rows, 50, 0, task.layers, task.network.params, solver, 0.1, work, None
+    before, work, solver = task.network.params.copy(), task.workspace(50), solver_arguments(task)
+    layers, addresses = task.prepared(work)
+    epoch.train_steps(
+        *(sample, task.rows, 0, 230, 50, layers, task.network.params),
+        *(solver, addresses, work, None),
     )
-    assert (loss, t) == (0, 0)
+    assert solver.progress[STEPS] == 0
+    assert solver.progress[LOSS] == 0
     np.testing.assert_array_equal(task.network.params, before)

@@ -31,7 +31,7 @@ def forced(monkeypatch):
     """Set the number of threads of every region, whatever would pay."""
 
     def force(n):
-        monkeypatch.setattr(threads, "worthwhile", lambda flops, n_shards: n)
+        monkeypatch.setattr(threads, "worthwhile", lambda flops, n_shards, n_jobs=None: n)
 
     return force
 

@@ -8,7 +8,7 @@ import sys
 from processes import ROOT
 
 WITHOUT = {  # decorators and choosers by type, which only the compiler runs
-    "exponential.py",
+    "elementary.py",
 }
 
 

@@ -1,51 +1,78 @@
-"""Activations f and their derivatives: A = f(Z + b), and D = dA * f'(Z) written by means of A.
+"""Activations f and their derivatives: A = f(Z + b), and D = dA * f'(Z).
 
 Each function stands beside its derivative. Both work in place on (B, units) arrays: the forward
-one turns Z into A and adds the bias on the way, the backward one turns dA into D.
+one adds the bias and turns Z into A, the backward one turns dA into D and sums its columns, which
+is db. Where A does not say f'(z), the forward one leaves it in S for the backward one, before it
+writes to Z: where nothing goes backward, S is the same memory.
 
-=========  =============================  ============================
-name       A = f(z)                       f'(z), from A
-=========  =============================  ============================
-identity   z                              1
-logistic   1 / (1 + e^-z)                 A (1 - A)
-tanh       (e^2z - 1) / (e^2z + 1)        1 - A^2
-relu       max(z, 0)                      1 if A > 0 else 0
-softmax    e^z / (sum of e^z in the row)  outputs only: see `losses`
-exp        e^z                            outputs only: see `losses`
-=========  =============================  ============================
+===========  =====================================  ===============================  ==============
+name         A = f(z)                               f'(z)                            source
+===========  =====================================  ===============================  ==============
+identity     z                                      1
+logistic     1 / (1 + e^-z)                         A (1 - A)
+tanh         (e^2z - 1) / (e^2z + 1)                1 - A^2
+relu         max(z, 0)                              1 if A > 0 else 0                [1]
+leaky_relu   z if z > 0 else z / 100                1 if A > 0 else 1 / 100          [2]
+elu          z if z > 0 else e^z - 1                1 if A > 0 else A + 1            [3]
+selu         s (z if z > 0 else a (e^z - 1))        s if A > 0 else A + s a          [4]
+gelu         z P(z), P the normal distribution      P(z) + z P'(z)                   [5]
+silu         z / (1 + e^-z)                         s + A (1 - s), s = 1/(1 + e^-z)  [5], [6]
+mish         z tanh(softplus(z))                    t + z s (1 - t^2), t the tanh    [7]
+softplus     log(1 + e^z)                           1 - e^-A                         [8]
+hard_tanh    -1 if z < -1, 1 if z > 1, else z       1 if -1 < A < 1 else 0           [9]
+===========  =====================================  ===============================  ==============
+
+[1] Nair and Hinton, ICML 2010. [2] Maas, Hannun and Ng, ICML 2013. [3] Clevert, Unterthiner and
+Hochreiter, arXiv:1511.07289. [4] Klambauer et al., arXiv:1706.02515. [5] Hendrycks and Gimpel,
+arXiv:1606.08415. [6] Elfwing, Uchibe and Doya, arXiv:1702.03118. [7] Misra, arXiv:1908.08681.
+[8] Dugas et al., NIPS 2000. [9] Collobert, PhD thesis, Paris 6, 2004.
 """
 
-from fastnn.jit import jit
-from fastnn.kernels.exponential import exp, expm1
+import math
+from typing import Any, NamedTuple
 
-IDENTITY, LOGISTIC, TANH, RELU, SOFTMAX, EXP = range(6)
+from fastnn.jit import interface
+from fastnn.kernels.elementary import erf, exp, expm1, log1p
+
+forward = interface(lambda T: (T[:, ::1], T[::1], T[:, ::1]))  # Z, b, S
+backward = interface(lambda T: (T[:, ::1], T[:, ::1], T[:, ::1], T[::1]))  # A, S, D, db
 
 
-@jit
-def identity(Z, b):
+@forward
+def identity(Z, b, S):
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
             Z[i, j] += b[j]
 
 
-@jit
-def logistic(Z, b):
+@backward
+def identity_backward(A, S, D, db):
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            db[j] += D[i, j]
+
+
+@forward
+def logistic(Z, b, S):
     one = Z.dtype.type(1)
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
             Z[i, j] = one / (one + exp(-(Z[i, j] + b[j])))
 
 
-@jit
-def logistic_backward(A, D):
+@backward
+def logistic_backward(A, S, D, db):
     one = A.dtype.type(1)
+    db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
             D[i, j] *= A[i, j] * (one - A[i, j])
+            db[j] += D[i, j]
 
 
-@jit
-def tanh(Z, b):
+@forward
+def tanh(Z, b, S):
     two, limit = Z.dtype.type(2), Z.dtype.type(20)  # tanh(20) is 1 in float64
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
@@ -54,16 +81,18 @@ def tanh(Z, b):
             Z[i, j] = e / (e + two)
 
 
-@jit
-def tanh_backward(A, D):
+@backward
+def tanh_backward(A, S, D, db):
     one = A.dtype.type(1)
+    db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
             D[i, j] *= one - A[i, j] * A[i, j]
+            db[j] += D[i, j]
 
 
-@jit
-def relu(Z, b):
+@forward
+def relu(Z, b, S):
     zero = Z.dtype.type(0)
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
@@ -71,70 +100,185 @@ def relu(Z, b):
             Z[i, j] = zero if z < zero else z  # so written, NaN stays NaN
 
 
-@jit
-def relu_backward(A, D):
+@backward
+def relu_backward(A, S, D, db):
     zero = A.dtype.type(0)
+    db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
             D[i, j] = D[i, j] if A[i, j] > zero else zero
+            db[j] += D[i, j]
 
 
-@jit
-def softmax(Z, b):
-    for i in range(Z.shape[0]):
-        top = Z[i, 0] + b[0]
-        for j in range(Z.shape[1]):
-            Z[i, j] += b[j]
-            top = max(top, Z[i, j])
-        total = Z.dtype.type(0)
-        for j in range(Z.shape[1]):
-            Z[i, j] = exp(Z[i, j] - top)  # top is taken off so that nothing overflows
-            total += Z[i, j]
-        scale = Z.dtype.type(1) / total
-        for j in range(Z.shape[1]):
-            Z[i, j] *= scale
-
-
-@jit
-def exponential(Z, b):
+@forward
+def leaky_relu(Z, b, S):
+    zero, slope = Z.dtype.type(0), Z.dtype.type(0.01)
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
-            Z[i, j] = exp(Z[i, j] + b[j])
+            z = Z[i, j] + b[j]
+            Z[i, j] = slope * z if z < zero else z
 
 
-@jit
-def activate(activation, Z, b):
-    """Turn the weighted sums Z of a layer into its outputs A, in place."""
-    if activation == RELU:
-        relu(Z, b)
-    elif activation == TANH:
-        tanh(Z, b)
-    elif activation == LOGISTIC:
-        logistic(Z, b)
-    elif activation == SOFTMAX:
-        softmax(Z, b)
-    elif activation == EXP:
-        exponential(Z, b)
-    else:
-        identity(Z, b)
+@backward
+def leaky_relu_backward(A, S, D, db):
+    zero, slope = A.dtype.type(0), A.dtype.type(0.01)
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] = D[i, j] if A[i, j] > zero else slope * D[i, j]
+            db[j] += D[i, j]
 
 
-@jit
-def activate_backward(activation, A, D):
-    """Turn dA of a hidden layer into its delta, in place."""
-    if activation == RELU:
-        relu_backward(A, D)
-    elif activation == TANH:
-        tanh_backward(A, D)
-    elif activation == LOGISTIC:
-        logistic_backward(A, D)
+@forward
+def elu(Z, b, S):
+    zero = Z.dtype.type(0)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            Z[i, j] = expm1(z) if z < zero else z
+
+
+@backward
+def elu_backward(A, S, D, db):
+    zero, one = A.dtype.type(0), A.dtype.type(1)
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] *= one if A[i, j] > zero else A[i, j] + one
+            db[j] += D[i, j]
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+@forward
+def selu(Z, b, S):
+    zero, scale = Z.dtype.type(0), Z.dtype.type(SELU_SCALE)
+    bottom = Z.dtype.type(SELU_SCALE * SELU_ALPHA)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            Z[i, j] = bottom * expm1(z) if z < zero else scale * z
+
+
+@backward
+def selu_backward(A, S, D, db):
+    zero, scale = A.dtype.type(0), A.dtype.type(SELU_SCALE)
+    bottom = A.dtype.type(SELU_SCALE * SELU_ALPHA)
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] *= scale if A[i, j] > zero else A[i, j] + bottom
+            db[j] += D[i, j]
+
+
+@forward
+def gelu(Z, b, S):
+    half, one = Z.dtype.type(0.5), Z.dtype.type(1)
+    root, density = Z.dtype.type(math.sqrt(0.5)), Z.dtype.type(1 / math.sqrt(2 * math.pi))
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            p = half * (one + erf(z * root))
+            S[i, j] = p + z * density * exp(-half * z * z)
+            Z[i, j] = z * p
+
+
+@forward
+def silu(Z, b, S):
+    one = Z.dtype.type(1)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            s = one / (one + exp(-z))
+            S[i, j] = s + z * s * (one - s)
+            Z[i, j] = z * s
+
+
+@forward
+def mish(Z, b, S):
+    one, two, limit = Z.dtype.type(1), Z.dtype.type(2), Z.dtype.type(20)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            e = exp(limit if z > limit else z)
+            n = e * (e + two)  # (1 + e^z)^2 - 1, and tanh(log(1 + e^z)) = n / (n + 2)
+            t = n / (n + two)
+            S[i, j] = t + z * (one - t * t) * (e / (one + e))
+            Z[i, j] = z * t
+
+
+@backward
+def slope_backward(A, S, D, db):
+    """For all whose derivative stands in S."""
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] *= S[i, j]
+            db[j] += D[i, j]
+
+
+@forward
+def softplus(Z, b, S):
+    zero = Z.dtype.type(0)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            Z[i, j] = log1p(exp(z if z < zero else -z)) + (zero if z < zero else z)
+
+
+@backward
+def softplus_backward(A, S, D, db):
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] *= -expm1(-A[i, j])
+            db[j] += D[i, j]
+
+
+@forward
+def hard_tanh(Z, b, S):
+    one = Z.dtype.type(1)
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            z = Z[i, j] + b[j]
+            z = one if z > one else z
+            Z[i, j] = -one if z < -one else z
+
+
+@backward
+def hard_tanh_backward(A, S, D, db):
+    zero, one = A.dtype.type(0), A.dtype.type(1)
+    db[:] = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            D[i, j] = D[i, j] if abs(A[i, j]) < one else zero
+            db[j] += D[i, j]
+
+
+class Activation(NamedTuple):
+    """A hidden layer's function."""
+
+    forward: Any
+    backward: Any
+    # Initial weights are Glorot's times this. For scikit-learn's four it is scikit-learn's factor,
+    # for the others 1 / sqrt(E f(z)^2) of a standard normal z, which keeps the size of the outputs
+    # from layer to layer (He et al., arXiv:1502.01852).
+    gain: float
+    keeps_slope: bool = False  # in S
 
 
 ACTIVATIONS = {
-    "identity": IDENTITY,
-    "logistic": LOGISTIC,
-    "tanh": TANH,
-    "relu": RELU,
-    "softmax": SOFTMAX,
-    "exp": EXP,
+    "identity": Activation(identity, identity_backward, 1.0),
+    "logistic": Activation(logistic, logistic_backward, math.sqrt(1 / 3)),
+    "tanh": Activation(tanh, tanh_backward, 1.0),
+    "relu": Activation(relu, relu_backward, 1.0),
+    "leaky_relu": Activation(leaky_relu, leaky_relu_backward, 1.41414),
+    "elu": Activation(elu, elu_backward, 1.24520),
+    "selu": Activation(selu, selu_backward, 1.0),
+    "gelu": Activation(gelu, slope_backward, 1.53353, keeps_slope=True),
+    "silu": Activation(silu, slope_backward, 1.67653, keeps_slope=True),
+    "mish": Activation(mish, slope_backward, 1.48685, keeps_slope=True),
+    "softplus": Activation(softplus, softplus_backward, 1.04187),
+    "hard_tanh": Activation(hard_tanh, hard_tanh_backward, 1.39204),
 }

@@ -1,76 +1,97 @@
 """Back-propagation: the layers first to last for the outputs, last to first for the gradient.
 
-Weights, gradients, outputs and deltas of all layers stand in flat vectors; the small functions at
-the top are the views of one layer in them.
+Weights, gradients, outputs and deltas of all layers stand in flat memory: a layer's row in the
+table says where, and `work` where the shard k has its own.
 """
 
-from fastnn.jit import jit
-from fastnn.kernels.activations import activate, activate_backward
-from fastnn.kernels.affine import affine, affine_backward, affine_gradient
-from fastnn.kernels.losses import loss_and_delta
+from fastnn.jit import call, jit, kernel_jit, matrix, vector
+from fastnn.kernels.affine import affine, affine_backward, affine_gradient, column_sums
+from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_affine, input_affine_gradient
 
 
-@jit
-def weights_of(layers, params, layer):
-    """W of a layer in `params`, or dW in a gradient."""
-    m, n = layers.units[layer], layers.units[layer + 1]
-    at = layers.weights_at[layer]
-    return params[at : at + m * n].reshape((m, n))
-
-
-@jit
-def biases_of(layers, params, layer):
-    """b of a layer in `params`, or db in a gradient."""
-    at = layers.biases_at[layer]
-    return params[at : at + layers.units[layer + 1]]
-
-
-@jit
-def output_of(layers, outputs, layer, n_rows):
-    """A of a layer in `outputs`, or D in deltas."""
-    n, at = layers.units[layer + 1], n_rows * layers.outputs_at[layer]
-    return outputs[at : at + n_rows * n].reshape((n_rows, n))
-
-
-@jit
-def input_of(layers, inputs, columns, n_rows):
-    """Gathered rows of dense data; sparse data gathers none."""
-    n = layers.units[0] if columns is None else 0
-    return inputs[: n_rows * n].reshape((n_rows, n))
-
-
-@jit
-def forward(sample, rows, layers, params, inputs, outputs):
-    """A of every layer for these rows; returns the last."""
-    for layer in range(layers.units.size - 1):
-        A = output_of(layers, outputs, layer, rows.size)
-        W = weights_of(layers, params, layer)
-        if layer == 0:
-            X = input_of(layers, inputs, sample.columns, rows.size)
-            input_affine(sample, sample.columns, rows, X, W, A)
+@kernel_jit
+def forward(k, sample, rows, first_row, step, layers, params, work):
+    """A of every layer for these rows, which begin at `first_row` of their mini-batch."""
+    table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
+    n_rows, last = rows.size, table.shape[0] - 1
+    n_gathered = n_rows if sample.columns is None else 0
+    A = matrix(memory, base + work.inputs, n_gathered, table[0, INPUTS])
+    for l in range(last + 1):
+        m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l, OUTPUTS]
+        W, b = matrix(params, table[l, WEIGHTS], m, n), vector(params, table[l, BIASES], n)
+        Z = matrix(memory, work.outputs + at, n_rows, n)
+        if l == 0:
+            input_affine(sample, sample.columns, rows, A, W, Z)
         else:
-            affine(output_of(layers, outputs, layer - 1, rows.size), W, A)
-        activate(layers.activations[layer], A, biases_of(layers, params, layer))
-    return output_of(layers, outputs, layers.units.size - 2, rows.size)
+            affine(A, W, Z)
+        if l == last:
+            call(table[l, ACTIVATE], Z, b, layers.blocks)
+        elif layers.hidden_forward == 0:
+            call(table[l, ACTIVATE], Z, b, matrix(memory, work.slopes + at, n_rows, n))
+        else:
+            call(layers.hidden_forward, k, l, n_rows, first_row, step, layers, params, work)
+        A = Z
 
 
 @jit
-def loss_gradient(sample, rows, layers, params, inputs, outputs, deltas, row_losses, gradient):
-    """Sum of the rows' losses; its derivative by every weight and bias goes to `gradient`."""
-    A = forward(sample, rows, layers, params, inputs, outputs)
-    last = layers.units.size - 2
-    D = output_of(layers, deltas, last, rows.size)
-    loss = loss_and_delta(layers.loss, A, sample.Y, sample.weights, rows, D, row_losses)
-    for layer in range(last, 0, -1):
-        A = output_of(layers, outputs, layer - 1, rows.size)
-        dW, db = weights_of(layers, gradient, layer), biases_of(layers, gradient, layer)
-        affine_gradient(A, D, dW, db)
-        dA = output_of(layers, deltas, layer - 1, rows.size)
-        affine_backward(D, weights_of(layers, params, layer), dA)
-        activate_backward(layers.activations[layer - 1], A, dA)
-        D = dA
-    X = input_of(layers, inputs, sample.columns, rows.size)
-    dW, db = weights_of(layers, gradient, 0), biases_of(layers, gradient, 0)
-    input_affine_gradient(sample, sample.columns, rows, X, D, dW, db)
+def output_delta(sample, rows, A, D, layers, row_losses, db):
+    """Sum of the rows' losses, with D of the last layer."""
+    total = 0.0
+    call(layers.loss, A, sample.Y, rows, layers.blocks, layers.loss_settings, D, row_losses)
+    for i in range(rows.size):
+        if sample.weights.size > 0:
+            row_losses[i] *= sample.weights[rows[i]]
+            weight = D.dtype.type(sample.weights[rows[i]])
+            for j in range(D.shape[1]):
+                D[i, j] *= weight
+        total += row_losses[i]
+    column_sums(D, db)
+    return total
+
+
+@jit
+def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradient):
+    """Sum of the rows' losses; its derivative by every parameter goes to `gradient`."""
+    call(layers.forward, k, sample, rows, first_row, step, layers, params, work)
+    table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
+    n_rows, last = rows.size, table.shape[0] - 1
+    here, below = base + work.deltas, base + work.deltas + work.deltas_size
+    n, at = table[last, UNITS], base + n_rows * table[last, OUTPUTS]
+    A, D = matrix(memory, work.outputs + at, n_rows, n), matrix(memory, here, n_rows, n)
+    row_losses = vector(work.row_losses, k * work.row_losses.shape[1], n_rows)
+    db = vector(gradient, table[last, BIASES], n)
+    loss = output_delta(sample, rows, A, D, layers, row_losses, db)
+    for l in range(last, 0, -1):
+        m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l - 1, OUTPUTS]
+        A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
+        affine_gradient(A, D, matrix(gradient, table[l, WEIGHTS], m, n))
+        affine_backward(D, matrix(params, table[l, WEIGHTS], m, n), dA)
+        if layers.hidden_backward == 0:
+            S, db = (
+                matrix(memory, work.slopes + at, n_rows, m),
+                vector(gradient, table[l - 1, BIASES], m),
+            )
+            call(table[l - 1, DERIVE], A, S, dA, db)
+        else:
+            call(
+                layers.hidden_backward,
+                k,
+                l - 1,
+                n_rows,
+                first_row,
+                step,
+                layers,
+                params,
+                work,
+                dA,
+                gradient,
+            )
+        D, here, below = dA, below, here  # the next dA takes the place of this D
+    m, n = table[0, INPUTS], table[0, UNITS]
+    n_gathered = n_rows if sample.columns is None else 0
+    A = matrix(memory, base + work.inputs, n_gathered, m)
+    input_affine_gradient(
+        sample, sample.columns, rows, A, D, matrix(gradient, table[0, WEIGHTS], m, n)
+    )
     return loss

@@ -5,77 +5,53 @@ one thread and leaves its own gradient; the shards' gradients are added in a fix
 number of threads changes the time and not one bit of the result.
 
 `threads` selects at compile time: None compiles the loops over shards and blocks for one thread, a
-number compiles their twins that run them in parallel.
+number compiles their twins that run them in parallel. What is in the loops has an address and so is
+one machine code for both.
 """
 
-from fastnn.jit import entry_jit, jit, parallel_jit, prange
+from fastnn.jit import call, entry_jit, jit, kernel_jit, parallel_jit, prange, vector
+from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.backprop import loss_gradient
-from fastnn.kernels.updates import BLOCK, add, combine, step_rate, update
+from fastnn.kernels.updates import add
 
 ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight cost it 40 %
+
+
+@kernel_jit
+def shard_gradient(k, n_shards, sample, rows, step, layers, params, work):
+    """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache."""
+    first, stop = rows.size * k // n_shards, rows.size * (k + 1) // n_shards
+    tile_rows, loss = work.row_losses.shape[1], 0.0
+    whole = vector(work.gradients, k * params.size, params.size)
+    part = vector(work.memory, k * work.memory.shape[1] + work.tile_gradient, params.size)
+    for start in range(first, stop, tile_rows):
+        tile = vector(rows, start, min(tile_rows, stop - start))
+        gradient = whole if start == first else part
+        loss += loss_gradient(k, sample, tile, start, step, layers, params, work, gradient)
+        if start > first:
+            add(whole, part)
+    work.losses[k] = loss
+
+
+@parallel_jit
+def shard_gradients_parallel(n_shards, sample, rows, step, layers, params, steps, work):
+    for k in prange(n_shards):
+        call(steps.shard_gradient, k, n_shards, sample, rows, step, layers, params, work)
+
+
+@parallel_jit
+def update_blocks_parallel(
+    n_shards, total, n_weights, params, gradients, alpha, sums, state, rates, update, shrink, steps
+):
+    for j in prange(sums.size):
+        call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+        call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
 
 
 @jit
 def shards_of(n_rows, work):
     """How many shards a mini-batch of n_rows is cut into."""
     return min(max(n_rows // ROWS_PER_SHARD, 1), work.losses.size)
-
-
-@jit
-def shard_gradient(k, n_shards, sample, rows, layers, params, work):
-    """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache."""
-    rows = rows[rows.size * k // n_shards : rows.size * (k + 1) // n_shards]
-    inputs, outputs, deltas = work.inputs[k], work.outputs[k], work.deltas[k]
-    row_losses, gradient = work.row_losses[k], work.gradients[k]
-    loss = 0.0
-    for start in range(0, rows.size, row_losses.size):
-        tile = rows[start : start + row_losses.size]
-        target = gradient if start == 0 else work.tile_gradients[k]
-        loss += loss_gradient(
-            sample, tile, layers, params, inputs, outputs, deltas, row_losses, target
-        )
-        if start > 0:
-            add(gradient, target)
-    work.losses[k] = loss
-
-
-@jit
-def shard_gradients(n_shards, sample, rows, layers, params, work):
-    for k in range(n_shards):
-        shard_gradient(k, n_shards, sample, rows, layers, params, work)
-
-
-@parallel_jit
-def shard_gradients_parallel(n_shards, sample, rows, layers, params, work):
-    for k in prange(n_shards):
-        shard_gradient(k, n_shards, sample, rows, layers, params, work)
-
-
-@jit
-def combine_block(j, n_shards, total, layers, params, alpha, work):
-    """Gradient of block j of the parameters."""
-    start, stop = j * BLOCK, min((j + 1) * BLOCK, params.size)
-    work.penalties[j] = combine(n_shards, start, stop, layers, params, work.gradients, alpha, total)
-
-
-@jit
-def update_block(j, n_shards, total, layers, params, solver, rate, alpha, work):
-    """Gradient and step of block j of the parameters."""
-    combine_block(j, n_shards, total, layers, params, alpha, work)
-    start, stop = j * BLOCK, min((j + 1) * BLOCK, params.size)
-    update(solver, rate, params, work.gradients[0], start, stop)
-
-
-@jit
-def update_blocks(n_shards, total, layers, params, solver, rate, alpha, work):
-    for j in range(work.penalties.size):
-        update_block(j, n_shards, total, layers, params, solver, rate, alpha, work)
-
-
-@parallel_jit
-def update_blocks_parallel(n_shards, total, layers, params, solver, rate, alpha, work):
-    for j in prange(work.penalties.size):
-        update_block(j, n_shards, total, layers, params, solver, rate, alpha, work)
 
 
 @jit
@@ -95,45 +71,81 @@ def mean_loss(n_shards, total, alpha, work):
     loss, squares = 0.0, 0.0
     for k in range(n_shards):
         loss += work.losses[k]
-    for j in range(work.penalties.size):
-        squares += work.penalties[j]
+    for j in range(work.squares.size):
+        squares += work.squares[j]
     return (loss + 0.5 * alpha * squares) / total
 
 
 @entry_jit
-def train_steps(sample, order, batch_size, t, layers, params, solver, alpha, work, threads):
-    """Take one step for each mini-batch of the rows in `order`.
+def train_steps(sample, order, start, stop, batch, layers, params, solver, steps, work, threads):
+    """Take one step for each mini-batch of the rows order[start:stop] of an epoch.
 
-    Returns the sum over mini-batches of loss times rows, and the number of steps taken so far, `t`
-    before this call. A mini-batch whose weights sum to zero says nothing and changes nothing.
+    `solver.progress` is kept true step by step: an interrupt comes between two calls, and finds
+    there how far the epoch has come. A mini-batch whose weights sum to zero says nothing and
+    changes nothing.
     """
-    loss = 0.0
-    for start in range(0, order.size, batch_size):
-        rows = order[start : start + batch_size]
-        total = total_weight(sample, rows)
+    progress, rates, state, update = solver.progress, solver.rates, solver.state, solver.update
+    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
+    if start == 0:
+        progress[LOSS] = 0
+    for first in range(start, stop, batch):
+        rows = vector(order, first, min(batch, stop - first))
+        n_shards, total = shards_of(rows.size, work), total_weight(sample, rows)
+        progress[ROWS] = first + rows.size
         if total == 0:
             continue
-        t += 1
-        rate = step_rate(solver, t)
-        n_shards = shards_of(rows.size, work)
+        progress[STEPS] += 1
+        t = int(progress[STEPS])
         if threads is None:
-            shard_gradients(n_shards, sample, rows, layers, params, work)
-            update_blocks(n_shards, total, layers, params, solver, rate, alpha, work)
+            for k in range(n_shards):
+                call(steps.shard_gradient, k, n_shards, sample, rows, t, layers, params, work)
         else:
-            shard_gradients_parallel(n_shards, sample, rows, layers, params, work)
-            update_blocks_parallel(n_shards, total, layers, params, solver, rate, alpha, work)
-        loss += mean_loss(n_shards, total, alpha, work) * rows.size
-    return loss, t
+            shard_gradients_parallel(n_shards, sample, rows, t, layers, params, steps, work)
+        if steps.track != 0:
+            table, running, at = layers.table, layers.running, work.moments
+            call(
+                steps.track, n_shards, rows.size, table, running, work.memory, at, work.moments_size
+            )
+        call(solver.prepare, progress, solver.hyper, rates)
+        shrink = solver.weight_decay * solver.hyper[0]
+        if steps.clip != 0:
+            for j in range(sums.size):
+                call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+            call(steps.clip, gradients, steps.max_norm)
+            for j in range(sums.size):
+                call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
+        elif threads is None:
+            for j in range(sums.size):
+                call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+                call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
+        else:
+            update_blocks_parallel(
+                n_shards,
+                total,
+                n_weights,
+                params,
+                gradients,
+                alpha,
+                sums,
+                state,
+                rates,
+                update,
+                shrink,
+                steps,
+            )
+        progress[LOSS] += mean_loss(n_shards, total, alpha, work) * rows.size
 
 
 @entry_jit
-def full_gradient(sample, rows, layers, params, alpha, work, threads):
+def full_gradient(sample, rows, layers, params, steps, work, threads):
     """Loss of all these rows together; its gradient is left in work.gradients[0]."""
     n_shards, total = shards_of(rows.size, work), total_weight(sample, rows)
+    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
     if threads is None:
-        shard_gradients(n_shards, sample, rows, layers, params, work)
+        for k in range(n_shards):
+            call(steps.shard_gradient, k, n_shards, sample, rows, 0, layers, params, work)
     else:
-        shard_gradients_parallel(n_shards, sample, rows, layers, params, work)
-    for j in range(work.penalties.size):
-        combine_block(j, n_shards, total, layers, params, alpha, work)
+        shard_gradients_parallel(n_shards, sample, rows, 0, layers, params, steps, work)
+    for j in range(sums.size):
+        call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
     return mean_loss(n_shards, total, alpha, work)

@@ -1,32 +1,40 @@
-"""Outputs of a trained network for any number of rows, tile by tile through a small workspace."""
+"""Outputs of a layer for any number of rows: tile by tile, in little memory."""
 
-from fastnn.jit import entry_jit, jit, parallel_jit, prange
-from fastnn.kernels.backprop import forward
+from fastnn.jit import call, entry_jit, jit, matrix, parallel_jit, prange, vector
+from fastnn.kernels.arguments import OUTPUTS, UNITS
 
 
 @jit
-def predict_shard(k, n_shards, sample, rows, layers, params, work, out):
-    """Write the outputs for every n_shards-th tile of the rows, from the k-th on."""
+def predict_shard(k, n_shards, sample, rows, l, layers, params, work, out):
+    """Write the outputs of layer l for every n_shards-th tile of the rows, from the k-th on."""
     tile_rows = work.row_losses.shape[1]
     for start in range(k * tile_rows, rows.size, n_shards * tile_rows):
-        tile = rows[start : start + tile_rows]
-        A = forward(sample, tile, layers, params, work.inputs[k], work.outputs[k])
+        tile = vector(rows, start, min(tile_rows, rows.size - start))
+        call(layers.forward, k, sample, tile, start, 0, layers, params, work)
+        at = k * work.memory.shape[1] + work.outputs + tile.size * layers.table[l, OUTPUTS]
+        A = matrix(work.memory, at, tile.size, layers.table[l, UNITS])
         for i in range(A.shape[0]):
             for j in range(A.shape[1]):
                 out[start + i, j] = A[i, j]
 
 
 @parallel_jit
-def predict_shards_parallel(sample, rows, layers, params, work, out):
+def predict_shards_parallel(sample, rows, l, layers, params, work, out):
     n_shards = work.row_losses.shape[0]
     for k in prange(n_shards):
-        predict_shard(k, n_shards, sample, rows, layers, params, work, out)
+        predict_shard(k, n_shards, sample, rows, l, layers, params, work, out)
 
 
 @entry_jit
-def predict_rows(sample, rows, layers, params, work, out, threads):
-    """Write the outputs for these rows to `out`."""
+def predict_rows(sample, rows, l, layers, params, work, out, threads):
+    """Write the outputs of layer l for these rows to `out`."""
     if threads is None:
-        predict_shard(0, 1, sample, rows, layers, params, work, out)
+        predict_shard(0, 1, sample, rows, l, layers, params, work, out)
     else:
-        predict_shards_parallel(sample, rows, layers, params, work, out)
+        predict_shards_parallel(sample, rows, l, layers, params, work, out)
+
+
+@entry_jit
+def losses_of_rows(loss, A, Y, rows, blocks, settings, D, row_losses):
+    """Loss of each row, from outputs that are there already."""
+    call(loss, A, Y, rows, blocks, settings, D, row_losses)

@@ -4,22 +4,26 @@ Dense rows are gathered into a workspace first; sparse rows (CSR) are multiplied
 that the cost follows the number of non-zeros.
 """
 
-from fastnn.jit import jit
-from fastnn.kernels.affine import affine, affine_gradient, column_sums
+from fastnn.jit import jit, vector
+from fastnn.kernels.affine import affine, affine_gradient
 
 
 @jit
 def gather(sample, rows, A):
-    """A = X[rows]. Two loops are four times faster here than ``A[i, :] = X[rows[i], :]``."""
-    values, step = sample.values, sample.column_stride
+    """A = X[rows].
+
+    Two loops are four times faster here than ``A[i, :] = X[rows[i], :]``, and a view of the row
+    four times faster than ``values[at + j]``, as the compiler must ask whether that is negative.
+    """
+    n, step = A.shape[1], sample.column_stride
     for i in range(rows.size):
-        at = rows[i] * sample.row_stride
+        row = vector(sample.values, rows[i] * sample.row_stride, (n - 1) * step + 1)
         if step == 1:
-            for j in range(A.shape[1]):
-                A[i, j] = values[at + j]
+            for j in range(n):
+                A[i, j] = row[j]
         else:
-            for j in range(A.shape[1]):
-                A[i, j] = values[at + j * step]
+            for j in range(n):
+                A[i, j] = row[j * step]
 
 
 @jit
@@ -34,7 +38,7 @@ def csr_affine(sample, rows, W, Z):
 
 
 @jit
-def csr_affine_gradient(sample, rows, D, dW, db):
+def csr_affine_gradient(sample, rows, D, dW):
     """dW = X[rows]' D for sparse X: each non-zero adds to one row of dW."""
     dW[:, :] = 0
     for i in range(rows.size):
@@ -42,7 +46,6 @@ def csr_affine_gradient(sample, rows, D, dW, db):
             x, feature = D.dtype.type(sample.values[at]), sample.columns[at]
             for j in range(D.shape[1]):
                 dW[feature, j] += x * D[i, j]
-    column_sums(D, db)
 
 
 @jit
@@ -56,9 +59,9 @@ def input_affine(sample, columns, rows, A, W, Z):
 
 
 @jit
-def input_affine_gradient(sample, columns, rows, A, D, dW, db):
-    """dW = X[rows]' D, and db = the column sums of D."""
+def input_affine_gradient(sample, columns, rows, A, D, dW):
+    """dW = X[rows]' D."""
     if columns is None:
-        affine_gradient(A, D, dW, db)
+        affine_gradient(A, D, dW)
     else:
-        csr_affine_gradient(sample, rows, D, dW, db)
+        csr_affine_gradient(sample, rows, D, dW)

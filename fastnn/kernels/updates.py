@@ -1,22 +1,41 @@
 """Updates: one loop over the flat parameter vector for each optimiser.
 
-=======  ========================================================================================
-sgd      v = momentum v - rate g;  p += v, or with Nesterov's momentum p += momentum v - rate g
-         (Nesterov 1983, in the form of Sutskever et al., ICML 2013)
-adam     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate m / (sqrt(v) + epsilon),
-         rate = learning_rate sqrt(1 - b2^t) / (1 - b1^t)  (Kingma and Ba, arXiv:1412.6980)
-=======  ========================================================================================
+With g the gradient, p the parameters, t the step counted from 1, and m, v, u what is remembered:
+
+=========  =======================================================================================
+sgd        v = momentum v - rate g;  p += v, or with Nesterov's momentum p += momentum v - rate g
+           (Nesterov 1983, in the form of Sutskever et al., ICML 2013)
+adam       m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate m / (sqrt(v) + epsilon),
+           rate = learning_rate sqrt(1 - b2^t) / (1 - b1^t)  (Kingma and Ba, arXiv:1412.6980)
+adamw      the same with epsilon sqrt(1 - b2^t), and weights shrunk by learning_rate weight_decay
+           beforehand (Loshchilov and Hutter, arXiv:1711.05101)
+nadam      adam with Nesterov's momentum and a momentum that grows from b1 / 2 to b1 (Dozat,
+           ICLR workshop 2016)
+rmsprop    v = rho v + (1 - rho) g^2;  p -= rate g / (sqrt(v) + epsilon)  (Hinton's lecture 6e,
+           2012)
+adagrad    v += g^2;  p -= rate g / (sqrt(v) + epsilon)  (Duchi, Hazan and Singer, JMLR 12, 2011)
+amsgrad    of adam and adamw: the largest v so far, u = max(u, v), stands for v (Reddi, Kale and
+           Kumar, ICLR 2018)
+=========  =======================================================================================
+
+Each optimiser is two kernels: `..._rates` turns its hyper-parameters (the learning rate first) into
+the numbers of one step, once for a mini-batch, and the other one is the loop.
 
 The vector is worked on in blocks of fixed size: a thread takes a block at a time, and since no sum
 depends on who took which, the result is the same to the bit for any number of threads.
 """
 
 import math
+from typing import Any, NamedTuple
 
-from fastnn.jit import jit
+from fastnn.jit import call, interface, jit, types, vector
+from fastnn.kernels.arguments import MEMORY, STEPS
 
-SGD, ADAM = range(2)
 BLOCK = 4096  # parameters: of a block, gradient, params and two state vectors stay in L2
+
+i8, f8 = types.int64, types.float64
+preparing = interface(lambda T: (f8[::1], f8[::1], f8[::1]))  # progress, hyper, rates
+updating = interface(lambda T: (T[::1], T[::1], T[::1], T[::1], T[::1], f8[::1]))  # p g m v u rates
 
 
 @jit
@@ -26,71 +45,188 @@ def add(a, b):
         a[i] += b[i]
 
 
-@jit
-def combine(n_shards, start, stop, layers, params, gradients, alpha, total):
-    """Leave the gradient of params[start:stop] in gradients[0] and return the sum of its W^2.
-
-    gradient = (sum over shards + alpha W) / total, where total is the mini-batch's sum of weights
-    (its rows, without weights). Biases are not shrunk by alpha.
-    """
-    g, p = gradients[0][start:stop], params[start:stop]
-    for k in range(1, n_shards):
-        add(g, gradients[k][start:stop])
-    scale, shrink = g.dtype.type(1.0 / total), g.dtype.type(alpha / total)
-    n_weights = min(max(layers.n_weights - start, 0), stop - start)
-    squares = g.dtype.type(0)
-    for i in range(n_weights):
-        g[i] = g[i] * scale + shrink * p[i]
-        squares += p[i] * p[i]
-    for i in range(n_weights, g.size):
-        g[i] *= scale
-    return squares
+@preparing
+def sgd_rates(progress, hyper, rates):
+    rates[0], rates[1] = hyper[0], hyper[1]
+    rates[2] = hyper[1] if hyper[2] != 0 else 1.0  # share of v, and of g, in the step
+    rates[3] = hyper[0] if hyper[2] != 0 else 0.0
 
 
-@jit
-def sgd(p, g, velocity, rate, momentum, nesterov):
-    if nesterov:
-        for i in range(p.size):
-            velocity[i] = momentum * velocity[i] - rate * g[i]
-            p[i] += momentum * velocity[i] - rate * g[i]
-    else:
-        for i in range(p.size):
-            velocity[i] = momentum * velocity[i] - rate * g[i]
-            p[i] += velocity[i]
-
-
-@jit
-def adam(p, g, m, v, rate, beta_1, beta_2, epsilon):
+@updating
+def sgd(p, g, velocity, v, u, rates):
     number = p.dtype.type
-    keep_m, keep_v = number(beta_1), number(beta_2)
+    rate, momentum = number(rates[0]), number(rates[1])
+    along, ahead = number(rates[2]), number(rates[3])
+    for i in range(p.size):
+        velocity[i] = momentum * velocity[i] - rate * g[i]
+        p[i] += along * velocity[i] - ahead * g[i]
+
+
+@preparing
+def adam_rates(progress, hyper, rates):
+    t, beta_1, beta_2 = progress[STEPS], hyper[1], hyper[2]
+    rates[0] = hyper[0] * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    rates[1], rates[2], rates[3] = beta_1, beta_2, hyper[3]
+
+
+@preparing
+def adamw_rates(progress, hyper, rates):
+    t, beta_1, beta_2 = progress[STEPS], hyper[1], hyper[2]
+    root = math.sqrt(1 - beta_2**t)
+    rates[0] = hyper[0] * root / (1 - beta_1**t)
+    rates[1], rates[2], rates[3] = beta_1, beta_2, hyper[3] * root
+
+
+@updating
+def adam(p, g, m, v, u, rates):
+    number = p.dtype.type
+    rate, epsilon = number(rates[0]), number(rates[3])
+    keep_m, keep_v = number(rates[1]), number(rates[2])
     # Rounded after the subtraction: in float32, 1 - 0.999 would be wrong by 1e-5, and so would v.
-    add_m, add_v = number(1 - beta_1), number(1 - beta_2)
+    add_m, add_v = number(1 - rates[1]), number(1 - rates[2])
     for i in range(p.size):
         m[i] = keep_m * m[i] + add_m * g[i]
         v[i] = keep_v * v[i] + add_v * g[i] * g[i]
         p[i] -= rate * m[i] / (math.sqrt(v[i]) + epsilon)
 
 
-@jit
-def step_rate(solver, t):
-    """Learning rate of step t, counted from 1: Adam's corrects the bias of its first steps."""
-    if solver.code == ADAM:
-        correction = math.sqrt(1 - solver.beta_2**t) / (1 - solver.beta_1**t)
-        return solver.learning_rate * correction
-    return solver.learning_rate
-
-
-@jit
-def update(solver, rate, params, gradient, start, stop):
-    """One step of the solver for params[start:stop]."""
-    p, g, first = params[start:stop], gradient[start:stop], solver.first[start:stop]
+@updating
+def amsgrad(p, g, m, v, u, rates):
     number = p.dtype.type
-    if solver.code == ADAM:
-        second = solver.second[start:stop]
-        epsilon = number(solver.epsilon)
-        adam(p, g, first, second, number(rate), solver.beta_1, solver.beta_2, epsilon)
-    else:
-        sgd(p, g, first, number(rate), number(solver.momentum), solver.nesterov)
+    rate, epsilon = number(rates[0]), number(rates[3])
+    keep_m, keep_v = number(rates[1]), number(rates[2])
+    add_m, add_v = number(1 - rates[1]), number(1 - rates[2])
+    for i in range(p.size):
+        m[i] = keep_m * m[i] + add_m * g[i]
+        v[i] = keep_v * v[i] + add_v * g[i] * g[i]
+        u[i] = max(u[i], v[i])
+        p[i] -= rate * m[i] / (math.sqrt(u[i]) + epsilon)
 
 
-SOLVERS = {"sgd": SGD, "adam": ADAM}
+@preparing
+def nadam_rates(progress, hyper, rates):
+    """Momentum of step t: b1 (1 - 0.96^(t / 250) / 2); progress[MEMORY] is its product less 1."""
+    t, beta_1, beta_2 = progress[STEPS], hyper[1], hyper[2]
+    now = beta_1 * (1 - 0.5 * 0.96 ** (t * 0.004))
+    then = beta_1 * (1 - 0.5 * 0.96 ** ((t + 1) * 0.004))
+    product = (1 + progress[MEMORY]) * now
+    progress[MEMORY] = product - 1
+    root = math.sqrt(1 - beta_2**t)
+    rates[0] = hyper[0] * root * (1 - now) / (1 - product)  # of g
+    rates[4] = hyper[0] * root * then / (1 - product * then)  # of m
+    rates[1], rates[2], rates[3] = beta_1, beta_2, hyper[3] * root
+
+
+@updating
+def nadam(p, g, m, v, u, rates):
+    number = p.dtype.type
+    of_g, of_m, epsilon = number(rates[0]), number(rates[4]), number(rates[3])
+    keep_m, keep_v = number(rates[1]), number(rates[2])
+    add_m, add_v = number(1 - rates[1]), number(1 - rates[2])
+    for i in range(p.size):
+        m[i] = keep_m * m[i] + add_m * g[i]
+        v[i] = keep_v * v[i] + add_v * g[i] * g[i]
+        p[i] -= (of_g * g[i] + of_m * m[i]) / (math.sqrt(v[i]) + epsilon)
+
+
+@preparing
+def rmsprop_rates(progress, hyper, rates):
+    rates[0], rates[1], rates[2], rates[3] = hyper[0], hyper[1], 1 - hyper[1], hyper[2]
+
+
+@preparing
+def adagrad_rates(progress, hyper, rates):
+    rates[0], rates[1], rates[2], rates[3] = hyper[0], 1.0, 1.0, hyper[1]
+
+
+@updating
+def scaled(p, g, v, m, u, rates):
+    """rmsprop and adagrad."""
+    number = p.dtype.type
+    rate, epsilon = number(rates[0]), number(rates[3])
+    keep, gain = number(rates[1]), number(rates[2])
+    for i in range(p.size):
+        v[i] = keep * v[i] + gain * g[i] * g[i]
+        p[i] -= rate * g[i] / (math.sqrt(v[i]) + epsilon)
+
+
+# j, n_shards, n_weights, params, gradients, alpha, total, squares
+combining = interface(lambda T: (i8, i8, i8, T[::1], T[:, ::1], f8, f8, f8[::1]))
+clipping = interface(lambda T: (T[:, ::1], f8))  # gradients, max_norm
+# j, n_weights, params, gradients, state, rates, update, shrink
+stepping = interface(lambda T: (i8, i8, T[::1], T[:, ::1], T[:, ::1], f8[::1], i8, f8))
+
+
+@combining
+def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squares):
+    """Leave the gradient of block j in gradients[0], and the sum of its W^2 in squares[j].
+
+    gradient = (sum over shards + alpha W) / total, where total is the mini-batch's sum of weights
+    (its rows, without weights). Only weights are shrunk by alpha; they stand first in params.
+    """
+    start, n = j * BLOCK, min(BLOCK, params.size - j * BLOCK)
+    g, p = vector(gradients, start, n), vector(params, start, n)
+    for k in range(1, n_shards):
+        add(g, vector(gradients, k * params.size + start, n))
+    scale, shrink = g.dtype.type(1.0 / total), g.dtype.type(alpha / total)
+    split = min(max(n_weights - start, 0), n)
+    sum_of_squares = g.dtype.type(0)
+    for i in range(split):
+        g[i] = g[i] * scale + shrink * p[i]
+        sum_of_squares += p[i] * p[i]
+    for i in range(split, g.size):
+        g[i] *= scale
+    squares[j] = sum_of_squares
+
+
+@clipping
+def clip(gradients, max_norm):
+    """Scale the gradient down to this norm if it is larger (Pascanu et al., ICML 2013)."""
+    gradient, squares = gradients[0], 0.0
+    for i in range(gradient.size):
+        squares += float(gradient[i]) * float(gradient[i])
+    norm = math.sqrt(squares)
+    if norm > max_norm:
+        scale = gradient.dtype.type(max_norm / norm)
+        for i in range(gradient.size):
+            gradient[i] *= scale
+
+
+@stepping
+def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
+    """Take a step with the parameters of block j."""
+    start, n = j * BLOCK, min(BLOCK, params.size - j * BLOCK)
+    p, last = vector(params, start, n), state.shape[0] - 1
+    if shrink != 0:
+        keep = p.dtype.type(1 - shrink)
+        for i in range(min(max(n_weights - start, 0), n)):
+            p[i] *= keep
+    m = vector(state, start, n)
+    v = vector(state, min(1, last) * params.size + start, n)
+    u = vector(state, min(2, last) * params.size + start, n)
+    call(update, p, vector(gradients, start, n), m, v, u, rates)
+
+
+class Update(NamedTuple):
+    """A stochastic optimiser."""
+
+    rates: Any
+    update: Any
+    hyper: tuple[str, ...]  # parameters of the estimators, after the learning rate
+    n_states: int  # vectors beside `params`
+
+
+SOLVERS = {
+    "sgd": Update(sgd_rates, sgd, ("momentum", "nesterovs_momentum"), 1),
+    "adam": Update(adam_rates, adam, ("beta_1", "beta_2", "epsilon"), 2),
+    "adamw": Update(adamw_rates, adam, ("beta_1", "beta_2", "epsilon"), 2),
+    "nadam": Update(nadam_rates, nadam, ("beta_1", "beta_2", "epsilon"), 2),
+    "rmsprop": Update(rmsprop_rates, scaled, ("rho", "epsilon"), 1),
+    "adagrad": Update(adagrad_rates, scaled, ("epsilon",), 1),
+}
+AMSGRAD = {name: SOLVERS[name]._replace(update=amsgrad, n_states=3) for name in ("adam", "adamw")}
+
+
+def update_of(solver: str, with_amsgrad: bool = False) -> Update:
+    """Kernels of a solver."""
+    return (AMSGRAD if with_amsgrad else SOLVERS)[solver]

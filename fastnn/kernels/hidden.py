@@ -1,0 +1,69 @@
+"""A hidden layer that is normalized or drops outputs: what stands between its product and the next.
+
+Forward: Z -> normalization -> activation -> dropout. Backward: the same in reverse. A plain layer
+has its activation alone, and `backprop` calls that itself.
+"""
+
+from fastnn.jit import call, jit, kernel_jit, matrix, vector
+from fastnn.kernels.affine import column_sums
+from fastnn.kernels.arguments import (
+    ACTIVATE,
+    BIASES,
+    DENORMALIZE,
+    DERIVE,
+    DROP,
+    NORMALIZE,
+    OUTPUTS,
+    RUNNING,
+    SCALES,
+    SHIFTS,
+    UNDROP,
+    UNITS,
+)
+
+
+@jit
+def moments_of(k, l, work):
+    at = k * work.memory.shape[1] + work.moments + l * work.moments_size
+    return vector(work.memory, at, work.moments_size)
+
+
+@kernel_jit
+def hidden_forward(k, l, n_rows, first_row, step, layers, params, work):
+    """Z of layer l, without its bias, to A."""
+    table, n = layers.table, layers.table[l, UNITS]
+    at = k * work.memory.shape[1] + n_rows * table[l, OUTPUTS]
+    Z = matrix(work.memory, work.outputs + at, n_rows, n)
+    S = matrix(work.memory, work.slopes + at, n_rows, n)
+    b = vector(params, table[l, BIASES], n)
+    if table[l, NORMALIZE] != 0:
+        N = matrix(work.memory, work.normalized + at, n_rows, n)
+        scale = vector(params, table[l, SCALES], n)
+        running = vector(layers.running, table[l, RUNNING], 2 * n)
+        moments = moments_of(k, l, work)
+        call(table[l, NORMALIZE], Z, b, scale, running, N, moments)
+        b = vector(params, table[l, SHIFTS], n)
+    call(table[l, ACTIVATE], Z, b, S)
+    if table[l, DROP] != 0:
+        call(table[l, DROP], Z, Z, layers.dropout[l], layers.seed, step, l, first_row)
+
+
+@kernel_jit
+def hidden_backward(k, l, n_rows, first_row, step, layers, params, work, D, gradient):
+    """dA of layer l to D, in place, with the derivatives by its bias, scale and shift."""
+    table, n = layers.table, layers.table[l, UNITS]
+    at = k * work.memory.shape[1] + n_rows * table[l, OUTPUTS]
+    A = matrix(work.memory, work.outputs + at, n_rows, n)
+    S = matrix(work.memory, work.slopes + at, n_rows, n)
+    db = vector(gradient, table[l, BIASES], n)
+    if table[l, UNDROP] != 0:
+        call(table[l, UNDROP], A, D, layers.dropout[l], layers.seed, step, l, first_row)
+    if table[l, NORMALIZE] == 0:
+        call(table[l, DERIVE], A, S, D, db)
+    else:
+        call(table[l, DERIVE], A, S, D, vector(gradient, table[l, SHIFTS], n))
+        N = matrix(work.memory, work.normalized + at, n_rows, n)
+        scale, dscale = vector(params, table[l, SCALES], n), vector(gradient, table[l, SCALES], n)
+        moments = moments_of(k, l, work)
+        call(table[l, DENORMALIZE], D, N, scale, moments, dscale)
+        column_sums(D, db)

@@ -1,0 +1,132 @@
+"""From a network and its architecture to what the kernels are called with.
+
+The table of layers gets the addresses of their functions, and these are compiled at the first use
+of each: a network of ReLUs never waits for a tanh.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastnn.jit import address_of, declare
+from fastnn.kernels import backprop, hidden
+from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.arguments import (
+    ACTIVATE,
+    DENORMALIZE,
+    DERIVE,
+    DROP,
+    NORMALIZE,
+    UNDROP,
+    Layers,
+    Sample,
+    Workspace,
+)
+from fastnn.kernels.dropout import drop, undrop
+from fastnn.kernels.losses import LOSSES
+from fastnn.kernels.normalization import NORMALIZATIONS
+from fastnn.kernels.outputs import OUTPUTS
+from fastnn.network import Architecture, Network
+
+NO_SETTINGS = np.empty(0)
+
+
+def prediction_layers(network: Network, architecture: Architecture) -> Layers:
+    """Layers as they predict: nothing is dropped, and batches have their running moments."""
+    dtype, table = network.params.dtype, network.table.copy()
+    for layer, activation in zip(table, architecture.activations, strict=False):
+        layer[ACTIVATE] = ACTIVATIONS[activation].forward.address(dtype)
+        if architecture.normalization:
+            kind = NORMALIZATIONS[architecture.normalization]
+            layer[NORMALIZE] = kind.prediction.address(dtype)
+    table[-1, ACTIVATE] = OUTPUTS[architecture.output].address(dtype)
+    blocks = architecture.blocks or (network.units[-1],)
+    return Layers(
+        table=table,
+        n_weights=network.n_weights,
+        blocks=np.cumsum([0, *blocks]),
+        dropout=np.zeros(len(table)),
+        seed=0,
+        running=network.running,
+        forward=0,
+        hidden_forward=0,
+        hidden_backward=0,
+        loss=0,
+        loss_settings=NO_SETTINGS,
+    )
+
+
+def training_layers(
+    network: Network,
+    architecture: Architecture,
+    loss: str,
+    loss_settings: Sequence[float] = (),
+    seed: int = 0,
+) -> Layers:
+    """Layers as they are trained, with a loss and the way back.
+
+    Parameters
+    ----------
+    network : Network
+    architecture : Architecture
+    loss : str
+        Name of the loss' kernel.
+    loss_settings : sequence of float
+        What that kernel reads.
+    seed : int
+        Of the dropout.
+    """
+    layers = prediction_layers(network, architecture)
+    dtype = network.params.dtype
+    for layer, activation in zip(layers.table, architecture.activations, strict=False):
+        layer[DERIVE] = ACTIVATIONS[activation].backward.address(dtype)
+        if architecture.normalization:
+            kind = NORMALIZATIONS[architecture.normalization]
+            layer[NORMALIZE] = kind.training.address(dtype)
+            layer[DENORMALIZE] = kind.backward.address(dtype)
+    for layer, share in zip(layers.table, architecture.dropout, strict=False):
+        if share > 0:
+            layer[DROP], layer[UNDROP] = drop.address(dtype), undrop.address(dtype)
+    layers.dropout[: len(architecture.dropout)] = architecture.dropout
+    return layers._replace(
+        seed=seed,
+        loss=LOSSES[loss].kernel.address(dtype),
+        loss_settings=np.array(loss_settings, dtype=np.float64),
+    )
+
+
+def kind_of(sample: Sample, params: np.ndarray) -> tuple:
+    """Tell what decides on the types of all that kernels are called with."""
+    indices = [array.dtype for array in (sample.columns, sample.starts) if array is not None]
+    return sample.values.dtype, *indices, params.dtype
+
+
+def with_forward(layers: Layers, sample: Sample, params: np.ndarray, work: Workspace) -> Layers:
+    """Add the address of the way forward, which is compiled for the kind of data."""
+    kind = kind_of(sample, params)
+    declare_hidden(kind, layers, params, work)
+    if layers.table[:, [NORMALIZE, DROP]].any():
+        ahead, back = (0, 0, 0, 0, 0, layers, params, work), (work.memory, params)
+        layers = layers._replace(
+            hidden_forward=address_of(hidden.hidden_forward, kind, *ahead),
+            hidden_backward=address_of(hidden.hidden_backward, kind, *ahead, *back),
+        )
+    rows = np.empty(0, np.int64)
+    address = address_of(backprop.forward, kind, 0, sample, rows, 0, 0, layers, params, work)
+    return layers._replace(forward=address)
+
+
+_declared: set[tuple] = set()
+
+
+def declare_hidden(kind: tuple, layers: Layers, params: np.ndarray, work: Workspace) -> None:
+    """Tell what the kernels of hidden layers take, also where a network calls none of them."""
+    if kind not in _declared:
+        declare(0, 0, 0, 0, 0, layers, params, work)
+        declare(0, 0, 0, 0, 0, layers, params, work, work.memory, params)
+        _declared.add(kind)
+
+
+def keeps_slopes(architecture: Architecture) -> bool:
+    """Whether a hidden layer's derivative needs memory of its own."""
+    return any(ACTIVATIONS[name].keeps_slope for name in architecture.activations)

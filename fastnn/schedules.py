@@ -1,0 +1,110 @@
+"""Learning-rate schedules: the learning rate of each epoch.
+
+With r the initial rate, e the epoch counted from 0 and n the number of epochs, both after the
+warm-up:
+
+===========  ==================================================================================
+constant     r
+cosine       r (1 + cos(pi e / n)) / 2  (Loshchilov and Hutter, arXiv:1608.03983)
+one_cycle    from r / 25 up to r within 30 % of the epochs, then down to r / 250000, both along
+             half a cosine  (Smith and Topin, arXiv:1708.07120; PyTorch's shape)
+exponential  r decay^(e / step_size)
+step         r decay^floor(e / step_size)
+===========  ==================================================================================
+
+During `warmup` epochs the rate rises in equal steps to that of the schedule's first epoch. The two
+schedules that sgd alone has, "invscaling" and "adaptive", follow the training and not the epoch:
+they are in `solvers`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+START, END = 1 / 25, 1 / 250_000  # of one_cycle, as shares of the peak
+RISE = 0.3  # share of the epochs
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def _one_cycle(epoch: int, n: int) -> float:
+    top = RISE * (n - 1)
+    if epoch < top:
+        return _half_cosine(START, 1, epoch / top)
+    return _half_cosine(1, END, (epoch - top) / max(n - 1 - top, 1e-9))
+
+
+# Share of the initial rate in an epoch, of n, with step_size and decay.
+SCHEDULES: dict[str, Callable[[int, int, float, float], float]] = {
+    "constant": lambda epoch, n, step_size, decay: 1.0,
+    "cosine": lambda epoch, n, step_size, decay: (1 + math.cos(math.pi * epoch / n)) / 2,
+    "one_cycle": lambda epoch, n, step_size, decay: _one_cycle(epoch, n),
+    "exponential": lambda epoch, n, step_size, decay: decay ** (epoch / step_size),
+    "step": lambda epoch, n, step_size, decay: decay ** (epoch // step_size),
+}
+OF_SGD = ("invscaling", "adaptive")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning-rate schedule over a fit.
+
+    Attributes
+    ----------
+    name : str or callable
+        One of `SCHEDULES` or `OF_SGD`, or a user's function of the epoch.
+    initial_rate : float
+        Rate that the named schedules take a share of.
+    n_epochs : int
+        Epochs that they span.
+    warmup : int
+        Epochs in which the rate rises.
+    step_size, decay : float
+        Shape of "exponential" and "step".
+    """
+
+    name: Any
+    initial_rate: float
+    n_epochs: int
+    warmup: int
+    step_size: float
+    decay: float
+
+    def rate(self, epoch: int) -> float | None:
+        """Learning rate of an epoch counted from 0; None where the solver decides itself.
+
+        Raises
+        ------
+        ValueError
+            If the user's own function gives something else than a number from 0 on.
+        """
+        if self.name in OF_SGD:
+            return None
+        if callable(self.name):
+            rate = float(self.name(epoch))
+            if not 0 <= rate < math.inf:
+                raise ValueError(
+                    f"learning_rate(epoch) has to give a number from 0 on, got {rate} for epoch "
+                    f"{epoch}."
+                )
+        else:
+            n = max(self.n_epochs - self.warmup, 1)
+            past = min(max(epoch - self.warmup, 0), n)
+            share = SCHEDULES[self.name](past, n, self.step_size, self.decay)
+            rate = float(self.initial_rate * share)
+        return rate * min(1.0, (epoch + 1) / (self.warmup + 1))
+
+
+def schedule_for(estimator: Any) -> Schedule:
+    """Make the schedule that an estimator's parameters ask for."""
+    return Schedule(
+        estimator.learning_rate,
+        estimator.learning_rate_init,
+        estimator.max_iter,
+        estimator.warmup,
+        estimator.step_size,
+        estimator.decay,
+    )

@@ -1,0 +1,80 @@
+"""Judging a network between epochs, on rows that do not train it and by a user's own scorer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnn.history import History
+from fastnn.kernels.arguments import Layers, Sample
+from fastnn.kernels.prediction import losses_of_rows
+from fastnn.layers import prediction_layers
+from fastnn.prediction import predict_sample
+from fastnn.targets import Targets
+from fastnn.training import Task
+
+
+class Rows(NamedTuple):
+    """Rows to judge by: their data as the kernels see it and as the user gave it."""
+
+    sample: Sample
+    rows: np.ndarray  # of the sample
+    targets: Targets
+    X: Any
+    y: Any
+    sample_weight: np.ndarray | None  # the user's own, of X
+
+
+class Judge:
+    """Adds the loss and the score of validation rows, after an epoch, to the history.
+
+    Parameters
+    ----------
+    task : Task
+        The network that is trained.
+    validation : Rows or None
+        Rows that do not train it.
+    training : Rows or None
+        Rows that do, to be scored too; None where nobody asks for that.
+    score : callable
+        Takes the outputs for some rows, and these `Rows`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        validation: Rows | None,
+        training: Rows | None,
+        score: Callable[[np.ndarray, Rows], float] | None,
+    ) -> None:
+        self.task, self.validation, self.training, self.score = task, validation, training, score
+        self.layers = prediction_layers(task.network, task.architecture)
+
+    def __call__(self, history: History) -> float:
+        """Judge the network as it stands; returns what counts, the greater the better."""
+        score = float("nan")
+        if self.training is not None:
+            score, _ = self._judge(self.training)
+            history.train_scores.append(score)
+        if self.validation is not None:
+            score, loss = self._judge(self.validation)
+            history.validation_losses.append(loss)
+            history.validation_scores.append(score)
+        return score
+
+    def _judge(self, part: Rows) -> tuple[float, float]:
+        outputs = predict_sample(
+            self.task.network, self.layers, part.sample, part.rows, self.task.n_jobs
+        )
+        loss = mean_loss(outputs, part, self.task.layers)
+        return (-loss if self.score is None else self.score(outputs, part)), loss
+
+
+def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers) -> float:
+    """Weighted mean of the rows' losses, without the penalty of large weights."""
+    losses, weights = np.empty(len(outputs)), part.sample.weights
+    losses_of_rows(
+        *(layers.loss, outputs, part.sample.Y, part.rows),
+        *(layers.blocks, layers.loss_settings, np.empty_like(outputs), losses),
+    )
+    return float(np.average(losses, weights=weights[part.rows] if weights.size else None))
