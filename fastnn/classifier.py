@@ -18,8 +18,16 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastnn.checks import are_plain_labels, is_plain
 from fastnn.estimator import BaseMLP
-from fastnn.targets import Targets, accuracy, class_targets, labels, per_target
+from fastnn.targets import (
+    Targets,
+    accuracy,
+    are_among,
+    class_targets,
+    labels,
+    per_target,
+)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -296,6 +304,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.n_jobs = n_jobs
 
     def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        if not reset and is_plain(self, X) and are_plain_labels(y, len(X)):
+            return X, y
         X, y = validate_data(
             self,
             X,
@@ -328,6 +338,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Refuse classes that the fitted output layer has no place for."""
         if isinstance(self.classes_, list):
             return  # `_encode` finds them
+        if not self.warm_start and are_plain_labels(y, len(y)) and are_among(y, self.classes_):
+            return
         classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):
@@ -543,7 +555,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if isinstance(self.classes_, list):
             return per_target(outputs, self.classes_)
         if self.n_outputs_ == 1:
-            return np.hstack([1 - outputs, outputs])
+            both = np.empty((len(outputs), 2), outputs.dtype)
+            np.subtract(1, outputs[:, 0], out=both[:, 0])
+            both[:, 1] = outputs[:, 0]
+            return both
         return outputs
 
     def predict_log_proba(self, X: Any) -> Any:

@@ -22,10 +22,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn import parameters
 from fastnn.callbacks import EpochTasks, has_callbacks
+from fastnn.checks import has_plain_shape
 from fastnn.history import History
 from fastnn.initialization import initialize
 from fastnn.network import Architecture, Network
+from fastnn.randomness import random_state_of
 from fastnn.samples import sample_of
+from fastnn.schedules import schedule_for
 from fastnn.solvers import Solver, solver_for
 from fastnn.summary import summary
 from fastnn.targets import Targets
@@ -207,7 +210,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _random_state_of(self, resume: bool) -> np.random.RandomState:
         if not resume or not hasattr(self, "_resumption"):
-            return check_random_state(self.random_state)
+            return random_state_of(self.random_state)
         random_state = np.random.RandomState()
         random_state.set_state(self._resumption.random_state)
         return random_state
@@ -262,7 +265,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     ) -> Callable[[], None]:
         from fastnn.training import Training
 
-        before = self._random_state.get_state()
+        before = None if incremental else self._random_state.get_state()
         task, judge, rows = self._plan(network, given)
         history = self._history(resume)
         training = Training(
@@ -460,13 +463,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _solver_to_go_on_with(self, network: Network, incremental: bool, resume: bool) -> Solver:
         """Copy the solver of the last `partial_fit`, or of what is resumed, or make a new one."""
-        fresh = solver_for(self, network.params.size, network.params.dtype)
         last = getattr(self, "_optimizer", None)
-        if not (incremental or resume) or last is None or last.name != fresh.name:
-            return fresh
+        if not (incremental or resume) or last is None or last.name != self.solver:
+            return solver_for(self, network.params.size, network.params.dtype)
         solver = last.copy()
         if resume:
-            solver.schedule = fresh.schedule  # max_iter may have grown
+            solver.schedule = schedule_for(self)  # max_iter may have grown
         return solver
 
     def _take_up(self, training: "Training") -> None:
@@ -553,12 +555,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _adopt(self, network: Network) -> None:
         """Make a network's weights the estimator's."""
         self._own_network = network
-        self.coefs_ = network.coefs
-        self.intercepts_ = network.intercepts
+        self.coefs_ = list(network.coefs)  # lists of its own, in which a user may replace a matrix
+        self.intercepts_ = list(network.intercepts)
         self.n_parameters_ = int(network.params.size)
         if network.scales:
             parts = (network.scales, network.shifts, network.means, network.variances)
-            self.__dict__.update(zip(NORMALIZED, parts, strict=True))
+            self.__dict__.update(zip(NORMALIZED, map(list, parts), strict=True))
 
     def _network(self) -> Network:
         """Network of `coefs_` and `intercepts_`, also where a user has set them by hand."""
@@ -575,11 +577,28 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """Compute the outputs of a layer, of shape (n_samples, units), or what is made of them."""
         from fastnn.prediction import predict
 
+        if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:
+            return outputs if finish is None else finish(outputs)
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._network()
         architecture = self._architecture(len(network.coefs))
         return predict(network, X, architecture, self.n_jobs, finish, layer)
+
+    def _outputs_of_few(self, X: Any) -> np.ndarray | None:
+        """Predict a few rows without the overhead; None where it takes more than that."""
+        network = self.__dict__.get("_own_network")
+        if (
+            network is None
+            or network.scales
+            or type(self.activation) is not str
+            or not has_plain_shape(self, X)
+            or not network.holds(self.coefs_, self.intercepts_)
+        ):
+            return None
+        from fastnn.prediction import predict_few
+
+        return predict_few(network, X, self.activation, self.out_activation_, self._blocks())
 
     def hidden_activations(self, X: Any, layer: int) -> np.ndarray:
         """Compute what the units of a hidden layer put out.

@@ -19,6 +19,7 @@ from numba import prange, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import CPUDispatcher
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, overload
@@ -35,6 +36,7 @@ __all__ = [
     "interface",
     "jit",
     "kernel_jit",
+    "locked",
     "matrix",
     "parallel_jit",
     "prange",
@@ -247,6 +249,24 @@ def matrix(flat: Any, at: int, m: int, n: int) -> Any:
     return flat.reshape(-1)[at : at + m * n].reshape(m, n)
 
 
+def locked(array: Any) -> Any:
+    """View an array as one that is not to be written to: a type of its own to the compiler."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+@infer_global(locked)
+class _LockedTyping(AbstractTemplate):
+    def generic(self, args: tuple, kws: dict) -> Any:
+        return signature(args[0].copy(readonly=True), *args)
+
+
+@lower_builtin(locked, types.Array)
+def _lower_locked(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    return impl_ret_borrowed(context, builder, signature.return_type, values[0])
+
+
 class _ViewTyping(AbstractTemplate):
     def generic(self, args: tuple, kws: dict) -> Any:
         flat, _, *shape = args
@@ -350,7 +370,12 @@ def interface(arguments: Callable[[Any], tuple]) -> Callable[[Callable], Any]:
 
     def decorate(function: Callable) -> Any:
         kernel = kernel_jit(function)
-        kernel.address = lambda dtype: address_of(kernel, dtype, *arguments(_NUMBERS[str(dtype)]))
+
+        def address(dtype: Any) -> int:
+            known = _known.get((kernel, dtype))
+            return known or address_of(kernel, dtype, *arguments(_NUMBERS[str(dtype)]))
+
+        kernel.address = address
         return kernel
 
     return decorate

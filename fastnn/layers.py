@@ -5,6 +5,7 @@ of each: a network of ReLUs never waits for a tanh.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from fastnn.kernels.outputs import OUTPUTS
 from fastnn.network import Architecture, Network
 
 NO_SETTINGS = np.empty(0)
+UNKNOWN = -1  # an address that `with_forward` finds
 
 
 def prediction_layers(network: Network, architecture: Architecture) -> Layers:
@@ -44,12 +46,12 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
     return Layers(
         table=table,
         n_weights=network.n_weights,
-        blocks=np.cumsum([0, *blocks]),
+        blocks=np.array([0, *accumulate(blocks)]),
         dropout=np.zeros(len(table)),
         seed=0,
         running=network.running,
         forward=0,
-        hidden_forward=0,
+        hidden_forward=UNKNOWN if architecture.normalization else 0,
         hidden_backward=0,
         loss=0,
         loss_settings=NO_SETTINGS,
@@ -90,6 +92,7 @@ def training_layers(
     layers.dropout[: len(architecture.dropout)] = architecture.dropout
     return layers._replace(
         seed=seed,
+        hidden_forward=UNKNOWN if any(architecture.dropout) else layers.hidden_forward,
         loss=LOSSES[loss].kernel.address(dtype),
         loss_settings=np.array(loss_settings, dtype=np.float64),
     )
@@ -105,7 +108,7 @@ def with_forward(layers: Layers, sample: Sample, params: np.ndarray, work: Works
     """Add the address of the way forward, which is compiled for the kind of data."""
     kind = kind_of(sample, params)
     declare_hidden(kind, layers, params, work)
-    if layers.table[:, [NORMALIZE, DROP]].any():
+    if layers.hidden_forward == UNKNOWN:
         ahead, back = (0, 0, 0, 0, 0, layers, params, work), (work.memory, params)
         layers = layers._replace(
             hidden_forward=address_of(hidden.hidden_forward, kind, *ahead),

@@ -11,7 +11,10 @@ are views of it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from operator import is_
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +87,7 @@ class Network:
     ) -> None:
         self.units = tuple(int(n) for n in units)
         self.params = params
+        self.ready: dict[tuple, Any] = {}  # what predictions of a few rows need, by architecture
         self.running = params[:0] if running is None else running
         self.table = _table(self.units)
         self.n_weights = int(self.table[0, BIASES])
@@ -158,10 +162,10 @@ class Network:
 
     def holds(self, *parts: Sequence[np.ndarray]) -> bool:
         """Whether these very arrays are this network's, so that `params` is what they say."""
-        return all(
-            len(theirs) == len(ours) and all(a is b for a, b in zip(theirs, ours, strict=True))
-            for theirs, ours in zip(parts, self._parts(), strict=False)
-        )
+        for theirs, ours in zip(parts, self._parts(), strict=False):
+            if len(theirs) != len(ours) or not all(map(is_, theirs, ours)):
+                return False
+        return True
 
     def astype(self, dtype: np.dtype) -> "Network":
         """Copy in another dtype, or in the same."""
@@ -173,8 +177,9 @@ class Network:
         return bool(np.isfinite(self.params).all())
 
 
-def _table(units: Sequence[int]) -> np.ndarray:
-    """Sizes and positions of the layers; the kernels' addresses are still 0."""
+@cache
+def _table(units: tuple[int, ...]) -> np.ndarray:
+    """Sizes and positions of the layers; the kernels' addresses are still 0. Not to be written."""
     table = np.zeros((len(units) - 1, N_FIELDS), np.int64)
     table[:, INPUTS], table[:, UNITS] = units[:-1], units[1:]
     table[:, WEIGHTS] = _starts(table[:, INPUTS] * table[:, UNITS])
@@ -183,6 +188,7 @@ def _table(units: Sequence[int]) -> np.ndarray:
     table[:, SCALES] = int(table[0, BIASES] + table[:, UNITS].sum()) + table[:, OUTPUTS]
     table[:, SHIFTS] = table[:, SCALES] + int(table[:-1, UNITS].sum())
     table[:, RUNNING] = 2 * table[:, OUTPUTS]
+    table.flags.writeable = False
     return table
 
 

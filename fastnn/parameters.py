@@ -87,11 +87,10 @@ def hidden_layer_sizes(estimator: Any) -> list[int]:
     """Units of each hidden layer; a number is a single layer."""
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-    if np.any(np.array(sizes) <= 0):
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise TypeError(f"hidden_layer_sizes must be whole numbers, got {sizes}.")
+    if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    for size in sizes:
-        if not isinstance(size, Integral):
-            raise TypeError(f"hidden_layer_sizes must be whole numbers, got {sizes}.")
     return [int(size) for size in sizes]
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn import parameters
+from fastnn.checks import are_plain_numbers, is_plain
 from fastnn.estimator import BaseMLP
 from fastnn.parameters import Names
 from fastnn.targets import Targets, number_targets
@@ -291,6 +292,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.n_jobs = n_jobs
 
     def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        if not reset and is_plain(self, X) and are_plain_numbers(y, len(X)):
+            return X, y
         X, y = validate_data(
             self,
             X,

@@ -9,6 +9,7 @@ from scipy import sparse
 from fastnn.kernels.arguments import Sample
 
 NO_WEIGHTS = np.empty(0)
+SMALL = 20_000  # numbers that are copied in less time than NumPy takes to describe a strided view
 
 
 def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = None) -> Sample:
@@ -30,7 +31,7 @@ def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = 
     if Y is None:
         Y = np.empty((0, 0), X.dtype)
     weights = NO_WEIGHTS if weights is None else weights
-    if sparse.issparse(X):
+    if type(X) is not np.ndarray and sparse.issparse(X):
         X = X.tocsr()
         return Sample(_locked(X.data), _locked(X.indices), _locked(X.indptr), 0, 0, Y, weights)
     values, row_stride, column_stride = _flat(np.asarray(X))
@@ -40,6 +41,8 @@ def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = 
 def _flat(X: np.ndarray) -> tuple[np.ndarray, int, int]:
     """One-dimensional view of the memory of X, with the distance of its rows and its columns."""
     n_rows, n_columns = X.shape
+    if X.size <= SMALL:
+        X = np.ascontiguousarray(X)
     if X.flags.c_contiguous and X.flags.aligned:
         return _locked(X.reshape(-1)), n_columns, 1
     steps = np.array(X.strides)
@@ -54,5 +57,5 @@ def _flat(X: np.ndarray) -> tuple[np.ndarray, int, int]:
 def _locked(values: np.ndarray) -> np.ndarray:
     """Read-only view: to Numba, read-only arrays are a type of their own, so that all must be."""
     view = values.view(np.ndarray)
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view

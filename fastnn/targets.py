@@ -79,7 +79,7 @@ def class_targets(
         codes = np.stack(columns, axis=1)
         return Targets(codes, sum(blocks), "softmax", kernel, settings, blocks)
     multilabel = binarizer.y_type_.startswith("multilabel")
-    if multilabel or type_of_target(y).startswith("multilabel"):
+    if multilabel or (np.ndim(y) != 1 and type_of_target(y).startswith("multilabel")):
         indicators = binarizer.transform(y)
         return Targets(indicators, indicators.shape[1], "logistic", binary, settings)
     codes = np.searchsorted(classes, y)
@@ -88,6 +88,11 @@ def class_targets(
     # scikit-learn splits binary targets by the strings 'False' and 'True', which its error names.
     strata = np.array(["False", "True"])[codes]
     return Targets(codes[:, None], 1, "logistic", binary, settings, strata=strata)
+
+
+def are_among(y: np.ndarray, classes: np.ndarray) -> bool:
+    """Whether each label is one of the sorted classes."""
+    return bool((classes.take(np.searchsorted(classes, y), mode="clip") == y).all())
 
 
 def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Outputs of a layer for any number of rows: tile by tile, in little memory."""
 
-from fastnn.jit import call, entry_jit, jit, matrix, parallel_jit, prange, vector
-from fastnn.kernels.arguments import OUTPUTS, UNITS
+import numpy as np
+
+from fastnn.jit import call, entry_jit, jit, locked, matrix, parallel_jit, prange, vector
+from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
 
 
 @jit
@@ -32,6 +34,46 @@ def predict_rows(sample, rows, l, layers, params, work, out, threads):
         predict_shard(0, 1, sample, rows, l, layers, params, work, out)
     else:
         predict_shards_parallel(sample, rows, l, layers, params, work, out)
+
+
+@entry_jit
+def predict_few(X, Y, weights, layers, params, work, memory_size, out):
+    """Write the outputs for all rows of X to `out`, at once; returns whether X is finite.
+
+    For one row and a few: all in one call, with memory of its own.
+    """
+    n_rows = X.shape[0]
+    for i in range(n_rows):
+        for j in range(X.shape[1]):
+            if not np.isfinite(X[i, j]):
+                return False
+    rows, values = np.arange(n_rows), locked(vector(X, 0, X.size))
+    sample = Sample(values, None, None, X.shape[1], 1, Y, weights)
+    own = Workspace(
+        np.empty((1, memory_size), params.dtype),
+        work.inputs,
+        work.outputs,
+        work.slopes,
+        work.normalized,
+        work.moments,
+        work.deltas,
+        work.tile_gradient,
+        work.moments_size,
+        work.deltas_size,
+        work.gradients,
+        work.row_losses,
+        work.losses,
+        work.squares,
+    )
+    call(layers.forward, 0, sample, rows, 0, 0, layers, params, own)
+    last = layers.table.shape[0] - 1
+    A = matrix(
+        own.memory, work.outputs + n_rows * layers.table[last, OUTPUTS], n_rows, out.shape[1]
+    )
+    for i in range(n_rows):
+        for j in range(out.shape[1]):
+            out[i, j] = A[i, j]
+    return True
 
 
 @entry_jit
