@@ -263,6 +263,8 @@ def test_loss_curves_of_several_are_told_apart(iris):
     assert named.ax_.get_legend().get_texts()[1].get_text() == "long: best 9"
     with pytest.raises(ValueError, match="1 names for 2"):
         LossCurveDisplay.from_estimator(models, name=["one"])
+    with pytest.raises(ValueError, match="no estimators"):
+        LossCurveDisplay.from_estimator([])
 
 
 def test_loss_curve_needs_a_record(iris):
@@ -307,6 +309,29 @@ def test_scikit_learns_networks_are_drawn_too(iris):
     ours = fitted(MLPClassifier((4,), max_iter=5, random_state=0), X, y)
     a, b = (NetworkDisplay.from_estimator(model, X[:1], y[0]) for model in (theirs, ours))
     np.testing.assert_allclose(a.coef_gradients[0], b.coef_gradients[0], atol=1e-8)
+
+
+def test_a_callback_may_draw_the_model_as_it_stands(iris):
+    X, y = iris
+    drawn = []
+
+    class Drawing:
+        def setup(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            drawn.append(NetworkDisplay.from_estimator(fitted_estimator, X[:1], y[0]))
+            plt.close(drawn[-1].figure_)
+
+        def teardown(self, estimator, context):
+            drawn.append("torn down")
+
+    model = MLPClassifier((3,), max_iter=3, random_state=0).set_callbacks(Drawing())
+    fitted(model, X, y)
+    assert drawn.pop() == "torn down"
+    np.testing.assert_array_equal(drawn[-1].links_[0].get_array(), model.coefs_[0].ravel())
+    assert np.any(drawn[0].links_[0].get_array() != drawn[1].links_[0].get_array())
 
 
 def test_wrong_estimators_are_told(iris):
@@ -402,6 +427,12 @@ def test_wrong_samples_are_told(flowers, iris):
         NetworkDisplay.from_estimator(flowers, [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="rose"):
         NetworkDisplay.from_estimator(flowers, X[:1], "rose")
+    with pytest.raises(ValueError, match="input_names holds 1 names for 4"):
+        NetworkDisplay.from_estimator(flowers, input_names=["one"])
+    with pytest.raises(ValueError, match="output_names holds 4 names for 3"):
+        NetworkDisplay.from_estimator(flowers, output_names=list("abcd"))
+    with pytest.raises(ValueError, match="input_names holds 1 names for 4"):
+        WeightsDisplay.from_estimator(flowers, input_names=["one"])
 
 
 # ------------------------------------------------------------------------------------------ output

@@ -32,6 +32,8 @@ PLAIN_STEP = {
     "verbose": False,
     "dtype": "auto",
     "dropout": 0.0,
+    "class_weight": None,  # of a row alone, a weight says nothing
+    "scoring": None,
     "max_grad_norm": None,
     "warmup": 0,
     "max_time": None,
@@ -138,7 +140,7 @@ def _checked_rows(network: Any, X: Any) -> np.ndarray:
 
 def layer_outputs(network: Any, X: np.ndarray) -> list[np.ndarray]:
     """Compute what each layer puts out for rows, the input first and the outputs last."""
-    network = _nameless(network)
+    network = _probe(network)
     n_hidden = len(network.coefs_) - 1
     hidden = [_hidden_outputs(network, X, layer) for layer in range(n_hidden)]
     return [X, *hidden, outputs(network, X)]
@@ -157,13 +159,15 @@ def _hidden_outputs(network: Any, X: np.ndarray, layer: int) -> np.ndarray:
 
 def outputs(network: Any, X: np.ndarray) -> np.ndarray:
     """Compute the outputs of the network, of shape (n_samples, n_outputs)."""
-    return _nameless(network)._outputs(X)
+    return _probe(network)._outputs(X)
 
 
-def _nameless(network: Any) -> Any:
-    """Copy that takes rows without the names of their columns."""
+def _probe(network: Any) -> Any:
+    """Copy that takes rows without the names of their columns, and tells no callback."""
     copied = copy.copy(network)
-    vars(copied).pop("feature_names_in_", None)
+    for name in list(vars(copied)):
+        if name == "feature_names_in_" or "callback" in name:
+            delattr(copied, name)
     return copied
 
 
@@ -183,11 +187,10 @@ def gradient(network: Any, X: np.ndarray, y: Any) -> Gradient:
             "A network with normalization='batch' has no gradient for a row alone: draw it "
             "without y."
         )
-    stepped = _nameless(network)
+    stepped = _probe(network)
     parameters = stepped.get_params(deep=False)
     stepped.set_params(**{name: PLAIN_STEP[name] for name in PLAIN_STEP if name in parameters})
     vars(stepped).pop("_optimizer", None)  # with the momentum of the last fit
-    stepped.set_callbacks()
     stepped.coefs_ = [W.astype(np.float64) for W in network.coefs_]
     stepped.intercepts_ = [b.astype(np.float64) for b in network.intercepts_]
     before = stepped.coefs_, stepped.intercepts_

@@ -129,6 +129,8 @@ class LossCurveDisplay:
         estimators = estimator if isinstance(estimator, Sequence) else [estimator]
         if _is_pipeline(estimator):  # which is a sequence of its steps
             estimators = [estimator]
+        if not estimators:
+            raise ValueError("estimator holds no estimators.")
         networks = [open_up(one)[0] for one in estimators]
         names = [name] if isinstance(name, str) else name or _names(networks)
         if len(names) != len(networks):

@@ -198,6 +198,8 @@ class NetworkDisplay:
         """
         if max_units < 3:
             raise ValueError(f"max_units={max_units!r} leaves no room for dots: at least 3.")
+        style.check_names("input_names", self.input_names, len(self.coefs[0]))
+        style.check_names("output_names", self.output_names, self.coefs[-1].shape[1])
         ax = style.axes_for("NetworkDisplay.plot", ax, self._figure_size(max_units))
         self.ax_, self.figure_ = ax, ax.figure
         layers = self._lay_out(max_units)

@@ -191,8 +191,7 @@ class OutputDisplay:
         """
         n = len(self.outputs)
         names = [str(i) for i in range(n)] if self.names is None else self.names
-        if len(names) != n:
-            raise ValueError(f"names holds {len(names)} names for {n} outputs.")
+        style.check_names("names", names, n)
         ax = style.axes_for("OutputDisplay.plot", ax, (6.4, 4.0))
         self.ax_, self.figure_ = ax, ax.figure
         self.shown_ = self._choose(max_bars)

@@ -123,6 +123,12 @@ def plain(text: Any, longest: int = 16) -> str:
     return line.replace("$", r"\$")
 
 
+def check_names(what: str, names: list[str] | None, n: int) -> None:
+    """Refuse names of which there are not as many as of what they name."""
+    if names is not None and len(names) != n:
+        raise ValueError(f"{what} holds {len(names)} names for {n}.")
+
+
 def number(value: float) -> str:
     """Three digits of a number, with a minus sign that is one."""
     if value == 0 or 0.01 <= abs(value) < 1000:

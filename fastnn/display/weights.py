@@ -146,6 +146,7 @@ class WeightsDisplay:
         -------
         display : WeightsDisplay
         """
+        style.check_names("input_names", self.input_names, len(self.weights))
         self.images_: list[Any] = []
         self.histograms_: list[Any] = []
         self.texts_: list[Any] = []
