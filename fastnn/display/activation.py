@@ -140,7 +140,9 @@ class ActivationDisplay:
             panel.tick_params(labelbottom=lowest, labelleft=first)
             panel.set_xlabel("z" if lowest else "")
         self._set_heights(panels[0])
-        panels[-1].legend(frameon=False, fontsize="small", loc="best")
+        width = style.points(ax)[0] / min(n, 4)  # of a panel or so
+        text = min(style.SMALL * style.default_size(), width / 9)
+        panels[-1].legend(frameon=False, fontsize=text, handlelength=1.5, loc="best")
         return self
 
     def _draw(self, name: str, panel: Any) -> None:
@@ -154,7 +156,8 @@ class ActivationDisplay:
         panel.axhline(0, color=panel.spines["left"].get_edgecolor(), lw=0.5, zorder=0)
         panel.set_title(name, fontsize="medium")
         if len(self.values) > 1:
-            style.few_ticks(panel.xaxis)
+            panel.set_xticks([self.z[0], (self.z[0] + self.z[-1]) / 2, self.z[-1]])
+            panel.xaxis.set_major_formatter("{x:g}")
 
     def _set_heights(self, panel: Any) -> None:
         """Show all curves, but none that grows on so far that the others become flat."""

@@ -225,6 +225,7 @@ class LossCurveDisplay:
             rates = np.concatenate([line.get_ydata() for line in self.rate_lines_])
             if rates.min() > 0 and rates.max() > 10 * rates.min():
                 self.rate_ax_.set_yscale("log")
+                self.rate_ax_.tick_params(which="minor", labelleft=False)  # there is no room
         style.legend_above(ax, self._legend())
 
     def _legend(self) -> list[Any]:

@@ -124,8 +124,11 @@ class OutputDisplay:
             answers, right, classes = _classes(network, outputs(network, row)[0], target)
             display = cls(outputs=answers, targets=right, names=classes, axis_name="probability")
         else:
+            answers = outputs(network, row)[0]
             right = None if target is None else np.ravel(target).astype(float)
-            display = cls(outputs=outputs(network, row)[0], targets=right)
+            if right is not None and right.size == 1:  # several quantiles have one right answer
+                right = right.repeat(answers.size)
+            display = cls(outputs=answers, targets=right)
         display.names = display.names if names is None else list(names)
         return display.plot(ax=ax, max_bars=max_bars)
 
