@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from sklearn.utils.validation import _num_samples
+
 BAR = 10  # characters; the text beside it needs the others
 
 
@@ -18,18 +20,18 @@ class _Fit:
     began: float = field(default_factory=time.perf_counter)
     first_ended: float = 0.0
     epochs: int = 0
-    metadata: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)  # of the last epoch
     told: int = 0  # epochs when a plain line was last printed
 
-    def epoch_ends(self, metadata: dict[str, Any]) -> None:
+    def epoch_ends(self, record: dict[str, Any]) -> None:
         self.epochs += 1
-        self.metadata = metadata
+        self.record = record
         if self.epochs == 1:
             self.first_ended = time.perf_counter()
 
     def parts(self) -> list[str]:
         """Tell where the fit stands: what matters most comes first."""
-        known, now = self.metadata, time.perf_counter()
+        known, now = self.record, time.perf_counter()
         # The first epoch may have compiled, so that the others tell the pace where there are any.
         paced = self.epochs > 1
         seconds = (now - (self.first_ended if paced else self.began)) / (self.epochs - paced)
@@ -68,7 +70,7 @@ class _Bars:
                 break
             text = longer
         self.display.update(
-            fit.line, total=fit.max_iter, completed=fit.metadata["epoch"], description=text
+            fit.line, total=fit.max_iter, completed=fit.record["epoch"], description=text
         )
 
     def remove(self) -> None:
@@ -110,16 +112,22 @@ class EpochProgress:
         """Do nothing: an epoch is told when it ends."""
 
     def on_fit_task_end(
-        self, estimator: Any, context: Any, *, metadata: dict[str, Any] | None = None
+        self,
+        estimator: Any,
+        context: Any,
+        *,
+        X: Any = None,
+        metadata: dict[str, Any] | None = None,
+        fitted_estimator: Any = None,
     ) -> None:
         """Tell what an epoch has brought."""
-        if context.task_name != "epoch" or metadata is None:
+        if context.task_name != "epoch":
             return
         fit = self._fits[id(estimator)]
-        fit.epoch_ends(metadata)
+        fit.epoch_ends(_record(X, metadata, fitted_estimator))
         if fit.line is not None:
             _bars.update(fit)
-        elif fit.epochs == 1 or metadata["epoch"] % max(1, fit.max_iter // 10) == 0:
+        elif fit.epochs == 1 or fit.record["epoch"] % max(1, fit.max_iter // 10) == 0:
             _print(fit)
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -132,6 +140,19 @@ class EpochProgress:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_fits": {}}  # a fit goes on in the process where it began
+
+
+def _record(X: Any, metadata: dict[str, Any] | None, model: Any) -> dict[str, Any]:
+    """Find number, loss, score and rows of the epoch that has ended."""
+    if metadata is not None and "loss" in metadata:
+        return metadata
+    scores = getattr(model, "validation_scores_", None)
+    return {
+        "epoch": model.n_iter_,
+        "loss": model.loss_curve_[-1],
+        "validation_score": scores[-1] if scores else None,
+        "rows": _num_samples(X),
+    }
 
 
 def _console() -> Any:

@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn import metrics
+from sklearn.utils.validation import _num_samples
 
 from fastnn import __version__, tables
 from fastnn.display import LossCurveDisplay, NetworkDisplay, style
@@ -47,12 +48,12 @@ class EpochClock:
         """Do nothing."""
 
     def on_fit_task_end(
-        self, estimator: Any, context: Any, *, metadata: dict[str, Any] | None = None
+        self, estimator: Any, context: Any, *, X: Any = None, metadata: Any = None
     ) -> None:
         """Note the end of an epoch."""
-        if context.task_name == "epoch" and metadata is not None:
+        if context.task_name == "epoch":
             self.ends.append(time.perf_counter())
-            self.rows = metadata["rows"]
+            self.rows = (metadata or {}).get("rows", _num_samples(X))
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Do nothing."""
