@@ -100,6 +100,7 @@ def demo() -> None:
     help="Share of rows to score the model on.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--report", type=click.Path(path_type=Path), help="Page about the training, *.html.")
 def train(
     data: Path,
     target: str,
@@ -109,9 +110,11 @@ def train(
     max_iter: int,
     held_out: float,
     seed: int,
+    report: Path | None,
 ) -> None:
     """Learn a column of DATA, a CSV or Parquet file, and write the model."""
     tables.check_name(out, ".skops")
+    pages = None if report is None else _pages(report)
     units = _units(hidden)
     X, y = tables.split_target(tables.read_table(data), target)
     X, task = tables.columns(X), tables.task_of(y) if task == "auto" else task
@@ -124,9 +127,10 @@ def train(
         early_stopping=len(X_train) >= FEW_ROWS,
         random_state=seed,
     )
-    model = tables.pipeline(X, network.set_callbacks(EpochProgress()))
+    callbacks = [EpochProgress(), *([] if pages is None else [pages.EpochClock()])]
+    model = tables.pipeline(X, network.set_callbacks(*callbacks))
     try:
-        _fit(model, X_train, y_train)
+        seconds = _seconds(_fit, model, X_train, y_train)
     except ValueError as error:  # such as a class of which there is one row
         raise tables.InputError(str(error)) from error
     what = "accuracy" if task == "classification" else "R2"
@@ -134,6 +138,11 @@ def train(
     _without_callbacks(model)
     tables.save(model, out)
     click.echo(f"model: {out}")
+    if pages is not None:
+        pages.write(
+            pages.Training(data, target, X, X_test, y_test, model, seconds, callbacks[-1]), report
+        )
+        click.echo(f"report: {report}")
 
 
 @command.command()
@@ -180,6 +189,18 @@ def warmup() -> None:
 def info() -> None:
     """Print versions, BLAS, threading layer, threads and cache folder."""
     fastnn.show_versions()
+
+
+def _pages(report: Path) -> Any:
+    """Import what writes reports: what is missing is told before the training, not after it."""
+    tables.check_name(report, ".html")
+    try:
+        from fastnn import report as pages
+    except ImportError as error:
+        raise tables.InputError(
+            f"--report needs {error.name}: install the extra with `pip install 'fastnn-mlp[cli]'`."
+        ) from error
+    return pages
 
 
 def _fit(model: Any, X: Any, y: Any) -> None:

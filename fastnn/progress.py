@@ -1,14 +1,94 @@
 """A live bar of epochs, as a callback of scikit-learn's kind."""
 
+import multiprocessing
+import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any
+
+from sklearn.utils.validation import _num_samples
+
+BAR = 10  # characters; the text beside it needs the others
+
+
+@dataclass
+class _Fit:
+    """What is known of a fit under way."""
+
+    max_iter: int
+    line: Any = None  # of the live bar
+    began: float = field(default_factory=time.perf_counter)
+    first_ended: float = 0.0
+    epochs: int = 0
+    record: dict[str, Any] = field(default_factory=dict)  # of the last epoch
+    told: int = 0  # epochs when a plain line was last printed
+
+    def epoch_ends(self, record: dict[str, Any]) -> None:
+        self.epochs += 1
+        self.record = record
+        if self.epochs == 1:
+            self.first_ended = time.perf_counter()
+
+    def parts(self) -> list[str]:
+        """Tell where the fit stands: what matters most comes first."""
+        known, now = self.record, time.perf_counter()
+        # The first epoch may have compiled, so that the others tell the pace where there are any.
+        paced = self.epochs > 1
+        seconds = (now - (self.first_ended if paced else self.began)) / (self.epochs - paced)
+        parts = [f"epoch {known['epoch']} of at most {self.max_iter}", f"loss {known['loss']:.4g}"]
+        if known["validation_score"] is not None:
+            parts.append(f"score {known['validation_score']:.4f}")
+        left = self.max_iter - known["epoch"]
+        time_told = f"{_duration(left * seconds)} left" if left > 0 else _duration(now - self.began)
+        return [*parts, time_told, f"{_short(known['rows'] / max(seconds, 1e-9))} rows/s"]
+
+
+class _Bars:
+    """The live display of this process: a bar for each fit, whichever thread it is on."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_fits = 0
+        self.display: Any = None
+
+    def add(self, console: Any) -> Any:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        with self.lock:
+            if self.n_fits == 0:
+                bar = BarColumn(bar_width=BAR)
+                self.display = Progress(bar, TextColumn("{task.description}"), console=console)
+                self.display.start()
+            self.n_fits += 1
+            return self.display.add_task("starting", total=None)
+
+    def update(self, fit: _Fit) -> None:
+        room, text = self.display.console.width - BAR - 2, ""
+        for part in fit.parts():
+            longer = f"{text}, {part}" if text else part.replace(" of at most ", "/")
+            if len(longer) > room:
+                break
+            text = longer
+        self.display.update(
+            fit.line, total=fit.max_iter, completed=fit.record["epoch"], description=text
+        )
+
+    def remove(self) -> None:
+        with self.lock:
+            self.n_fits -= 1
+            if self.n_fits == 0:
+                self.display.stop()
+                self.display = None
+
+
+_bars = _Bars()
 
 
 class EpochProgress:
     """Show each epoch's number, loss, score, rows a second and time left on standard error.
 
-    On a terminal it is one live bar, elsewhere a line for every tenth of the epochs. It needs rich
-    (extra `cli`).
+    On a terminal each fit is one live bar, elsewhere, and in the workers of a process pool, a line
+    for every tenth of the epochs and for the last. It needs rich (extra `cli`).
 
     Examples
     --------
@@ -17,60 +97,85 @@ class EpochProgress:
     >>> model = MLPClassifier(max_iter=50).set_callbacks(EpochProgress())
     """
 
+    def __init__(self) -> None:
+        self._fits: dict[int, _Fit] = {}  # by the id of the estimator: clones share this callback
+
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin the bar of a fit."""
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._began, self._epochs = time.perf_counter(), 0
-        self._bar: Any = None
-        if self._console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                BarColumn(),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._bar.start()
-            self._line = self._bar.add_task("", total=estimator.max_iter)
+        console, fit = _console(), _Fit(estimator.max_iter)
+        alone = multiprocessing.parent_process() is None  # two processes would draw over each other
+        if console.is_terminal and not console.is_dumb_terminal and alone:
+            fit.line = _bars.add(console)
+        self._fits[id(estimator)] = fit
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Do nothing: an epoch is told when it ends."""
 
     def on_fit_task_end(
-        self, estimator: Any, context: Any, *, metadata: dict[str, Any] | None = None
+        self,
+        estimator: Any,
+        context: Any,
+        *,
+        X: Any = None,
+        metadata: dict[str, Any] | None = None,
+        fitted_estimator: Any = None,
     ) -> None:
         """Tell what an epoch has brought."""
-        if context.task_name != "epoch" or metadata is None:
+        if context.task_name != "epoch":
             return
-        self._epochs += 1
-        text = self._describe(metadata)
-        if self._bar is not None:
-            self._bar.update(self._line, completed=metadata["epoch"], description=text)
-        elif self._epochs == 1 or metadata["epoch"] % max(1, metadata["max_iter"] // 10) == 0:
-            self._console.print(text)
+        fit = self._fits[id(estimator)]
+        fit.epoch_ends(_record(X, metadata, fitted_estimator))
+        if fit.line is not None:
+            _bars.update(fit)
+        elif fit.epochs == 1 or fit.record["epoch"] % max(1, fit.max_iter // 10) == 0:
+            _print(fit)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """End the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-        del self._bar, self._console  # they hold locks and a thread, which cannot be pickled
+        fit = self._fits.pop(id(estimator))
+        if fit.line is not None:
+            _bars.remove()
+        elif fit.told < fit.epochs:
+            _print(fit)
 
-    def _describe(self, metadata: dict[str, Any]) -> str:
-        seconds = max(time.perf_counter() - self._began, 1e-9)
-        parts = [
-            f"epoch {metadata['epoch']} of at most {metadata['max_iter']}",
-            f"loss {metadata['loss']:.4g}",
-        ]
-        if metadata["validation_score"] is not None:
-            parts.append(f"score {metadata['validation_score']:.4f}")
-        parts.append(f"{metadata['rows'] * self._epochs / seconds:,.0f} rows/s")
-        return ", ".join(parts)
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_fits": {}}  # a fit goes on in the process where it began
+
+
+def _record(X: Any, metadata: dict[str, Any] | None, model: Any) -> dict[str, Any]:
+    """Find number, loss, score and rows of the epoch that has ended."""
+    if metadata is not None and "loss" in metadata:
+        return metadata
+    scores = getattr(model, "validation_scores_", None)
+    return {
+        "epoch": model.n_iter_,
+        "loss": model.loss_curve_[-1],
+        "validation_score": scores[-1] if scores else None,
+        "rows": _num_samples(X),
+    }
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _print(fit: _Fit) -> None:
+    _console().print(", ".join(fit.parts()), markup=False)
+    fit.told = fit.epochs
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _short(number: float) -> str:
+    """Write a number with three digits and, where it is large, k or M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.3g}"

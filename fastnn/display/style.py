@@ -1,0 +1,240 @@
+"""Colours, texts and axes that the displays share.
+
+Colours are those of Okabe and Ito ("Color Universal Design", 2008), which the colour-blind tell
+apart; what a colour says, a dash or a marker says again, for print in grey. Text and background
+are those of Matplotlib's style in force, so that a dark notebook stays dark.
+"""
+
+from typing import Any
+
+import numpy as np
+
+BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
+
+MINUS, TIMES, PRIME = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{PRIME}"
+CHARACTER = 0.6  # width of a character by its height, in Matplotlib's own font
+SMALL = 0.83  # of the style's text: Matplotlib's size "small"
+LEAST_TEXT = 4.5  # points; smaller numbers are left out of a diagram
+
+
+def pyplot(caller: str) -> Any:
+    """Import Matplotlib's pyplot for a display.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed, naming the extra that brings it.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs Matplotlib: install the extra with `pip install 'fastnn-mlp[plot]'`."
+        ) from error
+    return plt
+
+
+# ------------------------------------------------------------------------------------ colours
+
+
+def is_dark() -> bool:
+    """Whether the style in force writes light on dark."""
+    import matplotlib as mpl
+
+    return luminance(mpl.rcParams["text.color"]) > 0.5
+
+
+def luminance(colour: Any) -> float:
+    """Brightness of a colour to the eye, from 0 to 1 (Rec. 709, on sRGB values)."""
+    from matplotlib.colors import to_rgb
+
+    return float(np.dot([0.2126, 0.7152, 0.0722], to_rgb(colour)))
+
+
+def palette() -> list[str]:
+    """Colours for lines, the first two those of a picture with two."""
+    if is_dark():
+        return [SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE]
+    return [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY]
+
+
+def background(ax: Any) -> tuple[float, float, float]:
+    """Colour that a picture stands on, also where axes and figure are transparent."""
+    from matplotlib.colors import to_rgb, to_rgba
+
+    for colour in (ax.get_facecolor(), ax.figure.get_facecolor()):
+        if to_rgba(colour)[3] > 0:
+            return to_rgb(colour)
+    return to_rgb("black" if is_dark() else "white")
+
+
+def diverging(ax: Any) -> Any:
+    """Map from orange (negative) over the background (nothing) to blue (positive)."""
+    return _through(ax, ORANGE, SKY if is_dark() else BLUE)
+
+
+def gradient_map(ax: Any) -> Any:
+    """Map for derivatives, from purple (negative) to green (positive)."""
+    return _through(ax, PURPLE, GREEN)
+
+
+def _through(ax: Any, negative: str, positive: str) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours: list[Any] = [negative, background(ax), positive]
+    return LinearSegmentedColormap.from_list("fastnn", colours)
+
+
+def heat() -> Any:
+    """Map for images, from light orange (negative) over grey to dark blue (positive).
+
+    Brightness falls all the way, so that signs can be told in a grey print.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "fastnn", ["#FFCB6B", ORANGE, "#8C8C8C", BLUE, "#00304D"]
+    )
+
+
+def symmetric(*values: Any) -> Any:
+    """Norm with zero in its middle that takes in all values."""
+    from matplotlib.colors import Normalize
+
+    largest = max((float(np.abs(v).max()) for v in values if np.size(v)), default=0.0)
+    largest = largest if largest > 0 else 1.0  # all zero: any scale will do
+    return Normalize(-largest, largest)
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white, whichever reads better on a colour."""
+    return "black" if luminance(colour) > 0.5 else "white"
+
+
+# -------------------------------------------------------------------------------------- texts
+
+
+def plain(text: Any, longest: int = 16) -> str:
+    """Text of the data as one short line, in which Matplotlib sees no formula."""
+    line = " ".join(str(text).split())
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    return line.replace("$", r"\$")
+
+
+def check_names(what: str, names: list[str] | None, n: int) -> None:
+    """Refuse names of which there are not as many as of what they name."""
+    if names is not None and len(names) != n:
+        raise ValueError(f"{what} holds {len(names)} names for {n}.")
+
+
+def number(value: float) -> str:
+    """Three digits of a number, with a minus sign that is one."""
+    if value == 0 or 0.01 <= abs(value) < 1000:
+        text = f"{value:.2f}"
+    else:
+        text = f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return text.replace("-", MINUS) if np.isfinite(value) else str(value)
+
+
+def default_size() -> float:
+    """Size of the style's text in points."""
+    import matplotlib as mpl
+
+    return float(mpl.rcParams["font.size"])
+
+
+# --------------------------------------------------------------------------------------- axes
+
+
+def axes_for(caller: str, ax: Any, size: tuple[float, float]) -> Any:
+    """Take the axes given, or new ones in a figure of this size in inches."""
+    plt = pyplot(caller)
+    if ax is None:
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    return ax
+
+
+def grid_in(ax: Any, n_rows: int, n_columns: int, **ratios: Any) -> Any:
+    """Divide the place of an axes into a grid."""
+    from matplotlib.gridspec import GridSpec
+
+    place = ax.get_subplotspec()
+    if place is not None:
+        return place.subgridspec(n_rows, n_columns, **ratios)
+    box = ax.get_position()  # made by add_axes
+    return GridSpec(
+        *(n_rows, n_columns, ax.figure),
+        **{"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1, **ratios},
+    )
+
+
+def panels(ax: Any, n: int, aspect: float = 1.3, share: bool = False) -> list[Any]:
+    """Put n small axes, row by row, in the place of one, which is left empty.
+
+    There are as many columns as bring each panel's width by its height nearest to `aspect`.
+    """
+    if n == 1:
+        return [ax]
+    width, height = points(ax)
+    columns = np.arange(1, n + 1)
+    rows = -(-n // columns)
+    n_columns = int(columns[np.argmin(np.abs(np.log(width / columns * rows / height / aspect)))])
+    grid = grid_in(ax, -(-n // n_columns), n_columns)
+    ax.set_axis_off()
+    first, axes = None, []
+    for i in range(n):
+        axes.append(
+            ax.figure.add_subplot(
+                grid[i // n_columns, i % n_columns],
+                sharex=first if share else None,
+                sharey=first if share else None,
+            )
+        )
+        first = axes[0]
+    return axes
+
+
+def is_outer(panels: list[Any], panel: Any) -> tuple[bool, bool]:
+    """Whether a panel is the lowest of its column, and the first of its row."""
+    place = panel.get_subplotspec()
+    rows = [
+        other.get_subplotspec().rowspan.start
+        for other in panels
+        if other.get_subplotspec().colspan == place.colspan
+    ]
+    return place.rowspan.start == max(rows), place.is_first_col()
+
+
+def points(ax: Any) -> tuple[float, float]:
+    """Width and height of axes in points, the unit of text."""
+    box = ax.get_window_extent()
+    return tuple(np.array([box.width, box.height]) * 72 / ax.figure.dpi)
+
+
+def legend_above(ax: Any, handles: list[Any], n_columns: int = 2) -> Any:
+    """Put a legend above axes, in as many columns and as large as its texts find room."""
+    longest = max(len(handle.get_label()) for handle in handles) + 6  # with the sample of its line
+    width, size = points(ax)[0], SMALL * default_size()
+    n_columns = max(1, min(n_columns, int(width / (longest * CHARACTER * 0.8 * size))))
+    return ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=n_columns,
+        frameon=False,
+        fontsize=min(size, width / (n_columns * longest * CHARACTER)),
+    )
+
+
+def few_ticks(axis: Any, n: int = 4) -> None:
+    """Let a small panel's axis have n ticks or so."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(n))
+
+
+def dashes(values: np.ndarray) -> list[Any]:
+    """Line styles that tell negative from positive without colour."""
+    return ["--" if value < 0 else "-" for value in values]
