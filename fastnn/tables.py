@@ -25,9 +25,10 @@ MAX_CATEGORIES = 100  # of a column; rarer ones share the last
 # All that a model of `fastnn train` holds beyond what skops itself trusts.
 TRUSTED = {
     "fastnn.classifier.MLPClassifier",
+    "fastnn.estimator.Resumption",
     "fastnn.regressor.MLPRegressor",
-    "fastnn.solvers.Adam",
-    "fastnn.solvers.SGD",
+    "fastnn.schedules.Schedule",
+    "fastnn.solvers.Solver",
     "numpy.dtype",
 }
 

@@ -133,15 +133,16 @@ def team(n_threads: int) -> Iterator[int | None]:
     elif layer() == "workqueue":
         if _process.workqueue.acquire(blocking=False):
             try:
-                yield _set(n_threads)
+                yield use(n_threads)
             finally:
                 _process.workqueue.release()
         else:
             yield None
     else:
-        yield _set(n_threads)
+        yield use(n_threads)
 
 
-def _set(n_threads: int) -> int:
+def use(n_threads: int) -> int:
+    """Set the number of threads of the parallel kernels that this thread calls next."""
     numba.set_num_threads(n_threads)
     return n_threads

@@ -22,6 +22,7 @@ from fastnn.kernels.arguments import Solver as SolverArguments
 from fastnn.kernels.normalization import NORMALIZATIONS, track
 from fastnn.layers import keeps_slopes, kind_of, with_forward
 from fastnn.network import Architecture, Network
+from fastnn.pace import Pace
 from fastnn.solvers import Solver
 from fastnn.workspace import training_workspace
 
@@ -174,6 +175,7 @@ class Training:
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
         self.order = task.rows
         self.began = time.perf_counter()
+        self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)
         self.arguments = self._solver_arguments()
@@ -218,20 +220,29 @@ class Training:
             self.order = self.order[_permutation(n, self.random_state)]
         self.solver.epoch_begins()
         self.arguments.hyper[0] = self.solver.base_rate
-        call = self._rows_per_call()
         while (start := int(progress[ROWS])) < n:
             if rules.max_time is not None and time.perf_counter() - self.began > rules.max_time:
                 return False
-            self._step(start, min(start + call, n))
+            self._some_steps(start)
         return True
 
-    def _step(self, start: int, stop: int) -> None:
-        batch = self.rules.batch_size
+    def _some_steps(self, start: int) -> None:
+        """Go on from a row of the epoch, as far as a call of the kernels may go."""
+        batch, n = self.rules.batch_size, self.order.size
         with threads.team(self.task.threads(batch, self.work.losses.size)) as team:
-            network = self.task.network
+            several, call = team is not None, self._rows_per_call()
+            if team is not None and self.task.n_jobs is None:
+                several, rows = self.pace.choose()
+                threads.use(team if several else 1)
+                call = min(call, max(1, round(rows / batch)) * batch)
+            stop, network = min(start + call, n), self.task.network
             data = (self.task.sample, self.order, start, stop, batch, self.layers, network.params)
             arguments = (*data, self.arguments, self.steps, self.work, team)
-            self._train_steps(arguments)(*arguments)
+            train_steps = self._train_steps(arguments)
+            began = time.perf_counter()
+            train_steps(*arguments)
+            if team is not None:
+                self.pace.note(several, stop - start, time.perf_counter() - began)
 
     def _train_steps(self, arguments: tuple) -> Callable:
         is_serial = arguments[-1] is None
@@ -383,13 +394,19 @@ def minimize(
     work, last = task.workspace(task.rows.size), task.network.params.copy()
     best: np.ndarray | None = None
     layers, steps = task.prepared(work)
-    n_shards, began = work.losses.size, time.perf_counter()
+    n_shards, began, pace = work.losses.size, time.perf_counter(), Pace()
 
     def loss_and_gradient(params: np.ndarray) -> tuple[float, np.ndarray]:
         if rules.max_time is not None and time.perf_counter() - began > rules.max_time:
             raise _TimeIsOverError
         with threads.team(task.threads(task.rows.size, n_shards)) as team:
+            several, since = team is not None, time.perf_counter()
+            if team is not None and task.n_jobs is None:
+                several, _ = pace.choose()
+                threads.use(team if several else 1)
             loss = epoch.full_gradient(task.sample, task.rows, layers, params, steps, work, team)
+            if team is not None:
+                pace.note(several, 1, time.perf_counter() - since)
         return loss, work.gradients[0].copy()
 
     def keep(intermediate_result: OptimizeResult) -> None:
