@@ -81,6 +81,8 @@ class Schedule:
         ValueError
             If the user's own function gives something else than a number from 0 on.
         """
+        if self.name == "constant" and not self.warmup:
+            return float(self.initial_rate)
         if self.name in OF_SGD:
             return None
         if callable(self.name):

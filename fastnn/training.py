@@ -179,6 +179,7 @@ class Training:
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)
         self.arguments = self._solver_arguments()
+        self.rows_per_call = self._rows_per_call()
         self.compiled: dict[bool, Callable] = {}  # train_steps, serial or not
 
     def skip(self, n_epochs: int) -> None:
@@ -228,21 +229,30 @@ class Training:
 
     def _some_steps(self, start: int) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
-        batch, n = self.rules.batch_size, self.order.size
-        with threads.team(self.task.threads(batch, self.work.losses.size)) as team:
-            several, call = team is not None, self._rows_per_call()
-            if team is not None and self.task.n_jobs is None:
-                several, rows = self.pace.choose()
-                threads.use(team if several else 1)
-                call = min(call, max(1, round(rows / batch)) * batch)
-            stop, network = min(start + call, n), self.task.network
-            data = (self.task.sample, self.order, start, stop, batch, self.layers, network.params)
-            arguments = (*data, self.arguments, self.steps, self.work, team)
-            train_steps = self._train_steps(arguments)
-            began = time.perf_counter()
-            train_steps(*arguments)
-            if team is not None:
-                self.pace.note(several, stop - start, time.perf_counter() - began)
+        batch, call = self.rules.batch_size, self.rows_per_call
+        n_threads = self.task.threads(batch, self.work.losses.size)
+        if n_threads == 1:
+            self._call_kernels(start, call, None)
+            return
+        with threads.team(n_threads) as team:
+            if team is None or self.task.n_jobs is not None:
+                self._call_kernels(start, call, team)
+                return
+            several, rows = self.pace.choose()
+            threads.use(team if several else 1)
+            call = min(call, max(1, round(rows / batch)) * batch)
+            self.pace.note(several, *self._call_kernels(start, call, team))
+
+    def _call_kernels(self, start: int, n_rows: int, team: int | None) -> tuple[int, float]:
+        """Take the steps of some rows; returns how many these were, and the seconds it took."""
+        task, stop = self.task, min(start + n_rows, self.order.size)
+        data = (task.sample, self.order, start, stop, self.rules.batch_size)
+        network = (self.layers, task.network.params)
+        arguments = (*data, *network, self.arguments, self.steps, self.work, team)
+        train_steps = self._train_steps(arguments)
+        began = time.perf_counter()
+        train_steps(*arguments)
+        return stop - start, time.perf_counter() - began
 
     def _train_steps(self, arguments: tuple) -> Callable:
         is_serial = arguments[-1] is None
@@ -264,10 +274,12 @@ class Training:
         history.rows_seen += n
         history.loss_curve.append(history.loss)
         history.learning_rates.append(self.solver.base_rate)
-        _tell(rules, f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        if rules.verbose:
+            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
         score = None if self.judge is None else self.judge(history)
         if rules.early_stopping and score is not None:
-            _tell(rules, f"Validation score: {score:f}")
+            if rules.verbose:
+                print(f"Validation score: {score:f}")
             is_best = history.record_score(score, rules.tol)
         else:
             is_best = history.record_loss(history.loss, rules.tol)
@@ -329,11 +341,6 @@ def _permutation(n: int, random_state: np.random.RandomState) -> np.ndarray:
     return order
 
 
-def _tell(rules: Rules, line: str) -> None:
-    if rules.verbose:
-        print(line)
-
-
 def _stop_if_diverged(network: Network, loss: float) -> None:
     """Raise at once: weights that are not finite never come back."""
     if not math.isfinite(loss) and not network.is_finite():
@@ -351,7 +358,8 @@ def _stops(solver: Solver, rules: Rules, history: History) -> bool:
     )
     stop, answer = solver.on_plateau()
     epochs = f"tol={rules.tol:f} for {rules.n_iter_no_change:d} consecutive epochs."
-    _tell(rules, f"{what} more than {epochs} {answer}")
+    if rules.verbose:
+        print(f"{what} more than {epochs} {answer}")
     if not stop:
         history.no_improvement_count = 0
     return stop
@@ -414,7 +422,8 @@ def minimize(
         last[:], history.loss = intermediate_result.x, np.float64(intermediate_result.fun)
         history.n_iter += 1
         history.loss_curve.append(history.loss)
-        _tell(rules, f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        if rules.verbose:
+            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
         task.network.params[:] = last
         if judge is not None and history.note_score(judge(history)) and rules.restore_best:
             best = last.copy()
