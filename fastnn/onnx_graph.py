@@ -1,8 +1,8 @@
 """The network as an ONNX graph: what skl2onnx calls for the two estimators.
 
-skl2onnx has converters for scikit-learn's two, but knows neither poisson regression nor several
-targets, and its multilabel graph does not run in float64. A graph here is made of operators that
-ONNX Runtime has in both precisions, and one function is one formula.
+skl2onnx has converters for scikit-learn's two, but they know neither poisson regression nor several
+targets, and multilabel graphs do not run in float64. A graph here is made of operators that ONNX
+Runtime has in both precisions, and one function is one formula.
 """
 
 import math
@@ -19,7 +19,10 @@ from skl2onnx.common.data_types import (
 )
 
 from fastnn.classifier import MLPClassifier
+from fastnn.kernels.normalization import EPSILON
 from fastnn.regressor import MLPRegressor
+
+LAST = 2**31 - 1  # a slice that ends here ends with the last column
 
 
 class Graph:
@@ -45,6 +48,11 @@ class Graph:
         element = self.element if element is None else element
         self.container.add_initializer(name, element, values.shape, values.ravel().tolist())
         return name
+
+    def columns(self, A: str, start: int, stop: int) -> str:
+        """Take columns of a matrix."""
+        bounds = [self.constant([at], TensorProto.INT64) for at in (start, stop, 1)]
+        return self("Slice", A, *bounds)
 
 
 def _expm1_below_0(g: Graph, z: str) -> str:
@@ -87,6 +95,12 @@ def _softplus(g: Graph, z: str) -> str:
     return g("Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0)))
 
 
+def _steps(g: Graph, z: str) -> str:
+    """First column of z as it is, the others' softplus."""
+    first, others = g.columns(z, 0, 1), g.columns(z, 1, LAST)
+    return g("Concat", first, _softplus(g, others), axis=1)
+
+
 ACTIVATIONS = {
     "identity": lambda g, z: z,
     "logistic": lambda g, z: g("Sigmoid", z),
@@ -106,22 +120,38 @@ OUTPUTS = {
     "logistic": ACTIVATIONS["logistic"],
     "softmax": lambda g, z: g("Softmax", z, axis=1),
     "exp": lambda g, z: g("Exp", z),
+    "increasing": lambda g, z: g("CumSum", _steps(g, z), g.constant(1, TensorProto.INT64)),
 }
 
 
 def outputs(g: Graph, model: Any, X: str) -> str:
     """Pass X through the network of a fitted estimator."""
-    hidden = model.activation
-    if isinstance(hidden, str):
-        hidden = [hidden] * (len(model.coefs_) - 1)
-    functions = [*(ACTIVATIONS[name] for name in hidden), OUTPUTS[model.out_activation_]]
+    last = len(model.coefs_) - 1
+    names = [model.activation] * last if isinstance(model.activation, str) else model.activation
+    functions = [*(ACTIVATIONS[name] for name in names), OUTPUTS[model.out_activation_]]
     A = g("Cast", X, to=g.element)
-    for W, b, function in zip(model.coefs_, model.intercepts_, functions, strict=True):
-        A = function(g, g("Add", g("MatMul", A, W), b))
+    for layer, (W, b) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        Z = g("Add", g("MatMul", A, W), b)
+        if layer < last and model.normalization is not None:
+            Z = _normalized(g, model, layer, Z)
+        A = functions[layer](g, Z)
     return A
 
 
-def _is_multilabel(model: MLPClassifier) -> bool:
+def _normalized(g: Graph, model: Any, layer: int, Z: str) -> str:
+    scale, shift = model.normalization_scales_[layer], model.normalization_shifts_[layer]
+    if model.normalization == "batch":
+        gap = g("Sub", Z, model.running_means_[layer])
+        variance = g.constant(model.running_variances_[layer])
+    else:
+        share = np.full((scale.size, 1), 1 / scale.size)  # times this is a row's mean
+        gap = g("Sub", Z, g("MatMul", Z, share))
+        variance = g("MatMul", g("Mul", gap, gap), share)
+    deviation = g("Sqrt", g("Add", variance, EPSILON))
+    return g("Add", g("Mul", g("Div", gap, deviation), scale), shift)
+
+
+def _is_multilabel(model: Any) -> bool:
     return model._label_binarizer.y_type_.startswith("multilabel")
 
 
@@ -167,6 +197,11 @@ def regressor_shapes(operator: Any) -> None:
 def classifier_shapes(operator: Any) -> None:
     """Tell the types of an `MLPClassifier`'s labels and probabilities."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    if isinstance(model.classes_, list):
+        raise ValueError(
+            f"to_onnx cannot convert a classifier of several targets, and this one has "
+            f"{len(model.classes_)}: fit one for each target."
+        )
     kind = guess_tensor_type(operator.inputs[0].type)
     label = StringTensorType if _is_text(model.classes_) else Int64TensorType
     columns = [model.n_outputs_] if _is_multilabel(model) else []

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, from_sklearn, to_onnx
+from fastnn.kernels.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -183,10 +184,48 @@ def test_onnx_agrees(task, dtype):
         assert_same_classes(model, data)
 
 
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-def test_onnx_activations(activation):
-    model = network("multiclass", activation=activation)
-    assert_same_classes(model, X)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_onnx_activations(activation, dtype):
+    data = (3 * X).astype(dtype)
+    assert_same_classes(network("multiclass", activation=activation), data)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"activation": ["mish", "tanh"]},
+        {"normalization": "batch", "batch_size": 20},
+        {"normalization": "layer"},
+        {"dropout": 0.5},
+        {"loss": "focal"},
+    ],
+    ids=str,
+)
+def test_onnx_of_what_scikit_learn_does_not_have(parameters, dtype):
+    assert_same_classes(network("multiclass", **parameters), X.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"loss": "gamma"}, {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]}, {"loss": "huber"}],
+    ids=str,
+)
+def test_onnx_losses_of_regression(parameters, dtype):
+    model = MLPRegressor(max_iter=5, random_state=0, **parameters).fit(X, np.exp(X[:, 0]))
+    data = X.astype(dtype)
+    (prediction,) = run_onnx(model, data)
+    assert_allclose(prediction, model.predict(data).reshape(len(X), -1), rtol=1e-5, atol=1e-5)
+
+
+def test_onnx_refuses_several_targets_of_classes():
+    model = MLPClassifier(max_iter=2).fit(
+        X, np.column_stack([TASKS["binary"], TASKS["multiclass"]])
+    )
+    with pytest.raises(ValueError, match="cannot convert a classifier of several targets"):
+        to_onnx(model, X)
 
 
 def test_onnx_of_a_network_without_hidden_layers_and_of_whole_numbers():
