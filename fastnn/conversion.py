@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from sklearn import neural_network
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn.classifier import MLPClassifier
 from fastnn.kernels.arguments import STEPS
@@ -85,8 +86,8 @@ def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
     if hasattr(estimator, "coefs_"):
         model.coefs_ = [W.copy() for W in estimator.coefs_]
         model.intercepts_ = [b.copy() for b in estimator.intercepts_]
-        model._best_coefs = [W.copy() for W in model.coefs_]
-        model._best_intercepts = [b.copy() for b in model.intercepts_]
+        # The same lists, as early stopping leaves them: a warm start goes on to the same weights.
+        model._best_coefs, model._best_intercepts = model.coefs_, model.intercepts_
         if hasattr(estimator, "_optimizer"):
             model._optimizer = _solver_to_sklearn(estimator)
     return model
@@ -168,6 +169,8 @@ def to_onnx(model: BaseEstimator, X_sample: Any, **options: Any) -> Any:
     ------
     ImportError
         If skl2onnx is not installed.
+    NotFittedError
+        If the model is not fitted.
     """
     try:
         import skl2onnx
@@ -175,37 +178,10 @@ def to_onnx(model: BaseEstimator, X_sample: Any, **options: Any) -> Any:
         raise ImportError(
             "to_onnx needs skl2onnx: install the extra with `fastnn-mlp[onnx]`."
         ) from error
-    _register_converters()
-    options.setdefault("options", {MLPClassifier: {"zipmap": False}})
+    from fastnn import onnx_graph
+
+    check_is_fitted(model)
+    onnx_graph.register()
+    if is_classifier(model):
+        options.setdefault("options", {id(model): {"zipmap": False}})
     return skl2onnx.to_onnx(model, X_sample, **options)
-
-
-def _register_converters() -> None:
-    """Teach skl2onnx the two estimators: it reads the same attributes as from scikit-learn's."""
-    import skl2onnx
-    from skl2onnx.common.shape_calculator import (
-        calculate_linear_classifier_output_shapes,
-        calculate_linear_regressor_output_shapes,
-    )
-    from skl2onnx.operator_converters.multilayer_perceptron import (
-        convert_sklearn_mlp_classifier,
-        convert_sklearn_mlp_regressor,
-    )
-
-    skl2onnx.update_registered_converter(
-        MLPClassifier,
-        "FastnnMLPClassifier",
-        calculate_linear_classifier_output_shapes,
-        convert_sklearn_mlp_classifier,
-        options={
-            "zipmap": [True, False, "columns"],
-            "output_class_labels": [False, True],
-            "nocl": [True, False],
-        },
-    )
-    skl2onnx.update_registered_converter(
-        MLPRegressor,
-        "FastnnMLPRegressor",
-        calculate_linear_regressor_output_shapes,
-        convert_sklearn_mlp_regressor,
-    )

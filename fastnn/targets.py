@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import type_of_target
 
@@ -134,16 +135,22 @@ def accuracy(
     return float(np.average(right, weights=weights))
 
 
-def number_targets(y: np.ndarray, loss: str, loss_settings: tuple[float, ...] = ()) -> Targets:
+def number_targets(y: Any, loss: str, loss_settings: tuple[float, ...] = ()) -> Targets:
     """Check and shape the targets of a regression.
 
     Raises
     ------
+    TypeError
+        If y holds something else than numbers, such as dates or texts.
     ValueError
         If a target is out of the loss' range, or several quantiles are asked of several targets.
     """
     from fastnn.kernels.losses import LOSSES
 
+    if y.dtype.kind not in "biuf":
+        raise TypeError(f"A regression needs numbers as targets, got y of dtype {y.dtype}.")
+    if sparse.issparse(y):
+        y = y.toarray()
     _check_range(y, loss)
     Y = y.reshape(-1, 1) if y.ndim == 1 else y
     n_outputs = Y.shape[1]
