@@ -51,6 +51,7 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
         seed=0,
         running=network.running,
         forward=0,
+        gradient=0,
         hidden_forward=UNKNOWN if architecture.normalization else 0,
         hidden_backward=0,
         loss=0,
@@ -117,6 +118,14 @@ def with_forward(layers: Layers, sample: Sample, params: np.ndarray, work: Works
     rows = np.empty(0, np.int64)
     address = address_of(backprop.forward, kind, 0, sample, rows, 0, 0, layers, params, work)
     return layers._replace(forward=address)
+
+
+def with_gradient(layers: Layers, sample: Sample, params: np.ndarray, work: Workspace) -> Layers:
+    """Add the addresses of the way forward and of the way back."""
+    layers, rows = with_forward(layers, sample, params, work), np.empty(0, np.int64)
+    arguments = (0, sample, rows, 0, 0, layers, params, work, params)
+    kind = kind_of(sample, params)
+    return layers._replace(gradient=address_of(backprop.loss_gradient, kind, *arguments))
 
 
 _declared: set[tuple] = set()

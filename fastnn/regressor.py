@@ -22,37 +22,46 @@ from fastnn.targets import Targets, number_targets
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Multi-layer perceptron regressor: scikit-learn's, compiled.
 
-    A feed-forward network [1]_ trained on the squared error or the Poisson deviance. Parameters,
+    A feed-forward network [1]_. The first parameters, up to `max_fun`, and their defaults,
     attributes and methods are those of :class:`sklearn.neural_network.MLPRegressor`, and so are the
-    numbers: the same `random_state` gives the same model.
+    numbers: the same `random_state` gives the same model. The others add what it does not have.
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        What training makes small:
+    loss : str, default='squared_error'
+        What is minimized, and with it the output's activation:
 
-        - 'squared_error': half the mean squared error. Its value is the mean over the outputs
-          too, while its gradient is the sum over them, as in scikit-learn.
-        - 'poisson': half the Poisson deviance, for counts (``y >= 0``); the output is an
-          exponential.
+        - 'squared_error': half the mean of squared gaps. The value is a mean over outputs and the
+          gradient is not divided by their number, as in scikit-learn.
+        - 'poisson': half the Poisson deviance, for counts; predictions are above 0.
+        - 'gamma': half the gamma deviance, for targets above 0; predictions are above 0.
+        - 'absolute_error', 'huber' (`huber_delta`), 'log_cosh': count large gaps less.
+        - 'quantile': the pinball loss, for the quantiles `quantile`.
+
+        Formulas and sources are in :mod:`fastnn.kernels.losses`.
 
     hidden_layer_sizes : array-like of shape (n_hidden_layers,) or int, default=(100,)
         Number of units in each hidden layer.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation function of the hidden layers:
+    activation : str or sequence of str, default='relu'
+        Activation function of the hidden layers, one name for all or one for each:
 
         - 'identity': f(z) = z
         - 'logistic': f(z) = 1 / (1 + exp(-z))
         - 'tanh': f(z) = tanh(z)
         - 'relu': f(z) = max(0, z)
+        - 'leaky_relu', 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus', 'hard_tanh': formulas
+          and sources are in :mod:`fastnn.kernels.activations`.
 
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'nadam', 'rmsprop', 'adagrad'}, default='adam'
         How weights are found:
 
         - 'lbfgs': a quasi-Newton method on all rows at once; good for small data.
         - 'sgd': stochastic gradient descent over mini-batches.
         - 'adam': stochastic gradient descent with a step size for each weight [3]_.
+        - 'adamw': adam, with weights that shrink by `weight_decay` beside the gradient [4]_.
+        - 'nadam', 'rmsprop', 'adagrad': formulas and sources are in
+          :mod:`fastnn.kernels.updates`.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty ``alpha / 2 * sum(W ** 2)``. It is divided by the number of rows
@@ -61,22 +70,30 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Learning rate of 'sgd' from epoch to epoch:
+    learning_rate : str or callable, default='constant'
+        Learning rate from epoch to epoch. For every stochastic solver:
 
         - 'constant': `learning_rate_init` throughout.
+        - 'cosine': from `learning_rate_init` down to 0 along half a cosine over `max_iter` epochs.
+        - 'one_cycle': up to `learning_rate_init` within 30 % of the epochs, then down to almost 0.
+        - 'exponential': ``learning_rate_init * decay ** (epoch / step_size)``.
+        - 'step': the same, in steps of `step_size` epochs.
+        - a function of the epoch, counted from 0, that returns the learning rate.
+
+        And for 'sgd' alone; with other solvers these two are constant, as in scikit-learn:
+
         - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t``.
         - 'adaptive': divided by 5 each time that training stops improving by `tol` for
           `n_iter_no_change` epochs, until it is below 1e-6.
 
     learning_rate_init : float, default=0.001
-        Initial learning rate of 'sgd' and 'adam'.
+        Learning rate that the schedules start from or rise to. Not used by 'lbfgs'.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
 
     max_iter : int, default=200
-        Largest number of epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Largest number of epochs, or of iterations of 'lbfgs'.
 
     shuffle : bool, default=True
         Whether each epoch goes through the rows in a new order.
@@ -109,19 +126,83 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Share of the rows that `early_stopping` sets aside.
 
     beta_1 : float, default=0.9
-        Decay of adam's mean of gradients, in [0, 1).
+        Decay of the mean of gradients of 'adam', 'adamw' and 'nadam', in [0, 1).
 
     beta_2 : float, default=0.999
-        Decay of adam's mean of squared gradients, in [0, 1).
+        Decay of their mean of squared gradients, in [0, 1).
 
     epsilon : float, default=1e-8
-        Keeps adam's division away from zero.
+        Keeps the division of all but 'sgd' and 'lbfgs' away from zero.
 
     n_iter_no_change : int, default=10
         Number of epochs without improvement that are borne.
 
     max_fun : int, default=15000
         Largest number of evaluations of the loss by 'lbfgs'.
+
+    huber_delta : float, default=1.0
+        Gap from which the loss 'huber' grows no faster than in proportion.
+
+    quantile : float or increasing sequence of float, default=0.5
+        Which quantiles the loss 'quantile' is for, in (0, 1). With several, of one target, those
+        predicted for a row never cross.
+
+    weight_init : str or float, default='auto'
+        Initial weights. 'auto' draws scikit-learn's, uniform after Glorot and Bengio [2]_, with a
+        gain for each activation, and biases too. 'glorot_uniform', 'glorot_normal',
+        'he_uniform', 'he_normal', 'lecun_uniform', 'lecun_normal' and 'orthogonal' draw weights
+        of that kind, a number draws normal ones with this standard deviation, and biases are 0.
+
+    weight_decay : float, default=0.01
+        Share of the learning rate by which each step of 'adamw' shrinks the weights.
+
+    rho : float, default=0.9
+        Decay of rmsprop's mean of squared gradients, in [0, 1).
+
+    amsgrad : bool, default=False
+        Whether 'adam' and 'adamw' divide by the largest mean of squared gradients so far [5]_.
+
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of a mini-batch's gradient; longer ones are scaled down.
+
+    warmup : int, default=0
+        Epochs in which the learning rate rises, in equal steps, to where its schedule begins.
+
+    step_size : int, default=10
+        Epochs in which the schedules 'exponential' and 'step' multiply the rate by `decay`.
+
+    decay : float, default=0.5
+        Factor of these schedules, in (0, 1].
+
+    dropout : float or sequence of float, default=0.0
+        Share of the hidden outputs that each mini-batch does without, drawn anew each time, one
+        number for all layers or one for each [6]_. The others are scaled up in training, so that a
+        prediction is as fast as without.
+
+    normalization : {'batch', 'layer'}, default=None
+        Normalize the weighted sums of hidden layers before the activation: over the rows of a
+        shard of the mini-batch, about 100, with running moments for predictions [7]_, or over the
+        units of the layer [8]_.
+
+    scoring : str or callable, default=None
+        What `early_stopping` goes by, and what `validation_scores_` records: None for the
+        estimator's `score`, 'loss' for minus the validation loss, or a scorer of scikit-learn.
+        Where it is given, the training rows are scored too.
+
+    restore_best_weights : bool, default=None
+        Whether to end with the weights of the best epoch: by the validation score where there is
+        one, else by the training loss. None does so with `early_stopping`.
+
+    max_time : float, default=None
+        Seconds after which a fit stops, at the end of a mini-batch; `resume` goes on from there.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
+        'float32' trains on float64 data as fast as on float32 data, without a copy of it.
+
+    n_jobs : int, default=None
+        Threads. None takes as many as pay, of the cores that this process may use, and one within
+        a worker of joblib; -1 takes all. The result is the same to the bit.
 
     Attributes
     ----------
@@ -132,14 +213,33 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Smallest training loss; None with `early_stopping`. Not set by 'lbfgs'.
 
     loss_curve_ : list of length n_iter_
-        Training loss of each epoch, of earlier warm-started fits too. Not set by 'lbfgs'.
+        Training loss of each epoch, of earlier warm-started fits too, or of each iteration of
+        'lbfgs'.
 
     validation_scores_ : list of length n_iter_ or None
-        Score on the validation rows after each epoch; None without `early_stopping`. Not set by
-        'lbfgs'.
+        Score on the validation rows after each epoch, `early_stopping`'s own or `X_val`; None
+        without either. Not set by 'lbfgs' without `X_val`.
 
     best_validation_score_ : float or None
         Best of them. Not set by 'lbfgs'.
+
+    learning_rates_ : list of length n_iter_
+        Learning rate of each epoch. Not set by 'lbfgs'.
+
+    validation_loss_curve_ : list of length n_iter_ or None
+        Loss of the validation rows after each epoch, without the penalty; None without such rows.
+
+    train_scores_ : list of length n_iter_ or None
+        Score of the training rows after each epoch, where `scoring` is given.
+
+    normalization_scales_, normalization_shifts_ : list of ndarray of shape (units[l + 1],)
+        What `normalization` has learned, for each hidden layer; set with it only.
+
+    running_means_, running_variances_ : list of ndarray of shape (units[l + 1],)
+        Moments by which predictions normalize; set with `normalization` only.
+
+    n_parameters_ : int
+        Number of weights, biases, and what normalization learns.
 
     t_ : int
         Rows seen in training, each as often as it was.
@@ -165,8 +265,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     n_outputs_ : int
         Number of units in the output layer.
 
-    out_activation_ : {'identity', 'exp'}
-        Activation of the output layer.
+    out_activation_ : {'identity', 'exp', 'increasing'}
+        Activation of the output layer, which follows from the loss; 'increasing' is that of several
+        quantiles.
 
     See Also
     --------
@@ -184,6 +285,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     .. [2] Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
        networks", AISTATS 2010.
     .. [3] Kingma and Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, 2014.
+    .. [4] Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, 2017.
+    .. [5] Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR 2018.
+    .. [6] Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+       JMLR 15, 2014.
+    .. [7] Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167, 2015.
+    .. [8] Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, 2016.
 
     Examples
     --------
@@ -462,7 +569,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted values.
+            Predicted values; one column for each of several quantiles.
         """
         outputs = self._outputs(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

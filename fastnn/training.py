@@ -20,7 +20,7 @@ from fastnn.kernels import epoch, updates
 from fastnn.kernels.arguments import LOSS, ROWS, Layers, Sample, Steps, Workspace
 from fastnn.kernels.arguments import Solver as SolverArguments
 from fastnn.kernels.normalization import NORMALIZATIONS, track
-from fastnn.layers import keeps_slopes, kind_of, with_forward
+from fastnn.layers import keeps_slopes, kind_of, with_gradient
 from fastnn.network import Architecture, Network
 from fastnn.pace import Pace
 from fastnn.solvers import Solver
@@ -93,7 +93,7 @@ class Task:
     def prepared(self, work: Workspace) -> tuple[Layers, Steps]:
         """Give what the kernels of a step are called with; those not compiled yet are compiled."""
         params, dtype = self.network.params, self.network.params.dtype
-        layers = with_forward(self.layers, self.sample, params, work)
+        layers = with_gradient(self.layers, self.sample, params, work)
         data = kind_of(self.sample, params)
         shard = (0, 1, self.sample, self.rows, 0, layers, params, work)
         kind = self.architecture.normalization

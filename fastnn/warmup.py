@@ -2,8 +2,10 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,11 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from fastnn.classifier import MLPClassifier
 
 # Rows and columns: too small for threads, and large enough for them where there are some.
-SIZES = {"one thread": (20, 5), "threads": (4000, 200)}
+SIZES = {"one thread": (40, 5), "threads": (4000, 200)}
 
 
 def warm_up() -> Iterator[tuple[str, float]]:
-    """Fit and predict with each kind of data that has kernels of its own.
+    """Compile all functions of layers, and fit and predict with each kind of data.
 
     Yields
     ------
@@ -25,11 +27,37 @@ def warm_up() -> Iterator[tuple[str, float]]:
     seconds : float
         How long it took.
     """
-    kinds = product(("float32", "float64"), ("dense", "sparse"), SIZES)
-    for dtype, form, size in kinds:
-        began = time.perf_counter()
-        _fit_and_predict(np.dtype(dtype), form == "sparse", SIZES[size])
-        yield f"{dtype}, {form}, {size}", time.perf_counter() - began
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        yield _timed(f"{dtype}, functions", partial(_compile_functions, dtype))
+        for form, size in product(("dense", "sparse"), SIZES):
+            fit = partial(_fit_and_predict, dtype, form == "sparse", SIZES[size])
+            yield _timed(f"{dtype}, {form}, {size}", fit)
+
+
+def _timed(what: str, work: Callable[[], Any]) -> tuple[str, float]:
+    began = time.perf_counter()
+    work()
+    return what, time.perf_counter() - began
+
+
+def _compile_functions(dtype: np.dtype) -> None:
+    from fastnn.kernels.activations import ACTIVATIONS
+    from fastnn.kernels.dropout import drop, undrop
+    from fastnn.kernels.losses import LOSSES
+    from fastnn.kernels.normalization import NORMALIZATIONS, track
+    from fastnn.kernels.outputs import OUTPUTS
+    from fastnn.kernels.updates import AMSGRAD, SOLVERS, clip
+
+    kernels = [drop, undrop, track, clip, *OUTPUTS.values()]
+    kernels += [loss.kernel for loss in LOSSES.values()]
+    for activation in ACTIVATIONS.values():
+        kernels += [activation.forward, activation.backward]
+    for update in (*SOLVERS.values(), *AMSGRAD.values()):
+        kernels += [update.rates, update.update]
+    for kind in NORMALIZATIONS.values():
+        kernels += [kind.training, kind.prediction, kind.backward]
+    for kernel in kernels:
+        kernel.address(dtype)
 
 
 def _fit_and_predict(dtype: np.dtype, is_sparse: bool, shape: tuple[int, int]) -> None:
@@ -38,6 +66,7 @@ def _fit_and_predict(dtype: np.dtype, is_sparse: bool, shape: tuple[int, int]) -
     data = csr_array(X) if is_sparse else X
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for solver in ("adam", "lbfgs"):
-            model = MLPClassifier((200,), solver=solver, max_iter=1, random_state=0)
-            model.fit(data, y).predict(data)
+        for parameters in ({}, {"solver": "lbfgs"}, {"dropout": 0.1, "early_stopping": True}):
+            model = MLPClassifier((200,), max_iter=1, random_state=0, **parameters).fit(data, y)
+            model.predict(data)
+            model.predict_proba(data[:1])

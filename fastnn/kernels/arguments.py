@@ -58,6 +58,7 @@ class Layers(NamedTuple):
     seed: int  # of the dropout
     running: np.ndarray  # (2 * sum of units,): running means and variances of normalized layers
     forward: int  # address of backprop.forward
+    gradient: int  # address of backprop.loss_gradient; 0 for a prediction
     hidden_forward: int  # address, where a hidden layer has more than its activation, else 0
     hidden_backward: int
     loss: int  # address

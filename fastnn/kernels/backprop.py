@@ -50,9 +50,9 @@ def output_delta(sample, rows, A, D, layers, row_losses, db):
     return total
 
 
-@jit
+@kernel_jit
 def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradient):
-    """Sum of the rows' losses; its derivative by every parameter goes to `gradient`."""
+    """Add the rows' losses to the shard's; their derivatives by all parameters go to `gradient`."""
     call(layers.forward, k, sample, rows, first_row, step, layers, params, work)
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
     n_rows, last = rows.size, table.shape[0] - 1
@@ -61,7 +61,7 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     A, D = matrix(memory, work.outputs + at, n_rows, n), matrix(memory, here, n_rows, n)
     row_losses = vector(work.row_losses, k * work.row_losses.shape[1], n_rows)
     db = vector(gradient, table[last, BIASES], n)
-    loss = output_delta(sample, rows, A, D, layers, row_losses, db)
+    work.losses[k] += output_delta(sample, rows, A, D, layers, row_losses, db)
     for l in range(last, 0, -1):
         m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l - 1, OUTPUTS]
         A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
@@ -94,4 +94,3 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     input_affine_gradient(
         sample, sample.columns, rows, A, D, matrix(gradient, table[0, WEIGHTS], m, n)
     )
-    return loss
