@@ -310,7 +310,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> from sklearn.model_selection import train_test_split
     >>> X, y = make_classification(n_samples=100, random_state=1)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=1)
-    >>> clf = MLPClassifier(random_state=1, max_iter=300, tol=0.01).fit(X_train, y_train)
+    >>> clf = MLPClassifier(random_state=1, max_iter=300).fit(X_train, y_train)
     >>> clf.predict_proba(X_test[:1]).shape
     (1, 2)
     >>> clf.predict(X_test[:5, :])

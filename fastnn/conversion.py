@@ -171,6 +171,16 @@ def to_onnx(model: BaseEstimator, X_sample: Any, **options: Any) -> Any:
         If skl2onnx is not installed.
     NotFittedError
         If the model is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn
+    >>> X, y = [[0.0], [1.0]], [0, 1]
+    >>> model = fastnn.MLPClassifier(solver="lbfgs", random_state=0).fit(X, y)
+    >>> onnx_model = fastnn.to_onnx(model, np.array(X, dtype=np.float32))
+    >>> [output.name for output in onnx_model.graph.output]
+    ['label', 'probabilities']
     """
     try:
         import skl2onnx
