@@ -702,6 +702,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 def _sample(given: Given, network: Network) -> Any:
     """Bundle the data for the kernels."""
     Y = np.ascontiguousarray(given.targets.Y, dtype=network.params.dtype)
+    Y = Y if Y.flags.writeable else Y.copy()  # to the compiler, read-only is another type
     weights = None if given.weights is None else given.weights.astype(np.float64)
     return sample_of(given.X, Y, weights)
 

@@ -53,14 +53,17 @@ def predict(
     if network.params.dtype != dtype:
         network = network.astype(dtype)
     X = X.tocsr() if sparse.issparse(X) else X
-    layers, n = prediction_layers(network, architecture), X.shape[0]
+    layers, n, no_targets = (
+        prediction_layers(network, architecture),
+        X.shape[0],
+        np.empty((0, 0), dtype),
+    )
     with threads.one_thread_blas():
         for start in range(0, n, PART_ROWS):
             part = X[start : start + PART_ROWS]
-            sample = sample_of(
-                part if part.dtype in (np.float32, np.float64) else part.astype(dtype)
-            )
-            rows = np.arange(part.shape[0])
+            if part.dtype not in (np.float32, np.float64):
+                part = part.astype(dtype)
+            sample, rows = sample_of(part, no_targets), np.arange(part.shape[0])
             outputs = predict_sample(network, layers, sample, rows, n_jobs, layer)
             outputs = outputs if finish is None else finish(outputs)
             if n <= PART_ROWS:
@@ -133,7 +136,7 @@ def _prepare_few(
 ) -> tuple:
     """Arguments of the kernel between X and the result."""
     hidden = (activation,) * (len(network.units) - 2)
-    params, sample = network.params, sample_of(X)
+    params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
     layers = prediction_layers(network, Architecture(hidden, output, blocks))
     work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, sparse=False)
     layers = with_forward(layers, sample, params, work)

@@ -12,15 +12,15 @@ NO_WEIGHTS = np.empty(0)
 SMALL = 20_000  # numbers that are copied in less time than NumPy takes to describe a strided view
 
 
-def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = None) -> Sample:
+def sample_of(X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> Sample:
     """Bundle X with its targets and weights.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         float32 or float64. CSR is taken as it is and CSC converted to it.
-    Y : ndarray of shape (n_samples, n_targets), default=None
-        Targets in the network's dtype, C-contiguous; not needed for prediction.
+    Y : ndarray of shape (n_samples, n_targets)
+        Targets in the network's dtype, C-contiguous and writable; empty for a prediction.
     weights : ndarray of shape (n_samples,), default=None
         Weights of the rows, float64.
 
@@ -28,8 +28,6 @@ def sample_of(X: Any, Y: np.ndarray | None = None, weights: np.ndarray | None = 
     -------
     sample : Sample
     """
-    if Y is None:
-        Y = np.empty((0, 0), X.dtype)
     weights = NO_WEIGHTS if weights is None else weights
     if type(X) is not np.ndarray and sparse.issparse(X):
         X = X.tocsr()

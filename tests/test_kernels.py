@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from scipy import special
 from scipy.sparse import random_array
 
+from fastnn import samples
 from fastnn.initialization import initialize
 from fastnn.jit import FLAGS, call, jit, matrix, vector
 from fastnn.kernels import (
@@ -28,7 +29,7 @@ from fastnn.kernels import (
     updates,
 )
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
-from fastnn.layers import training_layers, with_forward
+from fastnn.layers import prediction_layers, training_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
@@ -247,7 +248,8 @@ def test_affine(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["C", "F", "strided", "sparse"])
-def test_first_layer(order, dtype):
+def test_first_layer(order, dtype, monkeypatch):
+    monkeypatch.setattr(samples, "SMALL", 0)  # else so few numbers are copied into C order
     X = normal((12, 10), dtype)
     if order == "sparse":
         X = random_array((12, 5), density=0.4, format="csr", rng=np.random.default_rng(0))
@@ -255,7 +257,7 @@ def test_first_layer(order, dtype):
     else:
         X = {"C": X[:, :5].copy(), "F": np.asfortranarray(X[:, :5]), "strided": X[:, ::2]}[order]
     dense = X.toarray() if order == "sparse" else X
-    picked, sample = np.array([3, 3, 0, 11]), sample_of(X)
+    picked, sample = np.array([3, 3, 0, 11]), sample_of(X, np.empty((0, 0), dtype))
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
     for form in (compiled(rows.input_affine), plain(rows.input_affine)):
         Z = np.empty((4, 6), dtype)
@@ -515,6 +517,22 @@ def test_full_gradient_and_prediction(form, threads):
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
     assert_allclose(results[0][2].sum(axis=1), 1)
+
+
+def test_prediction_of_a_few_rows():
+    task = training_task(np.float64, "dense")
+    X, params = np.random.default_rng(1).standard_normal((3, 5)), task.network.params
+    work = prediction_workspace(task.network.units, 3, 1, X.dtype, False)
+    sample = samples.sample_of(X, np.empty((0, 0)))
+    layers = with_forward(prediction_layers(task.network, task.architecture), sample, params, work)
+    whole, size = np.empty((3, 3)), work.memory.shape[1]
+    prediction.predict_rows(sample, np.arange(3), 1, layers, params, work, whole, None)
+    for form in (prediction.predict_few, plain(prediction.predict_few)):
+        arguments = (sample.Y, sample.weights, layers, params, work, size, np.empty((3, 3)))
+        assert form(X, *arguments)
+        assert_allclose(arguments[-1], whole, rtol=1e-12)
+        for strange in (np.nan, np.inf):
+            assert not form(np.where(X[2, 4] == X, strange, X), *arguments)
 
 
 def test_a_mini_batch_of_no_weight_changes_nothing():
