@@ -37,7 +37,7 @@ def run(arguments: list[str] | None = None) -> int:
         command.main(arguments, prog_name="fastnn", standalone_mode=False)
     except (click.ClickException, tables.InputError) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"fastnn: {text}", err=True)
+        click.echo(f"fastnn: {' '.join(text.split())}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("fastnn: interrupted.", err=True)
@@ -131,7 +131,7 @@ def train(
     model = tables.pipeline(X, network.set_callbacks(*callbacks))
     try:
         seconds = _seconds(_fit, model, X_train, y_train)
-    except ValueError as error:  # such as a class of which there is one row
+    except (ValueError, MemoryError) as error:  # such as a class of which there is one row
         raise tables.InputError(str(error)) from error
     what = "accuracy" if task == "classification" else "R2"
     click.echo(f"{what} on {len(X_test)} held-out rows: {model.score(X_test, y_test):.4f}")
@@ -232,18 +232,24 @@ def _units(hidden: str) -> tuple[int, ...]:
 
 def _split(X: Any, y: np.ndarray, task: str, held_out: float, seed: int) -> list[Any]:
     """Hold rows out, of each class alike where every class has enough."""
-    strata = None
+    n_test, strata = round(held_out * len(y)), None
+    n_least = min(n_test, len(y) - n_test)
+    if n_least < 2:
+        raise tables.InputError(
+            f"--held-out {held_out} of {len(y)} rows: training and scoring need 2 rows each."
+        )
     if task == "classification":
         labels, counts = np.unique(y, return_counts=True)
         if labels.size < 2:
             raise tables.InputError(f"the target is {labels[0]!s} in every row.")
-        n_test = round(held_out * len(y))
-        if counts.min() > 1 and min(n_test, len(y) - n_test) >= labels.size:
+        if labels.size == len(y):
+            raise tables.InputError(
+                "the target is another one in every row, which are no classes: set --task "
+                "regression if they are numbers."
+            )
+        if counts.min() > 1 and n_least >= labels.size:
             strata = y
-    try:
-        return train_test_split(X, y, test_size=held_out, random_state=seed, stratify=strata)
-    except ValueError as error:
-        raise tables.InputError(str(error)) from error
+    return train_test_split(X, y, test_size=n_test, random_state=seed, stratify=strata)
 
 
 def _without_callbacks(model: Any) -> None:

@@ -21,6 +21,7 @@ from fastnn.regressor import MLPRegressor
 
 MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
 MAX_CATEGORIES = 100  # of a column; rarer ones share the last
+MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers overflow
 
 # All that a model of `fastnn train` holds beyond what skops itself trusts.
 TRUSTED = {
@@ -57,7 +58,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise InputError(f"{path}: the table has no rows or no columns.")
     frame.columns = [str(name) for name in frame.columns]
-    return frame
+    return frame.reset_index(drop=True)  # so that an index says which row of the file it is
 
 
 def split_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -84,7 +85,8 @@ def task_of(y: pd.Series) -> str:
         return "classification"
     numbers = y.to_numpy(dtype=float)
     few = len(np.unique(numbers)) <= MAX_CODED_CLASSES
-    return "classification" if few and (numbers == np.rint(numbers)).all() else "regression"
+    whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
+    return "classification" if few and whole else "regression"
 
 
 def targets(y: pd.Series, task: str) -> np.ndarray:
@@ -102,7 +104,7 @@ def targets(y: pd.Series, task: str) -> np.ndarray:
         return y.to_numpy()
     if not pd.api.types.is_numeric_dtype(y):
         return y.astype(str).to_numpy(dtype=str)
-    parts = np.flatnonzero(y != np.rint(y))
+    parts = np.flatnonzero((y != np.rint(y)) | np.isinf(y))
     if parts.size:
         raise InputError(
             f"column {y.name!r} holds {y.iloc[parts[0]]}, and classes are texts or whole numbers: "
@@ -124,11 +126,11 @@ def _column(values: pd.Series) -> pd.Series:
 
 def _numbers(values: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    wrong = np.flatnonzero((numbers.isna() & values.notna()) | np.isinf(numbers))
+    wrong = values[(numbers.isna() & values.notna()) | (numbers.abs() > MAX_NUMBER)]
     if wrong.size:
         raise InputError(
-            f"column {values.name!r} holds {str(values.iloc[wrong[0]])!r} in row {wrong[0] + 1}, "
-            "where a finite number is needed."
+            f"column {values.name!r} holds {str(wrong.iloc[0])!r} in row {wrong.index[0] + 1}, "
+            f"where a finite number, of size {MAX_NUMBER:g} at most, is needed."
         )
     return numbers
 
@@ -248,7 +250,7 @@ def load(path: Path) -> Pipeline:
     except InputError:
         raise
     except Exception as error:  # a damaged file fails in as many ways as it can be damaged
-        raise InputError(f"{path}: is not a model of `fastnn train`.") from error
+        raise InputError(f"{path}: is not a model of `fastnn train`: {_one_line(error)}") from error
     if not isinstance(model, Pipeline) or list(model.named_steps) != ["columns", "network"]:
         raise InputError(f"{path}: holds a {type(model).__name__}, not a model of `fastnn train`.")
     return model

@@ -167,6 +167,63 @@ def test_training_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):
     assert_told(fastnn("tarin"), "tarin")
 
 
+@pytest.mark.parametrize(
+    ("change", "options", "parts"),
+    [
+        ({"price": np.inf}, [], ["'price'", "'inf'", "row 1"]),
+        ({"price": np.inf}, ["--task", "classification"], ["'price'", "inf", "regression"]),
+        ({"size": 1e300}, [], ["'size'", "1e+300", "1e+100 at most"]),
+        ({"price": 7}, [], ["7 in every row"]),
+        ({"price": [f"{i}" for i in range(299)] + ["oops"]}, [], ["every row", "regression"]),
+        (
+            {"price": [np.nan] * 9 + [f"{i}" for i in range(290)] + ["oops"]},
+            ["--task", "regression"],
+            ["'price'", "'oops'", "row 300"],
+        ),
+        ({}, ["--held-out", "0.001"], ["0.001", "300 rows"]),
+        ({}, ["--held-out", "0.999"], ["0.999", "300 rows"]),
+        ({}, ["--hidden", "99999999999,5"], ["allocate"]),
+        ({}, ["--seed", "-1"], ["--seed"]),
+        ({}, ["--max-iter", "0"], ["--max-iter"]),
+    ],
+    ids=str,
+)
+def test_data_that_cannot_be_learnt_is_told_in_one_line(
+    fastnn, mixed, tmp_path, change, options, parts
+):
+    mixed.assign(**change).to_csv("homes.csv", index=False)
+    result = fastnn("train", "homes.csv", "--target", "price", "--out", "m.skops", *options)
+    assert_told(result, *parts)
+    assert "Warning" not in result[2]
+    assert not (tmp_path / "m.skops").exists()
+
+
+def test_a_model_of_a_newer_version_is_told(fastnn, mixed, monkeypatch):
+    mixed.to_csv("homes.csv", index=False)
+    with monkeypatch.context() as newer:
+        newer.setattr("fastnn.estimator.STATE_FORMAT", 1000)
+        newer.setattr("fastnn.__version__", "9.9.9")
+        fastnn("train", "homes.csv", "--target", "price", "--out", "m.skops", "--max-iter", 2)
+    result = fastnn("predict", "m.skops", "homes.csv", "--out", "out.csv")
+    assert_told(result, "m.skops", "saved by fastnn 9.9.9", "Upgrade")
+
+
+def test_columns_of_every_kind_of_parquet(fastnn, mixed):
+    mixed["date"] = pd.date_range("2020", periods=300)
+    mixed["kind"] = pd.Categorical(mixed["town"])
+    mixed["count"] = mixed["rooms"].astype("Int64").mask(mixed["rooms"] == 2)
+    mixed["garden"] = mixed["garden"].astype("boolean").mask(mixed["rooms"] == 3)
+    mixed["parts"] = [[1, 2]] * 300
+    mixed.index += 1000
+    mixed.to_parquet("homes.parquet")
+    status, _, err = fastnn(
+        *("train", "homes.parquet", "--target", "price", "--out", "m.skops", "--max-iter", 5)
+    )
+    assert status == 0, err
+    assert fastnn("predict", "m.skops", "homes.parquet", "--out", "out.csv")[0] == 0
+    assert len(pd.read_csv("out.csv")) == 300
+
+
 def test_prediction_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):
     mixed.to_csv("homes.csv", index=False)
     fastnn("train", "homes.csv", "--target", "price", "--out", "m.skops", "--max-iter", 2)
