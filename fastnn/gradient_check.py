@@ -52,7 +52,7 @@ def check_gradient(
     >>> from fastnn import MLPRegressor, check_gradient
     >>> from sklearn.datasets import make_regression
     >>> X, y = make_regression(20, 3, random_state=0)
-    >>> max(check_gradient(MLPRegressor((5,), activation="tanh", random_state=0), X, y)) < 1e-4
+    >>> max(check_gradient(MLPRegressor(hidden_layer_sizes=(5,), activation="tanh"), X, y)) < 1e-4
     True
     """
     from fastnn import threads  # here, as it imports Numba

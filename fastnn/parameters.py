@@ -25,7 +25,7 @@ class Names(StrOptions):
     """
 
     def __init__(self, module: str, table: str, others: tuple[str, ...] = ()) -> None:
-        self.type = str
+        self.type, self.hidden = str, False
         self.deprecated: set[str] = set()
         self._where, self._others = (module, table), others
 

@@ -262,16 +262,13 @@ def test_bad_parameters(name, parameter, value):
     assert_told_alike(lambda home: getattr(home, name)(**{parameter: value}).fit(X, y))
 
 
-NO_LIST = pytest.mark.xfail(reason="parameters.Names has no `hidden`", strict=True)
-
-
 @pytest.mark.parametrize(
     "parameter",
     [
-        pytest.param("activation", marks=NO_LIST),
-        pytest.param("solver", marks=NO_LIST),
+        "activation",
+        "solver",
         "learning_rate",
-        pytest.param("loss", marks=NO_LIST),
+        "loss",
     ],
 )
 @pytest.mark.parametrize("value", ["x", None, 3])

@@ -32,20 +32,7 @@ def examples():
 EXAMPLES = examples()
 
 
-WRONG = {
-    "fastnn.gradient_check.check_gradient": "the first argument of MLPRegressor is its loss",
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=WRONG[name], strict=True))
-        if name in WRONG
-        else name
-        for name in EXAMPLES
-    ],
-)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_docstring_example(name):
     told = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -62,14 +49,12 @@ def test_each_public_name_has_an_example():
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-@pytest.mark.xfail(reason="50 epochs do not converge, and the fit warns of it", strict=True)
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][:40])
 def test_readme_block(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(block, README, "exec"), {"__name__": "__main__"})
 
 
-@pytest.mark.xfail(reason="the README waits for its table", strict=True)
 def test_readme_has_blocks_and_nothing_to_fill_in():
     assert BLOCKS
     text = README.read_text(encoding="utf-8")
