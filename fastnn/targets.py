@@ -91,7 +91,7 @@ def class_targets(
     if multilabel or (np.ndim(y) != 1 and type_of_target(y).startswith("multilabel")):
         indicators = binarizer.transform(y)
         return Targets(indicators, indicators.shape[1], "logistic", binary, settings)
-    codes = np.searchsorted(classes, y).astype(np.min_scalar_type(len(classes)))
+    codes = _codes(y, classes).astype(np.min_scalar_type(len(classes)))
     if binarizer.y_type_ == "multiclass":
         return Targets(codes[:, None], classes.size, "softmax", kernel, settings)
     return Targets(codes[:, None], 1, "logistic", binary, settings, stratified=True)
