@@ -2,8 +2,9 @@
 3. Activation
 =============
 
-Two layers of weighted sums are no more than one: (A V) W is A times the one matrix V W. What makes the second layer worth having is a bend between the
-two, a function applied to each number by itself: the **activation**,
+Two layers of weighted sums are no more than one: (A V) W is A times the one matrix V W.
+What makes the second layer worth having is a bend between the two, a function applied to each
+number by itself: the **activation**,
 
     A = f(Z)
 
