@@ -117,14 +117,13 @@ class EpochProgress:
         context: Any,
         *,
         X: Any = None,
-        metadata: dict[str, Any] | None = None,
         fitted_estimator: Any = None,
     ) -> None:
         """Tell what an epoch has brought."""
         if context.task_name != "epoch":
             return
         fit = self._fits[id(estimator)]
-        fit.epoch_ends(_record(X, metadata, fitted_estimator))
+        fit.epoch_ends(_record(X, fitted_estimator))
         if fit.line is not None:
             _bars.update(fit)
         elif fit.epochs == 1 or fit.record["epoch"] % max(1, fit.max_iter // 10) == 0:
@@ -142,10 +141,8 @@ class EpochProgress:
         return {"_fits": {}}  # a fit goes on in the process where it began
 
 
-def _record(X: Any, metadata: dict[str, Any] | None, model: Any) -> dict[str, Any]:
+def _record(X: Any, model: Any) -> dict[str, Any]:
     """Find number, loss, score and rows of the epoch that has ended."""
-    if metadata is not None and "loss" in metadata:
-        return metadata
     scores = getattr(model, "validation_scores_", None)
     return {
         "epoch": model.n_iter_,

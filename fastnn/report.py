@@ -47,13 +47,11 @@ class EpochClock:
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Do nothing."""
 
-    def on_fit_task_end(
-        self, estimator: Any, context: Any, *, X: Any = None, metadata: Any = None
-    ) -> None:
+    def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None) -> None:
         """Note the end of an epoch."""
         if context.task_name == "epoch":
             self.ends.append(time.perf_counter())
-            self.rows = (metadata or {}).get("rows", _num_samples(X))
+            self.rows = _num_samples(X)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Do nothing."""

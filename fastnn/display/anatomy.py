@@ -142,19 +142,8 @@ def layer_outputs(network: Any, X: np.ndarray) -> list[np.ndarray]:
     """Compute what each layer puts out for rows, the input first and the outputs last."""
     network = _probe(network)
     n_hidden = len(network.coefs_) - 1
-    hidden = [_hidden_outputs(network, X, layer) for layer in range(n_hidden)]
+    hidden = [network.hidden_activations(X, layer) for layer in range(n_hidden)]
     return [X, *hidden, outputs(network, X)]
-
-
-def _hidden_outputs(network: Any, X: np.ndarray, layer: int) -> np.ndarray:
-    if hasattr(network, "hidden_activations"):
-        return network.hidden_activations(X, layer)
-    cut = copy.copy(network)  # after that layer, with its units as outputs
-    n = len(network.intercepts_[layer])
-    cut.coefs_ = [*network.coefs_[: layer + 1], np.eye(n)]
-    cut.intercepts_ = [*network.intercepts_[: layer + 1], np.zeros(n)]
-    cut.out_activation_ = "identity"
-    return cut._outputs(X)
 
 
 def outputs(network: Any, X: np.ndarray) -> np.ndarray:
