@@ -221,24 +221,24 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     best_loss_ : float or None
         Smallest training loss; None with `early_stopping`. Not set by 'lbfgs'.
 
-    loss_curve_ : list of length n_iter_
+    loss_curve_ : list of shape (`n_iter_`,)
         Training loss of each epoch, of earlier warm-started fits too, or of each iteration of
         'lbfgs'.
 
-    validation_scores_ : list of length n_iter_ or None
+    validation_scores_ : list of shape (`n_iter_`,) or None
         Score on the validation rows after each epoch, `early_stopping`'s own or `X_val`; None
         without either. Not set by 'lbfgs' without `X_val`.
 
     best_validation_score_ : float or None
         Best of them. Not set by 'lbfgs'.
 
-    learning_rates_ : list of length n_iter_
+    learning_rates_ : list of shape (`n_iter_`,)
         Learning rate of each epoch. Not set by 'lbfgs'.
 
-    validation_loss_curve_ : list of length n_iter_ or None
+    validation_loss_curve_ : list of shape (`n_iter_`,) or None
         Loss of the validation rows after each epoch, without the penalty; None without such rows.
 
-    train_scores_ : list of length n_iter_ or None
+    train_scores_ : list of shape (`n_iter_`,) or None
         Score of the training rows after each epoch, where `scoring` is given.
 
     normalization_scales_, normalization_shifts_ : list of ndarray of shape (units[l + 1],)
@@ -262,7 +262,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     n_features_in_ : int
         Number of features.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, where X has names that are all strings.
 
     n_iter_ : int

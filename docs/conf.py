@@ -1,0 +1,101 @@
+"""Settings of Sphinx: `python -m sphinx -W -n docs docs/_build/html` builds the pages offline."""
+
+import re
+import warnings
+from pathlib import Path
+
+import fastnn
+
+for category in (UserWarning, RuntimeWarning):  # an example that warns breaks the build
+    warnings.simplefilter("error", category)
+
+project = "fastnn"
+author = "The fastnn developers"
+copyright = "the fastnn developers, BSD-3-Clause"
+version = release = fastnn.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "lessons"]
+nitpicky = True
+# Types in docstrings are scikit-learn's words, such as "array-like of shape (n_samples,)".
+nitpick_ignore_regex = [("py:.*", r"(numpy|np|pathlib|collections|typing|matplotlib|skl2onnx)\..*")]
+
+autosummary_generate = True
+autosummary_generate_overwrite = True
+templates_path = ["_templates"]
+autodoc_typehints = "none"
+numpydoc_show_class_members = False  # they are shown in full
+numpydoc_xref_param_type = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": ["lessons", "../examples"],
+    "gallery_dirs": ["learn", "gallery"],
+    "filename_pattern": r"\.py$",  # every one runs
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_", "__repr__"),
+    "ignore_repr_types": r"matplotlib|fastnn\.display",
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "min_reported_time": 1000,
+    "write_computation_times": False,  # its page loads scripts from elsewhere
+    "image_srcset": ["2x"],
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "fastnn"
+html_sourcelink_suffix = ""
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+}
+html_static_path = []
+myst_heading_anchors = 3
+
+SKLEARN_PAGES = "https://scikit-learn.org/stable/modules/generated/"
+
+
+def skip_inherited(app, what, name, member, skip, options):
+    """Leave out methods that scikit-learn gives to every estimator."""
+    module = getattr(member, "__module__", None) or ""
+    return True if module.startswith("sklearn") or name in {"set_fit_request"} else skip
+
+
+def link_to_sklearn(app, env, node, contnode):
+    """Link scikit-learn's names to its pages, with no list of them fetched."""
+    from docutils import nodes
+
+    target = node.get("reftarget", "")
+    if not re.fullmatch(r"sklearn(\.\w+)+", target):
+        return None
+    return nodes.reference("", "", contnode, internal=False, refuri=f"{SKLEARN_PAGES}{target}.html")
+
+
+def refuse_fetched_assets(app, exception):
+    """Fail where a built page would load anything from a network."""
+    if exception or app.builder.name != "html":
+        return
+    fetches = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"(?:https?:)?//[^\"]+")
+    for page in Path(app.outdir).rglob("*.html"):
+        found = fetches.search(page.read_text(encoding="utf-8"))
+        if found and 'rel="canonical"' not in found.group():
+            raise RuntimeError(f"{page} loads {found.group()}")
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("missing-reference", link_to_sklearn)
+    app.connect("build-finished", refuse_fetched_assets)
