@@ -1,29 +1,20 @@
 """Time of a prediction, of one row and of many."""
 
-import warnings
-
-from sklearn.exceptions import ConvergenceWarning
-
 from fastnn import MLPClassifier
 
-from .bench_training import classification
+from .common import DTYPES, QUICK, case_data, fit, rows_and_classes
 
 
 class Predict:
     """predict_proba of the digits' network."""
 
-    params = ([1, 100, 100_000], ["float32", "float64"])
+    params = ([1, 100] if QUICK else [1, 100, 100_000], DTYPES)
     param_names = ("rows", "dtype")
 
     def setup(self, rows, dtype):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        X, y, hidden = classification("digits", dtype)
-        self.model = MLPClassifier(hidden, max_iter=1, random_state=0).fit(X, y)
-        self.X = X.repeat(-(-rows // len(X)), axis=0)[:rows]
+        self.model = fit(MLPClassifier(max_iter=1, random_state=0), *case_data("digits", dtype))
+        self.X, _ = rows_and_classes(rows, 64, 10, dtype)
         self.model.predict_proba(self.X)
 
     def time_predict_proba(self, rows, dtype):
-        self.model.predict_proba(self.X)
-
-    def peakmem_predict_proba(self, rows, dtype):
         self.model.predict_proba(self.X)

@@ -1,55 +1,95 @@
-"""Time of a fit, compiled beforehand: asv's tracks over commits."""
-
-import warnings
+"""Time of a fit, compiled beforehand."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from scipy.sparse import random_array
 
 from fastnn import MLPClassifier
 
-# rows, features, hidden layers, classes
-CASES = {
-    "iris": (150, 4, (100,), 3),
-    "digits": (1797, 64, (100,), 10),
-    "tabular": (20000, 54, (256, 256), 7),
-    "deep": (5000, 100, (64,) * 10, 10),
-}
+from .common import CASES, DTYPES, NAMES, QUICK, case_data, fit, rows_and_classes
 
 
-def classification(case, dtype):
-    """Random rows and classes in the shape of a case."""
-    n_rows, n_features, hidden, n_classes = CASES[case]
-    random = np.random.default_rng(0)
-    X = random.standard_normal((n_rows, n_features)).astype(dtype)
-    return X, random.integers(0, n_classes, n_rows), hidden
+def ready(X, y, hidden, **parameters):
+    """A model that has been fitted once, for five epochs."""
+    model = MLPClassifier(hidden, max_iter=5, tol=0, random_state=0, **parameters)
+    return fit(model, X, y)
 
 
 class Fit:
-    """Five epochs."""
+    """Five epochs, or iterations of L-BFGS."""
 
-    params = (list(CASES), ["float32", "float64"], ["adam", "sgd"])
+    params = (NAMES, DTYPES, ["adam", "sgd", "lbfgs"])
     param_names = ("case", "dtype", "solver")
 
     def setup(self, case, dtype, solver):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        self.X, self.y, hidden = classification(case, dtype)
-        self.model = MLPClassifier(hidden, solver=solver, max_iter=5, random_state=0)
-        self.model.fit(self.X, self.y)
+        self.X, self.y = case_data(case, dtype)
+        self.model = ready(self.X, self.y, CASES[case].hidden, solver=solver)
 
     def time_fit(self, case, dtype, solver):
-        self.model.fit(self.X, self.y)
+        fit(self.model, self.X, self.y)
 
-    def peakmem_fit(self, case, dtype, solver):
-        self.model.fit(self.X, self.y)
+
+class FitWithActivation:
+    """Five epochs: what an activation costs beside relu."""
+
+    params = (NAMES, DTYPES, ["relu", "tanh", "logistic"])
+    param_names = ("case", "dtype", "activation")
+
+    def setup(self, case, dtype, activation):
+        self.X, self.y = case_data(case, dtype)
+        self.model = ready(self.X, self.y, CASES[case].hidden, activation=activation)
+
+    def time_fit(self, case, dtype, activation):
+        fit(self.model, self.X, self.y)
+
+
+class FitOnOneThread(Fit):
+    """Five epochs, one thread."""
+
+    params = (NAMES, DTYPES, ["adam"])
+
+    def setup(self, case, dtype, solver):
+        self.X, self.y = case_data(case, dtype)
+        self.model = ready(self.X, self.y, CASES[case].hidden, solver=solver, n_jobs=1)
+
+
+class FitWithEarlyStopping:
+    """Five epochs, each with a score of a tenth of the rows."""
+
+    def setup(self):
+        self.X, self.y = case_data(NAMES[-1], "float32")
+        self.model = ready(self.X, self.y, CASES[NAMES[-1]].hidden, early_stopping=True)
+
+    def time_fit(self):
+        fit(self.model, self.X, self.y)
+
+
+class FitSparse:
+    """Five epochs on CSR rows with 100 values each."""
+
+    params = DTYPES
+    param_names = ("dtype",)
+
+    def setup(self, dtype):
+        shape = (500, 2000) if QUICK else (20_000, 50_000)
+        X = random_array(shape, density=100 / shape[1], format="csr", rng=0, dtype=np.float64)
+        self.X, self.y = X.astype(dtype), np.arange(shape[0]) % 5
+        self.model = ready(self.X, self.y, (100,))
+
+    def time_fit(self, dtype):
+        fit(self.model, self.X, self.y)
+
+    def peakmem_fit(self, dtype):
+        fit(self.model, self.X, self.y)
 
 
 class PartialFit:
-    """One step on a few rows."""
+    """One step on 32 rows."""
 
     def setup(self):
-        X, y, _ = classification("digits", "float64")
-        self.X, self.y = X[:32], y[:32]
-        self.model = MLPClassifier(random_state=0).partial_fit(self.X, self.y, np.arange(10))
+        self.X, self.y = rows_and_classes(32, 64, 10, "float64")
+        self.model = MLPClassifier(random_state=0).partial_fit(
+            self.X, self.y, classes=np.arange(10)
+        )
 
     def time_partial_fit(self):
         self.model.partial_fit(self.X, self.y)

@@ -1,0 +1,47 @@
+"""The products of a layer beside the limit, one large product on one thread."""
+
+import numba
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .common import DTYPES, QUICK, best_seconds
+
+SHAPES = [(100, 64, 100), (100, 784, 100), (100, 256, 256), (100, 64, 64)]  # rows, inputs, units
+
+
+class Affine:
+    """Share of the limit that a product reaches in the shape of a shard of 100 rows."""
+
+    params = (
+        ["affine", "affine_gradient", "affine_backward"],
+        SHAPES[:1] if QUICK else SHAPES,
+        DTYPES,
+    )
+    param_names = ("product", "shape", "dtype")
+    unit = "share of the limit"
+
+    def setup(self, product, shape, dtype):
+        from fastnn.jit import FLAGS
+        from fastnn.kernels import affine
+
+        rows, inputs, units = shape
+        random = np.random.default_rng(0)
+        A, W, Z = (
+            random.random(size).astype(dtype)
+            for size in [(rows, inputs), (inputs, units), (rows, units)]
+        )
+        kernel = getattr(affine, product)
+        # Called from Python itself, a kernel runs as Python.
+        self.kernel = numba.njit(**FLAGS)(lambda *arrays: kernel(*arrays))
+        self.arguments = {
+            "affine": (A, W, Z),
+            "affine_gradient": (A, Z, W),
+            "affine_backward": (Z, W, A),
+        }[product]
+
+    def track_share(self, product, shape, dtype):
+        square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)
+        with threadpool_limits(1, "blas"):
+            self.kernel(*self.arguments)
+            limit = 2 * 1000**3 / best_seconds(np.dot, square, square, np.empty_like(square))
+            return 2 * np.prod(shape) / best_seconds(self.kernel, *self.arguments) / limit
