@@ -63,6 +63,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
+html_context = {"default_mode": "auto"}
 html_static_path = []
 myst_heading_anchors = 3
 
