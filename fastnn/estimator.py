@@ -622,13 +622,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             If there is no such layer.
         """
         check_is_fitted(self)
+        return self._outputs(X, layer=self._check_hidden_layer(layer))
+
+    def _check_hidden_layer(self, layer: int) -> int:
+        """Count a hidden layer from 0, or refuse it."""
         n_hidden = self.n_layers_ - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"layer={layer} does not exist: the network has {n_hidden} hidden layers, counted "
                 "from 0."
             )
-        return self._outputs(X, layer=layer % n_hidden)
+        return layer % n_hidden
 
     def summary(self) -> str:
         """Describe the layers of the fitted network: their shapes, functions and parameters.

@@ -173,7 +173,7 @@ class Training:
         self.judge = judge
         self.tasks = tasks
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
-        self.order = task.rows
+        self.order = task.rows.copy() if rules.shuffle else task.rows
         self.began = time.perf_counter()
         self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
@@ -186,7 +186,7 @@ class Training:
         """Bring the order of rows to where it is after so many epochs."""
         if self.rules.shuffle:
             for _ in range(n_epochs):
-                self.order = self.order[_permutation(self.order.size, self.random_state)]
+                self._shuffle()
 
     def run(self) -> None:
         """Train, until a rule, a callback, the clock or the user says to stop."""
@@ -218,7 +218,7 @@ class Training:
         if self.tasks:
             self.tasks.begin_epoch()
         if rules.shuffle:
-            self.order = self.order[_permutation(n, self.random_state)]
+            self._shuffle()
         self.solver.epoch_begins()
         self.arguments.hyper[0] = self.solver.base_rate
         while (start := int(progress[ROWS])) < n:
@@ -226,6 +226,14 @@ class Training:
                 return False
             self._some_steps(start)
         return True
+
+    def _shuffle(self) -> None:
+        """Draw the next order of rows from the last, in place.
+
+        The same exchanges of places give scikit-learn's order, which is that of the last epoch
+        indexed by a shuffled range.
+        """
+        self.random_state.shuffle(self.order)
 
     def _some_steps(self, start: int) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
@@ -332,13 +340,6 @@ class Training:
             rates=np.zeros(5),
             weight_decay=float(solver.weight_decay),
         )
-
-
-def _permutation(n: int, random_state: np.random.RandomState) -> np.ndarray:
-    """Draw what `sklearn.utils.shuffle` would draw."""
-    order = np.arange(n)
-    random_state.shuffle(order)
-    return order
 
 
 def _stop_if_diverged(network: Network, loss: float) -> None:
