@@ -298,7 +298,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_lbfgs(
         self, network: Network, given: Given, tasks: EpochTasks | None, resume: bool
     ) -> Callable[[], None]:
-        from fastnn import training
+        from fastnn.lbfgs import minimize
 
         if resume:
             warnings.warn(
@@ -312,7 +312,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if tasks:
             tasks.begin(given.X, given.y, given.sample_weight, lambda: self._weights_of(double))
         rules = self._rules(task.rows.size, incremental=False)
-        warn = training.minimize(task, rules, self.max_fun, history, judge, tasks)
+        warn = minimize(task, rules, self.max_fun, history, judge, tasks)
         for name in RECORDS:
             self.__dict__.pop(name, None)
         self.n_iter_ = history.n_iter
