@@ -40,6 +40,13 @@ CASES = {
 Train = Callable[[], Any]  # trains for a case's number of epochs
 
 
+class Peer(NamedTuple):
+    """A way to train."""
+
+    module: str  # that has to be installed
+    prepare: Callable[[Case, np.ndarray, np.ndarray], Train]  # compiles, too
+
+
 def compare(names: list[str], dtype: np.dtype, rounds: int) -> Iterator[str]:
     """Time each peer on each case.
 
@@ -57,19 +64,17 @@ def compare(names: list[str], dtype: np.dtype, rounds: int) -> Iterator[str]:
     line : str
         Of a table: milliseconds an epoch, median and best, and each peer's median by fastnn's.
     """
-    peers = {name: prepare for name, (module, prepare) in PEERS.items() if _has(module)}
+    peers = {name: peer for name, peer in PEERS.items() if installed(peer)}
     for name in PEERS.keys() - peers.keys():
         yield f"{name} is not installed"
     for case_name in names:
         case = CASES[case_name]
-        X, y = _data(case, dtype)
-        trains = {name: prepare(case, X, y) for name, prepare in peers.items()}
+        X, y = data(case, dtype)
+        trains = {name: peer.prepare(case, X, y) for name, peer in peers.items()}
         times: dict[str, list[float]] = {name: [] for name in trains}
         for _ in range(rounds):
             for name, train in trains.items():
-                began = time.perf_counter()
-                train()
-                times[name].append((time.perf_counter() - began) * 1e3 / case.epochs)
+                times[name].append(milliseconds(train, case))
         ours = np.median(times["fastnn"])
         for name, ms in times.items():
             median, best = np.median(ms), min(ms)
@@ -77,11 +82,20 @@ def compare(names: list[str], dtype: np.dtype, rounds: int) -> Iterator[str]:
             yield f"{case_name:<8} {name:<13} {median:9.3f} ({best:.3f}){ratio}"
 
 
-def _has(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def milliseconds(train: Train, case: Case) -> float:
+    """Time of an epoch."""
+    began = time.perf_counter()
+    train()
+    return (time.perf_counter() - began) * 1e3 / case.epochs
 
 
-def _data(case: Case, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def installed(peer: Peer) -> bool:
+    """Whether a peer can be asked."""
+    return importlib.util.find_spec(peer.module) is not None
+
+
+def data(case: Case, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Random rows and classes in the shape of a case: how long training takes is in the shape."""
     random = np.random.default_rng(0)
     X = random.standard_normal((case.rows, case.features)).astype(dtype)
     return X, random.integers(0, case.classes, case.rows)
@@ -149,7 +163,7 @@ def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
         for m, n in pairwise(units)
     ]
     zeros = jax.tree.map(jnp.zeros_like, params)
-    n_batches = case.rows // case.batch
+    full = case.rows - case.rows % case.batch  # a scan takes mini-batches of one size
 
     def loss(params: Any, batch: Any) -> Any:
         A = rows[batch]
@@ -170,8 +184,9 @@ def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
     @jax.jit
     def epoch(state: Any, key: Any) -> Any:
-        order = jax.random.permutation(key, case.rows)[: n_batches * case.batch]
-        return jax.lax.scan(step, state, order.reshape(n_batches, case.batch))[0]
+        order = jax.random.permutation(key, case.rows)
+        state = jax.lax.scan(step, state, order[:full].reshape(-1, case.batch))[0]
+        return step(state, order[full:])[0] if full < case.rows else state
 
     def train() -> None:
         state = (params, zeros, zeros, 1.0)
@@ -184,8 +199,8 @@ def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 PEERS = {
-    "fastnn": ("fastnn", _fastnn),
-    "scikit-learn": ("sklearn", _sklearn),
-    "PyTorch": ("torch", _torch),
-    "JAX": ("jax", _jax),
+    "fastnn": Peer("fastnn", _fastnn),
+    "scikit-learn": Peer("sklearn", _sklearn),
+    "PyTorch": Peer("torch", _torch),
+    "JAX": Peer("jax", _jax),
 }

@@ -298,7 +298,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _fit_lbfgs(
         self, network: Network, given: Given, tasks: EpochTasks | None, resume: bool
     ) -> Callable[[], None]:
-        from fastnn import training
+        from fastnn.lbfgs import minimize
 
         if resume:
             warnings.warn(
@@ -312,7 +312,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if tasks:
             tasks.begin(given.X, given.y, given.sample_weight, lambda: self._weights_of(double))
         rules = self._rules(task.rows.size, incremental=False)
-        warn = training.minimize(task, rules, self.max_fun, history, judge, tasks)
+        warn = minimize(task, rules, self.max_fun, history, judge, tasks)
         for name in RECORDS:
             self.__dict__.pop(name, None)
         self.n_iter_ = history.n_iter
@@ -622,13 +622,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             If there is no such layer.
         """
         check_is_fitted(self)
+        return self._outputs(X, layer=self._check_hidden_layer(layer))
+
+    def _check_hidden_layer(self, layer: int) -> int:
+        """Count a hidden layer from 0, or refuse it."""
         n_hidden = self.n_layers_ - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"layer={layer} does not exist: the network has {n_hidden} hidden layers, counted "
                 "from 0."
             )
-        return self._outputs(X, layer=layer % n_hidden)
+        return layer % n_hidden
 
     def summary(self) -> str:
         """Describe the layers of the fitted network: their shapes, functions and parameters.

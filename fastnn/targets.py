@@ -27,8 +27,8 @@ class Targets:
         What that kernel reads.
     blocks : tuple of int
         Outputs of each target, where there are several targets of classes; else empty.
-    strata : ndarray of shape (n_samples,) or None
-        Groups of which a validation split keeps the proportions.
+    stratified : bool
+        Whether a validation split keeps the proportions of the two classes.
     """
 
     Y: np.ndarray
@@ -37,7 +37,15 @@ class Targets:
     loss: str
     loss_settings: tuple[float, ...] = ()
     blocks: tuple[int, ...] = ()
-    strata: np.ndarray | None = None
+    stratified: bool = False
+
+    @property
+    def strata(self) -> np.ndarray | None:
+        """Groups of which a validation split keeps the proportions.
+
+        scikit-learn splits binary targets by 'False' and 'True', which its error message names.
+        """
+        return np.array(["False", "True"])[self.Y[:, 0]] if self.stratified else None
 
 
 def class_targets(
@@ -83,12 +91,10 @@ def class_targets(
     if multilabel or (np.ndim(y) != 1 and type_of_target(y).startswith("multilabel")):
         indicators = binarizer.transform(y)
         return Targets(indicators, indicators.shape[1], "logistic", binary, settings)
-    codes = np.searchsorted(classes, y)
+    codes = _codes(y, classes).astype(np.min_scalar_type(len(classes)))
     if binarizer.y_type_ == "multiclass":
         return Targets(codes[:, None], classes.size, "softmax", kernel, settings)
-    # scikit-learn splits binary targets by the strings 'False' and 'True', which its error names.
-    strata = np.array(["False", "True"])[codes]
-    return Targets(codes[:, None], 1, "logistic", binary, settings, strata=strata)
+    return Targets(codes[:, None], 1, "logistic", binary, settings, stratified=True)
 
 
 def are_among(y: np.ndarray, classes: np.ndarray) -> bool:

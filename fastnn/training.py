@@ -1,16 +1,12 @@
-"""Training: the loop over epochs, and L-BFGS. Decisions stand here, arithmetic in the kernels."""
+"""Training: the loop over epochs. Decisions stand here, arithmetic in the kernels."""
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
-from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.optimize import _check_optimize_result
 
 from fastnn import threads
 from fastnn.callbacks import EpochTasks, layer_norm
@@ -173,7 +169,7 @@ class Training:
         self.judge = judge
         self.tasks = tasks
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
-        self.order = task.rows
+        self.order = task.rows.copy() if rules.shuffle else task.rows
         self.began = time.perf_counter()
         self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
@@ -186,7 +182,7 @@ class Training:
         """Bring the order of rows to where it is after so many epochs."""
         if self.rules.shuffle:
             for _ in range(n_epochs):
-                self.order = self.order[_permutation(self.order.size, self.random_state)]
+                self._shuffle()
 
     def run(self) -> None:
         """Train, until a rule, a callback, the clock or the user says to stop."""
@@ -218,7 +214,7 @@ class Training:
         if self.tasks:
             self.tasks.begin_epoch()
         if rules.shuffle:
-            self.order = self.order[_permutation(n, self.random_state)]
+            self._shuffle()
         self.solver.epoch_begins()
         self.arguments.hyper[0] = self.solver.base_rate
         while (start := int(progress[ROWS])) < n:
@@ -226,6 +222,14 @@ class Training:
                 return False
             self._some_steps(start)
         return True
+
+    def _shuffle(self) -> None:
+        """Draw the next order of rows from the last, in place.
+
+        The same exchanges of places give scikit-learn's order, which is that of the last epoch
+        indexed by a shuffled range.
+        """
+        self.random_state.shuffle(self.order)
 
     def _some_steps(self, start: int) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
@@ -334,13 +338,6 @@ class Training:
         )
 
 
-def _permutation(n: int, random_state: np.random.RandomState) -> np.ndarray:
-    """Draw what `sklearn.utils.shuffle` would draw."""
-    order = np.arange(n)
-    random_state.shuffle(order)
-    return order
-
-
 def _stop_if_diverged(network: Network, loss: float) -> None:
     """Raise at once: weights that are not finite never come back."""
     if not math.isfinite(loss) and not network.is_finite():
@@ -363,98 +360,6 @@ def _stops(solver: Solver, rules: Rules, history: History) -> bool:
     if not stop:
         history.no_improvement_count = 0
     return stop
-
-
-class _TimeIsOverError(Exception):
-    """Ends SciPy's search."""
-
-
-def minimize(
-    task: Task,
-    rules: Rules,
-    max_fun: int,
-    history: History,
-    judge: Callable[[History], float] | None = None,
-    tasks: EpochTasks | None = None,
-) -> Callable[[], None]:
-    """Train by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
-
-    Parameters
-    ----------
-    task : Task
-        What is trained on what; its network in float64, whatever the data.
-    rules : Rules
-        `tol` is the largest element of the projected gradient at which to stop.
-    max_fun : int
-        Limit of evaluations of the loss.
-    history : History
-        Is added to.
-    judge : callable or None
-        As for `Training`; here it only records.
-    tasks : EpochTasks or None
-        Is told of each iteration, and may ask to stop.
-
-    Returns
-    -------
-    warn : callable
-        Gives the warnings that are due, once the weights are safe.
-    """
-    work, last = task.workspace(task.rows.size), task.network.params.copy()
-    best: np.ndarray | None = None
-    layers, steps = task.prepared(work)
-    n_shards, began, pace = work.losses.size, time.perf_counter(), Pace()
-
-    def loss_and_gradient(params: np.ndarray) -> tuple[float, np.ndarray]:
-        if rules.max_time is not None and time.perf_counter() - began > rules.max_time:
-            raise _TimeIsOverError
-        with threads.team(task.threads(task.rows.size, n_shards)) as team:
-            several, since = team is not None, time.perf_counter()
-            if team is not None and task.n_jobs is None:
-                several, _ = pace.choose()
-                threads.use(team if several else 1)
-            loss = epoch.full_gradient(task.sample, task.rows, layers, params, steps, work, team)
-            if team is not None:
-                pace.note(several, 1, time.perf_counter() - since)
-        return loss, work.gradients[0].copy()
-
-    def keep(intermediate_result: OptimizeResult) -> None:
-        nonlocal best
-        last[:], history.loss = intermediate_result.x, np.float64(intermediate_result.fun)
-        history.n_iter += 1
-        history.loss_curve.append(history.loss)
-        if rules.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        task.network.params[:] = last
-        if judge is not None and history.note_score(judge(history)) and rules.restore_best:
-            best = last.copy()
-        if tasks and tasks.end_epoch():
-            raise StopIteration
-        if tasks and history.n_iter < rules.max_iter:
-            tasks.begin_epoch()
-
-    if tasks:
-        tasks.begin_epoch()
-    try:
-        result = scipy.optimize.minimize(
-            loss_and_gradient,
-            last.copy(),
-            method="L-BFGS-B",
-            jac=True,
-            callback=keep,
-            options={"maxfun": max_fun, "maxiter": rules.max_iter, "gtol": rules.tol},
-        )
-    except (KeyboardInterrupt, _TimeIsOverError) as stop:
-        task.network.params[:] = last
-        told: tuple[str, type[Warning]] = ("Training interrupted by user.", UserWarning)
-        if isinstance(stop, _TimeIsOverError):
-            told = time_is_over(rules)
-        return lambda: warnings.warn(*told, stacklevel=4)
-    task.network.params[:] = result.x if best is None else best
-    history.loss = np.float64(result.fun)
-    history.n_iter = min(result.nit, rules.max_iter)
-    if not task.network.is_finite():
-        raise DivergenceError
-    return lambda: _check_optimize_result("lbfgs", result, rules.max_iter)
 
 
 def time_is_over(rules: Rules) -> tuple[str, type[Warning]]:

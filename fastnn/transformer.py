@@ -98,7 +98,7 @@ class MLPTransformer(
             estimator = self.estimator
         else:
             estimator = clone(self.estimator).fit(X, y, sample_weight)
-        estimator.hidden_activations(X[:1], self.layer)  # refuses a layer that does not exist
+        estimator._check_hidden_layer(self.layer)
         self.estimator_ = estimator
         return self
 

@@ -1,0 +1,340 @@
+"""The table of epochs beside the peers, as RESULTS.md, results.svg and a part of the README.
+
+    python benchmarks/compare.py [--quick] [--readme]
+
+Every peer of `fastnn bench`, the floor and the machine's matrix-product limit run in processes of
+their own, once with one thread on one core and once with all. A round asks each process once, in
+turn, so that a noisy minute meets all of them. README.md here says how to read the figures.
+"""
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from statistics import geometric_mean, median
+from typing import Any
+
+import joblib
+import numpy as np
+
+from fastnn.bench import CASES, PEERS, Peer, data, installed, milliseconds
+
+HERE = Path(__file__).parent
+LIMIT, FLOOR = "limit", "floor"
+LIMIT_SIZE = 1000  # of the square matrices whose product is the limit
+DTYPES = "float32", "float64"
+DISTRIBUTIONS = {
+    "fastnn": "fastnn-mlp",
+    "scikit-learn": "scikit-learn",
+    "PyTorch": "torch",
+    "JAX": "jax",
+}
+# Of Okabe and Ito's palette, which colour-blind readers can tell apart; the shapes differ too.
+STYLES = {
+    "scikit-learn": ("#D55E00", "s"),
+    "PyTorch": ("#CC79A7", "^"),
+    "JAX": ("#0072B2", "D"),
+    FLOOR: ("#009E73", "|"),
+}
+MARKERS = "<!-- compare: begin -->", "<!-- compare: end -->"
+
+Cell = tuple[str, str, int, str]  # dtype, case, threads, peer
+Times = dict[Cell, list[float]]  # milliseconds an epoch, of each round
+
+
+class Worker:
+    """A process that times one peer with its own limit of threads."""
+
+    def __init__(self, peer: str, dtype: str, n_threads: int) -> None:
+        threads = str(n_threads)
+        limits = dict.fromkeys(
+            [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")], threads
+        )
+        if n_threads == 1:
+            limits["XLA_FLAGS"] = (
+                "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+            )
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--worker", peer, dtype, threads],
+            env={**os.environ, **limits},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, case: str) -> float:
+        """Milliseconds an epoch of a case, in one more round."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(case, file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{' '.join(self._process.args[1:])} ended early")  # type: ignore[index]
+        return float(answer)
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+
+def serve(peer: str, dtype: str, n_threads: int) -> None:
+    """Answer a worker's questions, one a line."""
+    if n_threads == 1 and hasattr(os, "sched_setaffinity"):  # Linux; elsewhere the limits alone
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    asked, timer = "", None
+    for line in sys.stdin:
+        if line.strip() != asked:
+            asked = line.strip()
+            timer = limit_timer(dtype) if peer == LIMIT else epoch_timer(peer, asked, dtype)
+        print(timer(), flush=True)
+
+
+def epoch_timer(peer: str, case_name: str, dtype: str) -> Callable[[], float]:
+    case = CASES[case_name]
+    train = peers()[peer].prepare(case, *data(case, np.dtype(dtype)))
+    return lambda: milliseconds(train, case)
+
+
+def limit_timer(dtype: str) -> Callable[[], float]:
+    A = np.random.default_rng(0).random((LIMIT_SIZE, LIMIT_SIZE)).astype(dtype)
+    out = np.empty_like(A)
+
+    def timer() -> float:
+        began = time.perf_counter()
+        np.dot(A, A, out)
+        return (time.perf_counter() - began) * 1e3
+
+    timer()  # starts the threads
+    return timer
+
+
+def peers() -> dict[str, Peer]:
+    """Peers that are installed, the floor last."""
+    from floor import prepare  # beside this script; asv imports this file from elsewhere
+
+    return {name: peer for name, peer in PEERS.items() if installed(peer)} | {
+        FLOOR: Peer("numba", prepare)
+    }
+
+
+def measure(names: list[str], threads: list[int], rounds: int) -> Times:
+    """Time every peer on every case, interleaved in rounds."""
+    times: Times = {}
+    for dtype in DTYPES:
+        who = [(n_threads, peer) for n_threads in threads for peer in [*peers(), LIMIT]]
+        workers = {key: Worker(key[1], dtype, key[0]) for key in who}
+        for case in names:
+            print(f"{dtype} {case}", file=sys.stderr)
+            for _ in range(rounds):
+                for (n_threads, peer), worker in workers.items():
+                    cell = dtype, case, n_threads, peer
+                    times.setdefault(cell, []).append(worker.ask(case))
+        for worker in workers.values():
+            worker.stop()
+    return times
+
+
+def share_of_limit(times: Times, cell: Cell) -> float:
+    """Best rate of an epoch's products by that of one large product on as many threads."""
+    from floor import flops
+
+    dtype, case, n_threads, _ = cell
+    limit = 2 * LIMIT_SIZE**3 / min(times[dtype, case, n_threads, LIMIT])
+    return flops(CASES[case]) / min(times[cell]) / limit
+
+
+def table(times: Times, dtype: str) -> Iterator[str]:
+    """Lines of a Markdown table: median (best) of each peer, who beats fastnn in italics."""
+    names = list(peers())
+    head = ["case", "threads", *names, "fastnn by floor", "of the limit: fastnn, floor"]
+    yield f"| {' | '.join(head)} |"
+    yield "|---" + "|--:" * (len(head) - 1) + "|"
+    for case, n_threads in cases_of(times, dtype):
+        ours = median(times[dtype, case, n_threads, "fastnn"])
+        cells = []
+        for name in names:
+            ms = times[dtype, case, n_threads, name]
+            text = f"{significant(median(ms))} ({significant(min(ms))})"
+            beaten = name not in ("fastnn", FLOOR) and median(ms) < ours
+            cells.append(f"*{text}*" if beaten else text)
+        shares = [share_of_limit(times, (dtype, case, n_threads, p)) for p in ("fastnn", FLOOR)]
+        by_floor = ours / median(times[dtype, case, n_threads, FLOOR])
+        ends = f"{by_floor:.2f} | {shares[0]:.0%}, {shares[1]:.0%}"
+        yield f"| {case} | {n_threads} | {' | '.join(cells)} | {ends} |"
+
+
+def cases_of(times: Times, dtype: str) -> list[tuple[str, int]]:
+    return list(dict.fromkeys((case, n) for d, case, n, _ in times if d == dtype))
+
+
+def significant(ms: float) -> str:
+    """Three digits."""
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:#.3g}"
+
+
+def first_fits(repeats: int) -> Iterator[str]:
+    """Lines of a table: seconds of a whole new process, with a warm and with an empty cache."""
+    rows = "import numpy as np; X = np.random.default_rng(0).random((1797, 64)); y = X.argmax(1)"
+    fit = f"{rows}; MLPClassifier(max_iter=1, tol=1).fit(X, y).predict(X)"
+    shape = "SimpleNamespace(rows=1797, features=64, hidden=[100], classes=64, batch=200, epochs=1)"
+    imports = {
+        "fastnn": "from fastnn import MLPClassifier",
+        "scikit-learn": "from sklearn.neural_network import MLPClassifier",
+        FLOOR: "from types import SimpleNamespace; import floor",
+    }
+    yield "| | import | and the first fit | with nothing in the cache |"
+    yield "|---|--:|--:|--:|"
+    for name, imported in imports.items():
+        first = f"{rows}; floor.prepare({shape}, X, y)" if name == FLOOR else fit
+        code = f"import warnings; warnings.simplefilter('ignore'); {imported}"
+        with tempfile.TemporaryDirectory() as folder:
+            cold = seconds_of(f"{code}; {first}", folder)
+            warm = median(seconds_of(f"{code}; {first}", folder) for _ in range(repeats))
+            bare = median(seconds_of(code, folder) for _ in range(repeats))
+        yield f"| {name} | {bare:.2f} | {warm:.2f} | {cold:.2f} |"
+
+
+def seconds_of(code: str, cache: str) -> float:
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": path}
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    return time.perf_counter() - began
+
+
+def machine() -> str:
+    """Model of the CPU and how many cores this process may use."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        model = found[1] if found else model
+    return f"{model}, {joblib.cpu_count()} cores"
+
+
+def versions() -> str:
+    return ", ".join(
+        f"{name} {version(DISTRIBUTIONS[name])}" for name in peers() if name in DISTRIBUTIONS
+    )
+
+
+def results(times: Times, rounds: int) -> str:
+    """The text of RESULTS.md."""
+    parts = [
+        "# Time of an epoch beside the peers",
+        "Written by `python benchmarks/compare.py`; [README.md](README.md) says how it measures.",
+        f"{machine()}. {versions()}; {rounds} rounds.",
+        "![Time of an epoch by fastnn's](results.svg)",
+        "Milliseconds: median (best) of the rounds. *Italics*: faster than fastnn. The floor is "
+        "the bare arithmetic ([floor.py](floor.py)), the limit one large matrix product.",
+    ]
+    for dtype in DTYPES:
+        parts += [f"## {dtype}", "\n".join(table(times, dtype))]
+    parts += [
+        "## Start",
+        "Seconds of a whole new process, digits, one epoch.",
+        "\n".join(first_fits(repeats=3)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def short_table(times: Times, rounds: int) -> str:
+    """The README's part: float32 with all threads, medians."""
+    names = [name for name in peers() if name != FLOOR]
+    threads = max(n for _, _, n, _ in times)
+    head = ["case", "rows x features", "hidden", *names, "scikit-learn by fastnn"]
+    lines = [f"| {' | '.join(head)} |", "|---" * 3 + "|--:" * (len(names) + 1) + "|"]
+    ratios = []
+    for case_name in dict.fromkeys(case for _, case, _, _ in times):
+        case = CASES[case_name]
+        ms = {name: median(times["float32", case_name, threads, name]) for name in names}
+        ratios.append(ms["scikit-learn"] / ms["fastnn"])
+        hidden = f"{len(case.hidden)} of {case.hidden[0]}"
+        cells = [significant(ms[name]) for name in names]
+        shape = f"{case.rows} x {case.features} | {hidden}"
+        lines.append(f"| {case_name} | {shape} | {' | '.join(cells)} | {ratios[-1]:.1f} |")
+    text = (
+        f"Milliseconds an epoch of Adam, float32, all threads: {machine()}; {versions()}, "
+        f"median of {rounds} interleaved rounds. fastnn is {geometric_mean(ratios):.1f} times as "
+        "fast as scikit-learn in the geometric mean. One thread, float64, the best of the rounds "
+        "and the cells that fastnn loses: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
+    )
+    return "\n\n".join(["\n".join(lines), text])
+
+
+def write_readme(text: str) -> None:
+    path = HERE.parent / "README.md"
+    begin, end = MARKERS
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    if not after:
+        raise SystemExit(f"{path.name} lacks the lines {begin} and {end}")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def draw(times: Times, path: Path) -> None:
+    """Each peer's median by fastnn's: to the right of the line, fastnn is faster."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams.update({"svg.hashsalt": "fastnn", "font.size": 12})
+    threads = sorted({n for _, _, n, _ in times})
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    axes = figure.subplots(len(DTYPES), len(threads), sharex=True, sharey=True, squeeze=False)
+    for row, dtype in zip(axes, DTYPES, strict=True):
+        for axis, n_threads in zip(row, threads, strict=True):
+            panel(axis, times, dtype, n_threads)
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel("time of an epoch by fastnn's (1: as fast, 10: ten times slower)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.savefig(path, facecolor="white", metadata={"Date": None})
+
+
+def panel(axis: Any, times: Times, dtype: str, n_threads: int) -> None:
+    names = [case for case, n in cases_of(times, dtype) if n == n_threads]
+    for peer in peers():
+        if peer == "fastnn":
+            continue
+        ratios = [
+            median(times[dtype, case, n_threads, peer])
+            / median(times[dtype, case, n_threads, "fastnn"])
+            for case in names
+        ]
+        color, marker = STYLES[peer]
+        size = 14 if peer == FLOOR else 8
+        axis.plot(ratios, names, marker, color=color, label=peer, markersize=size, mew=2.5)
+    axis.axvline(1, color="black", linewidth=1)
+    axis.set_xscale("log")
+    axis.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    axis.minorticks_off()
+    axis.grid(axis="x", color="0.85")
+    axis.set_title(f"{dtype}, {n_threads} thread{'s' if n_threads > 1 else ''}", fontsize=12)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="5 rounds instead of 15")
+    parser.add_argument("--readme", action="store_true", help="write the README's table, too")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        peer, dtype, n_threads = arguments.worker
+        serve(peer, dtype, int(n_threads))
+        return
+    rounds = 5 if arguments.quick else 15
+    times = measure(arguments.cases, sorted({1, joblib.cpu_count()}), rounds)
+    draw(times, HERE / "results.svg")
+    (HERE / "RESULTS.md").write_text(results(times, rounds), encoding="utf-8")
+    if arguments.readme:
+        write_readme(short_table(times, rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""A fit that was stopped goes on to the bits of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import joblib
+import numpy as np
+import pytest
+from processes import ROOT, python
+
+from fastnn import MLPClassifier, MLPRegressor
+from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Training interrupted:UserWarning"
+)
+X = np.random.default_rng(0).standard_normal((220, 6))
+y = np.random.default_rng(1).integers(0, 3, 220)
+KINDS = {
+    "adam": {},
+    "sgd": {"solver": "sgd"},
+    "sgd, adaptive": {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "tol": 0.5,
+        "n_iter_no_change": 2,
+        "learning_rate_init": 0.1,
+    },
+    "sgd, invscaling": {"solver": "sgd", "learning_rate": "invscaling"},
+    "adamw, one cycle": {"solver": "adamw", "learning_rate": "one_cycle", "amsgrad": True},
+    "nadam, cosine": {"solver": "nadam", "learning_rate": "cosine", "warmup": 4},
+    "rmsprop, step": {"solver": "rmsprop", "learning_rate": "step", "step_size": 3},
+    "adagrad, exponential": {"solver": "adagrad", "learning_rate": "exponential"},
+    "function": {"learning_rate": lambda epoch: 0.01 / (epoch + 1)},
+    "dropout": {"dropout": 0.4},
+    "batch": {"normalization": "batch", "dropout": 0.1},
+    "early stopping": {"early_stopping": True, "learning_rate_init": 0.05},
+    "best weights": {"restore_best_weights": True, "learning_rate_init": 0.1},
+    "no shuffle": {"shuffle": False},
+}
+
+
+def model(kind, **parameters):
+    common = {"max_iter": 18, "random_state": 0, "batch_size": 40}
+    return MLPClassifier((9, 5), **{**common, **KINDS[kind], **parameters})
+
+
+def assert_same(ours, whole):
+    for name in ("n_iter_", "t_", "loss_curve_", "learning_rates_", "validation_scores_"):
+        assert getattr(ours, name) == getattr(whole, name), name
+    for a, b in zip(ours.coefs_ + ours.intercepts_, whole.coefs_ + whole.intercepts_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Interrupt:
+    """A callback that interrupts the fit as a user would, after some epochs."""
+
+    def __init__(self, epochs):
+        self.left = epochs
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_a_checkpoint(kind, tmp_path):
+    path = tmp_path / "model.joblib"
+    whole = model(kind).fit(X, y)
+    if kind == "function":
+        return  # a lambda cannot be written to a file
+    model(kind).set_callbacks(Checkpoint(path, every=7)).fit(X, y)
+    loaded = joblib.load(path)
+    assert loaded.n_iter_ < whole.n_iter_
+    assert_same(loaded.resume(X, y), whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_an_interrupt(kind):
+    whole, cut = model(kind).fit(X, y), model(kind).set_callbacks(Interrupt(5))
+    cut.fit(X, y)
+    assert cut.n_iter_ < whole.n_iter_
+    assert cut.predict(X).shape == (220,)  # it leaves a model that works
+    assert_same(cut.set_callbacks().resume(X, y), whole)
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd, adaptive", "dropout", "early stopping"])
+def test_with_more_epochs(kind):
+    assert_same(
+        model(kind, max_iter=4).fit(X, y).set_params(max_iter=18).resume(X, y),
+        model(kind).fit(X, y),
+    )
+
+
+@pytest.mark.parametrize(
+    "stop", [TargetReached(1.2, "loss"), TimeLimit(1e-9)], ids=["target", "time"]
+)
+def test_after_a_callback(stop):
+    cut = model("adam").set_callbacks(stop).fit(X, y)
+    assert cut.n_iter_ < 18
+    assert_same(cut.set_callbacks().resume(X, y), model("adam").fit(X, y))
+
+
+def test_a_fit_that_has_converged_is_left_as_it_is():
+    done = model("adam", tol=10.0, n_iter_no_change=2).fit(X, y)
+    n_iter, before = done.n_iter_, [W.copy() for W in done.coefs_]
+    done.resume(X, y)
+    assert done.n_iter_ == n_iter
+    for W, old in zip(done.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, old)
+
+
+def test_lbfgs_says_that_it_starts_anew():
+    short = MLPRegressor(solver="lbfgs", max_iter=3, random_state=0).fit(X, X[:, 0])
+    loss = short.loss_
+    with pytest.warns(UserWarning, match="starts anew"):
+        short.resume(X, X[:, 0])
+    assert short.loss_ < loss
+
+
+def test_what_was_never_fitted_cannot_go_on():
+    with pytest.raises(ValueError, match="not fitted"):
+        MLPClassifier().resume(X, y)
+
+
+LARGE = np.random.default_rng(0).standard_normal((150_000, 40))
+LABELS = (LARGE[:, 0] > 0).astype(int)
+
+
+def large(max_iter=3, **parameters):
+    return MLPClassifier((60,), max_iter=max_iter, random_state=0, dropout=0.1, **parameters)
+
+
+def test_max_time_and_an_interrupt_act_in_the_midst_of_an_epoch():
+    large(max_iter=1).fit(LARGE[:500], LABELS[:500])  # compiles
+    whole = large().fit(LARGE, LABELS)
+    cut = large(max_time=0.02).fit(LARGE, LABELS)
+    assert cut.n_iter_ < 3
+    while cut.n_iter_ < 3:
+        cut.resume(LARGE, LABELS)
+    assert_same(cut, whole)
+
+
+PROGRAM = """
+    import os, signal, threading, warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+
+    warnings.simplefilter("ignore")
+    X = np.random.default_rng(0).standard_normal((3000, 20))
+    y = (X[:, 0] > 0).astype(int)
+    network = MLPClassifier((30,), max_iter=60, tol=0, random_state=0, dropout=0.1)
+    whole = network.fit(X, y).loss_curve_, network.coefs_[0].copy()
+    late = []
+    for delay in np.random.default_rng(0).uniform(0.005, 0.1, 25):
+        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            network.fit(X, y)
+            timer.join()
+        except KeyboardInterrupt:  # before or after the loop over epochs: the old model stands
+            pass
+        if network.n_iter_ < 60:
+            late.append(network.n_iter_)
+        try:
+            network.resume(X, y)
+        except KeyboardInterrupt:
+            network.resume(X, y)
+        assert network.n_iter_ == 60
+        assert network.loss_curve_ == whole[0], delay
+        assert (network.coefs_[0] == whole[1]).all()
+    print(len(late) > 3)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself an interrupt there")
+def test_interrupts_at_any_moment():
+    assert python(PROGRAM) == "True"
+
+
+KILLED = """
+    import sys, warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+    from fastnn.callbacks import Checkpoint
+
+    warnings.simplefilter("ignore")
+    X = np.random.default_rng(0).standard_normal((220, 6))
+    y = np.random.default_rng(1).integers(0, 3, 220)
+    network = MLPClassifier((9, 5), max_iter=100000, n_iter_no_change=np.inf, random_state=0)
+    network.set_callbacks(Checkpoint({path!r})).fit(X, y)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process is not killed by a signal there")
+def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
+    path = tmp_path / "model.joblib"
+    program = textwrap.dedent(KILLED.format(path=str(path)))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    loaded = joblib.load(path)
+    n_iter = loaded.n_iter_
+    loaded.set_params(max_iter=n_iter + 3).resume(X, y)
+    whole = MLPClassifier((9, 5), max_iter=n_iter + 3, n_iter_no_change=np.inf, random_state=0)
+    assert_same(loaded, whole.fit(X, y))

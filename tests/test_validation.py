@@ -1,0 +1,150 @@
+"""Validation rows of one's own, scorers, and which weights a fit ends with."""
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_allclose
+from sklearn.datasets import make_classification
+from sklearn.metrics import get_scorer, log_loss
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fastnn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, y = make_classification(300, n_informative=5, n_classes=3, random_state=0)
+X_train, y_train, X_val, y_val = X[:200], y[:200], X[200:], y[200:]
+
+
+def params_of(model):
+    return np.concatenate([w.ravel() for w in model.coefs_ + model.intercepts_])
+
+
+def model(**parameters):
+    return MLPClassifier((8,), **{"max_iter": 8, "random_state": 0, **parameters})
+
+
+def test_validation_data_is_recorded_and_changes_nothing():
+    with_data = model().fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    without = model().fit(X_train, y_train)
+    np.testing.assert_array_equal(params_of(with_data), params_of(without))
+    assert with_data.n_iter_ == 8
+    assert len(with_data.validation_loss_curve_) == len(with_data.validation_scores_) == 8
+    assert_allclose(with_data.validation_scores_[-1], with_data.score(X_val, y_val))
+    assert_allclose(
+        with_data.validation_loss_curve_[-1], log_loss(y_val, with_data.predict_proba(X_val))
+    )
+    assert with_data.best_validation_score_ == max(with_data.validation_scores_)
+    assert without.validation_loss_curve_ is without.validation_scores_ is None
+
+
+def test_early_stopping_takes_the_validation_data():
+    weights = np.linspace(0.1, 2, 100)
+    fitted = model(early_stopping=True, n_iter_no_change=2, tol=0.01, max_iter=100).fit(
+        X_train, y_train, X_val=X_val, y_val=y_val, sample_weight_val=weights
+    )
+    assert fitted.n_iter_ < 100
+    best = max(fitted.validation_scores_)
+    assert_allclose(fitted.score(X_val, y_val, weights), best)
+    assert fitted.t_ == 200 * fitted.n_iter_  # no rows were set aside
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "balanced_accuracy", get_scorer("accuracy")])
+def test_scorers(scoring):
+    fitted = model(scoring=scoring).fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    assert_allclose(fitted.validation_scores_[-1], scorer(fitted, X_val, y_val))
+    assert_allclose(fitted.train_scores_[-1], scorer(fitted, X_train, y_train))
+    assert len(fitted.train_scores_) == 8
+
+
+def test_scoring_alone_records_and_does_not_stop():
+    fitted = model(scoring="accuracy").fit(X, y)
+    np.testing.assert_array_equal(params_of(fitted), params_of(model().fit(X, y)))
+    assert len(fitted.train_scores_) == 8
+    assert fitted.validation_scores_ is None
+
+
+def test_stopping_by_the_loss():
+    fitted = model(scoring="loss", early_stopping=True, n_iter_no_change=2, tol=0.01, max_iter=200)
+    fitted.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    assert fitted.n_iter_ < 200
+    assert_allclose(fitted.validation_scores_, -np.array(fitted.validation_loss_curve_))
+    probabilities = fitted.predict_proba(X_val)
+    assert_allclose(log_loss(y_val, probabilities), min(fitted.validation_loss_curve_))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_restore_best_weights(solver):
+    given = {"X_val": X_val, "y_val": y_val}
+    common = {"solver": solver, "learning_rate_init": 0.05, "max_iter": 60, "scoring": "loss"}
+    last = model(**common, tol=0).fit(X_train, y_train, **given)
+    best = model(**common, tol=0, restore_best_weights=True).fit(X_train, y_train, **given)
+    curve = last.validation_loss_curve_
+    assert min(curve) < curve[-1]
+    assert_allclose(log_loss(y_val, best.predict_proba(X_val)), min(curve))
+    assert_allclose(log_loss(y_val, last.predict_proba(X_val)), curve[-1])
+
+
+def test_early_stopping_may_keep_the_last_weights():
+    parameters = {"early_stopping": True, "learning_rate_init": 0.05, "max_iter": 40}
+    best, last = (
+        model(**parameters, restore_best_weights=restore).fit(X, y) for restore in (None, False)
+    )
+    assert best.validation_scores_ == last.validation_scores_
+    assert (params_of(best) != params_of(last)).any()
+
+
+def test_the_best_training_loss_may_decide():
+    parameters = {"solver": "sgd", "learning_rate_init": 0.9, "max_iter": 30, "tol": 0}
+    fitted = model(**parameters, restore_best_weights=True).fit(X, y)
+    again = model(**{**parameters, "max_iter": int(np.argmin(fitted.loss_curve_)) + 1}).fit(X, y)
+    np.testing.assert_array_equal(params_of(fitted), params_of(again))
+
+
+def test_through_a_pipeline_by_metadata_routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = model(early_stopping=True).set_fit_request(X_val=True, y_val=True)
+        pipeline = Pipeline(
+            [("scale", StandardScaler()), ("network", network)], transform_input=["X_val"]
+        )
+        pipeline.fit(10 * X_train, y_train, X_val=10 * X_val, y_val=y_val)
+    fitted = pipeline.named_steps["network"]
+    assert len(fitted.validation_loss_curve_) == fitted.n_iter_
+    assert_allclose(pipeline.score(10 * X_val, y_val), max(fitted.validation_scores_))
+
+
+def test_regression_and_its_weights():
+    target, weights = X[:, 0] ** 2, np.linspace(0.1, 1, 100)
+    fitted = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0).fit(
+        X_train, target[:200], X_val=X_val, y_val=target[200:], sample_weight_val=weights
+    )
+    gaps = (fitted.predict(X_val) - target[200:]) ** 2 / 2
+    assert_allclose(fitted.validation_loss_curve_[-1], np.average(gaps, weights=weights))
+    assert_allclose(fitted.validation_scores_[-1], fitted.score(X_val, target[200:], weights))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"X_val": X_val},
+        {"y_val": y_val},
+        {"sample_weight_val": np.ones(100)},
+        {"X_val": X_val[:, :3], "y_val": y_val},
+        {"X_val": X_val, "y_val": y_val[:50]},
+        {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.ones(3)},
+        {"X_val": np.full_like(X_val, np.nan), "y_val": y_val},
+    ],
+    ids=lambda given: ",".join(given),
+)
+def test_validation_data_that_does_not_fit(given):
+    fitted = model().fit(X_train, y_train)
+    before = params_of(fitted)
+    with pytest.raises(ValueError, match=r"\w"):
+        fitted.fit(X_train, y_train, **given)
+    np.testing.assert_array_equal(params_of(fitted), before)
+
+
+def test_validation_labels_are_among_the_classes():
+    with pytest.raises(ValueError, match="9"):
+        model().fit(X_train, y_train, X_val=X_val, y_val=np.full(100, 9))
