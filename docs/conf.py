@@ -1,4 +1,4 @@
-"""Settings of Sphinx: `python -m sphinx -W -n docs docs/_build/html` builds the pages offline."""
+"""Settings of Sphinx: `python -m sphinx -W -n docs docs/.build/html` builds the pages offline."""
 
 import re
 import warnings
@@ -21,7 +21,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "lessons", "measured.md"]
+exclude_patterns = [".build", "lessons", "measured.md"]
 nitpicky = True
 suppress_warnings = ["myst.header"]  # parts of Markdown files that begin below their title
 # Types in docstrings are scikit-learn's words, such as "array-like of shape (n_samples,)".
