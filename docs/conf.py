@@ -1,4 +1,4 @@
-"""Settings of Sphinx: `python -m sphinx -W -n docs docs/_build/html` builds the pages offline."""
+"""Settings of Sphinx: `python -m sphinx -W -n docs docs/.build/html` builds the pages offline."""
 
 import re
 import warnings
@@ -21,8 +21,9 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "lessons"]
+exclude_patterns = [".build", "lessons", "measured.md"]
 nitpicky = True
+suppress_warnings = ["myst.header"]  # parts of Markdown files that begin below their title
 # Types in docstrings are scikit-learn's words, such as "array-like of shape (n_samples,)".
 nitpick_ignore_regex = [("py:.*", r"(numpy|np|pathlib|collections|typing|matplotlib|skl2onnx)\..*")]
 
@@ -62,8 +63,26 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
+html_context = {"default_mode": "auto"}
 html_static_path = []
 myst_heading_anchors = 3
+
+
+def bring_results():
+    """Copy the measured table beside the pages, without its links to files of the repository."""
+    docs = Path(__file__).parent
+    results = docs.parent / "benchmarks" / "RESULTS.md"
+    text = "Not measured for this version.\n"
+    if results.exists():
+        text = re.sub(r"(?<!!)\[([^]]+)\]\((?!http)[^)]+\)", r"`\1`", results.read_text("utf-8"))
+        text = re.sub(r"^# .*", "", text)  # the page has a title
+        text = re.sub(r"^##+ (.*)$", r"**\1**", text, flags=re.MULTILINE)
+    for image in results.parent.glob("*.svg"):
+        (docs / image.name).write_bytes(image.read_bytes())
+    (docs / "measured.md").write_text(text, "utf-8")
+
+
+bring_results()
 
 SKLEARN_PAGES = "https://scikit-learn.org/stable/modules/generated/"
 

@@ -32,6 +32,7 @@ print(f"{X_train.shape[0]} images of {X_train.shape[1]} pixels, {X.dtype}")
 model = MLPClassifier(
     (200, 100),
     dropout=0.3,
+    weight_init=0.02,  # small, so that what is learned stands out from what was drawn
     solver="adamw",
     learning_rate="one_cycle",
     learning_rate_init=0.005,

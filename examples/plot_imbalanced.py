@@ -36,8 +36,8 @@ plt.show()
 
 # %%
 # The curves say how well the classes can be told apart at any threshold. Class weights do not
-# improve that much; what they move is the threshold at which ``predict`` says yes, and so the share
-# of the rare rows that it finds:
+# improve that; what they move is the threshold at which ``predict`` says yes, and so the share of
+# the rare rows that it finds:
 
 for name, recall in recalls.items():
     print(f"{name:25} finds {recall:.0%} of the rare rows")

@@ -29,7 +29,7 @@ best, worst = losses.argmin(), losses.argmax()
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 for ax, row, which in zip(axes, [best, worst], ["smallest", "largest"], strict=True):
     OutputDisplay.from_estimator(model, X[row], y[row], names=iris.target_names, ax=ax)
-    ax.set_title(f"the {which} loss: {losses[row]:.3g}")
+    ax.set_xlabel(f"the row with the {which} loss: {losses[row]:.2g}")
 plt.show()
 
 # %%

@@ -40,18 +40,36 @@ plt.show()
 
 # %%
 # A deep network is harder to begin with: each layer multiplies, so that numbers fade or explode
-# from layer to layer unless the initial weights have the right size. Here is what five layers put
+# from layer to layer unless the initial weights have the right size. Here is what four layers put
 # out for weights drawn too small, right (the default), and too large. One step of training, so
 # that they are as good as untouched:
 
-for weight_init in [0.05, "auto", 1.0]:
-    start = MLPClassifier((50,) * 5, "tanh", weight_init=weight_init, learning_rate_init=1e-6)
+
+def draw_outputs(weight_init):
+    start = MLPClassifier((50,) * 4, "tanh", weight_init=weight_init, learning_rate_init=1e-6)
     start.set_params(random_state=0).partial_fit(X, y, classes=[0, 1])
     display = WeightsDisplay.from_estimator(start, X)
     display.figure_.suptitle(f"weight_init={weight_init!r}")
+
+
+draw_outputs(0.05)
 plt.show()
 
 # %%
+# They fade: each layer's outputs are closer to zero than those of the layer before.
+
+draw_outputs("auto")
+plt.show()
+
+# %%
+# They keep their size.
+
+draw_outputs(1.0)
+plt.show()
+
+# %%
+# They are all at the ends of tanh, where its slope is almost zero and little is learned.
+#
 # The kernels
 # -----------
 # Forward through all layers:
