@@ -281,6 +281,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             training.best = network.params.copy(), network.running.copy()
         if resume:
             self._take_up(training)
+        else:
+            training.solver.epoch_is_recorded()  # an epoch cut short was one of other rows
 
         def fitted() -> dict[str, Any]:
             return self._fitted(training, before)
