@@ -312,18 +312,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         double, history = network.astype(np.dtype(np.float64)), History()
         task, judge, _ = self._plan(double, given, splits=False)
         if tasks:
-            tasks.begin(given.X, given.y, given.sample_weight, lambda: self._weights_of(double))
+            dtype = network.params.dtype
+            tasks.begin(
+                given.X,
+                given.y,
+                given.sample_weight,
+                lambda: self._fitted_by_lbfgs(history.copy(), double.astype(dtype), judge),
+            )
         rules = self._rules(task.rows.size, incremental=False)
         warn = minimize(task, rules, self.max_fun, history, judge, tasks)
-        for name in RECORDS:
-            self.__dict__.pop(name, None)
-        self.n_iter_ = history.n_iter
-        self.loss_curve_ = history.loss_curve
-        if history.loss is not None:
-            self.loss_ = history.loss
-        if judge is not None:
-            self._keep_scores(history)
-        self._adopt(double.astype(network.params.dtype))
+        self._keep_lbfgs(history, double.astype(network.params.dtype), judge)
         return warn
 
     # ----------------------------------------------------------------------- the parts of a fit
@@ -516,6 +514,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         self._keep_scores(history)
         self._adopt(network)
 
+    def _keep_lbfgs(self, history: History, network: Network, judge: Any) -> None:
+        """Do the same for a fit that leaves nothing to go on with."""
+        for name in RECORDS:
+            self.__dict__.pop(name, None)
+        self.n_iter_ = history.n_iter
+        self.loss_curve_ = history.loss_curve
+        if history.loss is not None:
+            self.loss_ = history.loss
+        if judge is not None:
+            self._keep_scores(history)
+        self._adopt(network)
+
     def _keep_scores(self, history: History) -> None:
         judged = self.early_stopping or history.validation_losses
         self.validation_loss_curve_ = history.validation_losses if judged else None
@@ -534,7 +544,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         solver, history = training.solver.copy(), training.history.copy()
         solver.epoch_is_recorded()
         twin._keep(history, network, solver, Resumption(random_state, last))
-        twin._gradient_norms = training.gradient_norms()
         return twin._fitted_attributes()
 
     def _fitted_attributes(self) -> dict[str, Any]:
@@ -546,10 +555,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def _weights_of(self, network: Network) -> dict[str, Any]:
-        """Attributes that make a copy of the estimator predict as the network stands."""
+    def _fitted_by_lbfgs(self, history: History, network: Network, judge: Any) -> dict[str, Any]:
         twin = self._twin()
-        twin._adopt(network.astype(network.params.dtype))
+        twin._keep_lbfgs(history, network, judge)
         return twin._fitted_attributes()
 
     # -------------------------------------------------------------------------------- weights

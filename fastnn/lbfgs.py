@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -14,7 +15,7 @@ from fastnn.callbacks import EpochTasks
 from fastnn.history import History
 from fastnn.kernels import epoch
 from fastnn.pace import Pace
-from fastnn.training import DivergenceError, Rules, Task, time_is_over
+from fastnn.training import DivergenceError, Rules, Task, gradient_norms, time_is_over
 
 
 class _TimeIsOverError(Exception):
@@ -79,7 +80,7 @@ def minimize(
         task.network.params[:] = last
         if judge is not None and history.note_score(judge(history)) and rules.restore_best:
             best = last.copy()
-        if tasks and tasks.end_epoch():
+        if tasks and tasks.end_epoch(partial(gradient_norms, task.network, work)):
             raise StopIteration
         if tasks and history.n_iter < rules.max_iter:
             tasks.begin_epoch()

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -295,7 +296,8 @@ class Training:
         self.solver.epoch_ends(history.rows_seen)
         stops = _stops(self.solver, rules, history)
         if self.tasks:
-            stops = self.tasks.end_epoch() or stops
+            norms = partial(gradient_norms, self.task.network, self.work)
+            stops = self.tasks.end_epoch(norms) or stops
         self.solver.epoch_is_recorded()
         return stops
 
@@ -318,12 +320,6 @@ class Training:
             raise DivergenceError
         return last
 
-    def gradient_norms(self) -> list[float]:
-        """Norm of each layer's last gradient, weights and biases together."""
-        network = self.task.network
-        gradient = Network(network.units, self.work.gradients[0])
-        return list(map(layer_norm, gradient.coefs, gradient.intercepts))
-
     def _solver_arguments(self) -> SolverArguments:
         solver, dtype = self.solver, self.task.network.params.dtype
         update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
@@ -336,6 +332,12 @@ class Training:
             rates=np.zeros(5),
             weight_decay=float(solver.weight_decay),
         )
+
+
+def gradient_norms(network: Network, work: Workspace) -> list[float]:
+    """Norm of each layer's last gradient, weights and biases together."""
+    gradient = Network(network.units, work.gradients[0])
+    return list(map(layer_norm, gradient.coefs, gradient.intercepts))
 
 
 def _stop_if_diverged(network: Network, loss: float) -> None:
