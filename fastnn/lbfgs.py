@@ -27,7 +27,7 @@ def minimize(
     rules: Rules,
     max_fun: int,
     history: History,
-    judge: Callable[[History], float] | None = None,
+    judge: Callable[[History], float | None] | None = None,
     tasks: EpochTasks | None = None,
 ) -> Callable[[], None]:
     """Train by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
@@ -78,7 +78,8 @@ def minimize(
         if rules.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
         task.network.params[:] = last
-        if judge is not None and history.note_score(judge(history)) and rules.restore_best:
+        score = None if judge is None else judge(history)
+        if score is not None and history.note_score(score) and rules.restore_best:
             best = last.copy()
         if tasks and tasks.end_epoch(partial(gradient_norms, task.network, work)):
             raise StopIteration
@@ -97,7 +98,7 @@ def minimize(
             options={"maxfun": max_fun, "maxiter": rules.max_iter, "gtol": rules.tol},
         )
     except (KeyboardInterrupt, _TimeIsOverError) as stop:
-        task.network.params[:] = last
+        task.network.params[:] = last if best is None else best
         told: tuple[str, type[Warning]] = ("Training interrupted by user.", UserWarning)
         if isinstance(stop, _TimeIsOverError):
             told = time_is_over(rules)

@@ -147,7 +147,8 @@ class Training:
         Draws the order of rows.
     judge : callable or None
         Called after each epoch with the history, to which it adds losses and scores of validation
-        rows; returns what early stopping goes by, the greater the better. None without such rows.
+        rows and of training rows that are to be scored; returns what early stopping goes by, the
+        greater the better, None without validation rows. None where there is nothing to judge.
     tasks : EpochTasks or None
         Is told of each epoch, and may ask to stop.
     """
@@ -159,7 +160,7 @@ class Training:
         rules: Rules,
         history: History,
         random_state: np.random.RandomState,
-        judge: Callable[[History], float] | None = None,
+        judge: Callable[[History], float | None] | None = None,
         tasks: EpochTasks | None = None,
     ) -> None:
         self.task = task
