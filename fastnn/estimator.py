@@ -107,8 +107,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """Turn a checked y into what the network is trained on."""
 
     @abstractmethod
-    def _class_weights(self, y: Any) -> np.ndarray | None:
-        """Weight of each row that follows from its class."""
+    def _class_weights(self, y: Any, y_train: Any) -> np.ndarray | None:
+        """Weight of each row that follows from its class, and from the classes that train."""
 
     @abstractmethod
     def _output_score(
@@ -152,7 +152,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental or resume)
         X, y = self._check_input(X, y, reset=not goes_on)
         self._learn_targets(y, keeps=self.warm_start or incremental or resume)
-        given = self._given(X, y, sample_weight, self._check_validation(*validation))
+        given = self._given(X, y, y, sample_weight, self._check_validation(y, *validation))
         if self.early_stopping and incremental and self._is_stochastic():
             raise ValueError("partial_fit does not support early_stopping=True")
         self._random_state = self._random_state_of(resume)
@@ -180,7 +180,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         hidden = parameters.hidden_layer_sizes(twin)
         X, y = twin._check_input(X, y, reset=not fitted)
         twin._learn_targets(y, keeps=fitted)
-        given = twin._given(X, y, sample_weight, None)
+        given = twin._given(X, y, y, sample_weight)
         twin._random_state = check_random_state(twin.random_state)
         twin.out_activation_ = given.targets.out_activation
         if fitted:
@@ -192,21 +192,29 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         is_mean = LOSSES[given.targets.loss].is_mean
         return task, given.targets.n_outputs if is_mean else 1
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Given | None:
+    def _check_validation(self, y_train: Any, X: Any, y: Any, sample_weight: Any) -> Given | None:
         if X is None and y is None and sample_weight is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val go together, and sample_weight_val with them.")
         X, y = self._check_input(X, y, reset=False)
-        return self._given(X, y, sample_weight, None)
+        if y.shape[1:] != y_train.shape[1:]:
+            raise ValueError(
+                f"y_val of shape {y.shape} does not go with y of shape {y_train.shape}: it needs "
+                "the same targets."
+            )
+        return self._given(X, y, y_train, sample_weight)
 
-    def _given(self, X: Any, y: Any, sample_weight: Any, validation: Given | None) -> Given:
+    def _given(
+        self, X: Any, y: Any, y_train: Any, sample_weight: Any, validation: Given | None = None
+    ) -> Given:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        weights = self._class_weights(y)
+        targets = self._encode(y)
+        weights = self._class_weights(y, y_train)
         if weights is None or sample_weight is not None:
             weights = sample_weight if weights is None else weights * sample_weight
-        return Given(X, y, self._encode(y), sample_weight, weights, validation)
+        return Given(X, y, targets, sample_weight, weights, validation)
 
     def _random_state_of(self, resume: bool) -> np.random.RandomState:
         if not resume or not hasattr(self, "_resumption"):
