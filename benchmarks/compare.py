@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -264,7 +265,7 @@ def short_table(times: Times, rounds: int) -> str:
         "fast as scikit-learn in the geometric mean. One thread, float64, the best of the rounds "
         "and the cells that fastnn loses: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
     )
-    return "\n\n".join(["\n".join(lines), text])
+    return "\n".join([*lines, "", *textwrap.wrap(text, 100, break_on_hyphens=False)])
 
 
 def write_readme(text: str) -> None:
@@ -298,20 +299,22 @@ def draw(times: Times, path: Path) -> None:
 
 def panel(axis: Any, times: Times, dtype: str, n_threads: int) -> None:
     names = [case for case, n in cases_of(times, dtype) if n == n_threads]
-    for peer in peers():
-        if peer == "fastnn":
-            continue
+    axis.axvline(1, color="black", linewidth=1, label="fastnn")
+    for place, peer in enumerate(name for name in peers() if name != "fastnn"):
         ratios = [
             median(times[dtype, case, n_threads, peer])
             / median(times[dtype, case, n_threads, "fastnn"])
             for case in names
         ]
         color, marker = STYLES[peer]
-        size = 14 if peer == FLOOR else 8
-        axis.plot(ratios, names, marker, color=color, label=peer, markersize=size, mew=2.5)
-    axis.axvline(1, color="black", linewidth=1)
+        heights = np.arange(len(names)) + (place - 1.5) * 0.15  # so that none hides another
+        size = 12 if peer == FLOOR else 8
+        axis.plot(ratios, heights, marker, color=color, label=peer, markersize=size, mew=2.5)
+    axis.set_yticks(range(len(names)), names)
     axis.set_xscale("log")
-    axis.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    low, high = axis.get_xlim()
+    ticks = [t for k in range(-2, 4) for t in (10**k, 2 * 10**k, 5 * 10**k) if low < t < high]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.grid(axis="x", color="0.85")
     axis.set_title(f"{dtype}, {n_threads} thread{'s' if n_threads > 1 else ''}", fontsize=12)

@@ -9,7 +9,7 @@ import contextlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -348,8 +348,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self.out_activation_,
             self._blocks(),
             self.normalization,
-            parameters.dropout(self, n_layers - 1),
         )
+
+    def _training_architecture(self, n_layers: int) -> Architecture:
+        shares = parameters.dropout(self, n_layers - 1)
+        return replace(self._architecture(n_layers), dropout=shares)
 
     def _blocks(self) -> tuple[int, ...]:
         """Count of outputs of each target, where there are several targets of classes."""
@@ -363,7 +366,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         from fastnn.training import Task
 
         rows, validation_rows = np.arange(given.X.shape[0]), None
-        architecture = self._architecture(len(network.coefs))
+        architecture = self._training_architecture(len(network.coefs))
         drops = any(architecture.dropout)
         seed = int(self._random_state.randint(2**62, dtype=np.int64)) if drops else 0
         if splits and self.early_stopping and given.validation is None:
@@ -472,7 +475,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _solver_to_go_on_with(self, network: Network, incremental: bool, resume: bool) -> Solver:
         """Copy the solver of the last `partial_fit`, or of what is resumed, or make a new one."""
         last = getattr(self, "_optimizer", None)
-        if not (incremental or resume) or last is None or last.name != self.solver:
+        goes_on = (incremental or resume) and getattr(last, "name", None) == self.solver
+        if last is None or not goes_on or not last.fits(network.params):
             return solver_for(self, network.params.size, network.params.dtype)
         solver = last.copy()
         if resume:
@@ -609,6 +613,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if (
             network is None
             or network.scales
+            or self.normalization is not None
             or type(self.activation) is not str
             or not has_plain_shape(self, X)
             or not network.holds(self.coefs_, self.intercepts_)
@@ -662,7 +667,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         network = self._network()
-        return summary(network, self._architecture(len(network.coefs)))
+        return summary(network, self._training_architecture(len(network.coefs)))
 
     # ---------------------------------------------------------------------------- scikit-learn
 

@@ -34,7 +34,15 @@ UNKNOWN = -1  # an address that `with_forward` finds
 
 
 def prediction_layers(network: Network, architecture: Architecture) -> Layers:
-    """Layers as they predict: nothing is dropped, and batches have their running moments."""
+    """Layers as they predict: nothing is dropped, and batches have their running moments.
+
+    Raises
+    ------
+    ValueError
+        If the network is not of this architecture. Kernels check no bounds: it is seen here or not
+        at all.
+    """
+    _check_fit(network, architecture)
     dtype, table = network.params.dtype, network.table.copy()
     for layer, activation in zip(table, architecture.activations, strict=False):
         layer[ACTIVATE] = ACTIVATIONS[activation].forward.address(dtype)
@@ -57,6 +65,25 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
         loss=0,
         loss_settings=NO_SETTINGS,
     )
+
+
+def _check_fit(network: Network, architecture: Architecture) -> None:
+    n_hidden, n_outputs = len(network.units) - 2, network.units[-1]
+    if len(architecture.activations) != n_hidden:
+        raise ValueError(
+            f"The network has {n_hidden} hidden layers and {len(architecture.activations)} "
+            "activations."
+        )
+    if n_hidden and bool(network.scales) != (architecture.normalization is not None):
+        raise ValueError(
+            f"normalization={architecture.normalization!r} does not go with the fitted network: "
+            "set it back, or fit anew."
+        )
+    if architecture.blocks and sum(architecture.blocks) != n_outputs:
+        raise ValueError(
+            f"The network has {n_outputs} outputs, and the targets have "
+            f"{sum(architecture.blocks)} classes in all."
+        )
 
 
 def training_layers(

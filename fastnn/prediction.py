@@ -52,6 +52,11 @@ def predict(
     dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
     if network.params.dtype != dtype:
         network = network.astype(dtype)
+    if network.units[0] != X.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, and the weights are for {network.units[0]}: coefs_[0] "
+            "needs a row for each feature."
+        )
     X = X.tocsr() if sparse.issparse(X) else X
     layers, n, no_targets = (
         prediction_layers(network, architecture),
@@ -103,6 +108,7 @@ def predict_sample(
     return out
 
 
+MAX_FEW_ROWS = 32  # which go through the network as one tile
 MAX_FEW_FLOPS = 100_000  # of which BLAS makes no threads: there is nothing to limit
 
 
@@ -116,7 +122,9 @@ def predict_few(
     """
     n_rows, params = X.shape[0], network.params
     if (
-        2 * n_rows * network.n_weights > MAX_FEW_FLOPS
+        n_rows > MAX_FEW_ROWS
+        or X.shape[1] != network.units[0]
+        or 2 * n_rows * network.n_weights > MAX_FEW_FLOPS
         or X.dtype != params.dtype
         or not X.flags.c_contiguous
     ):

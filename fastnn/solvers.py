@@ -12,7 +12,6 @@ import numpy as np
 from fastnn.kernels.arguments import ROWS, STEPS
 from fastnn.schedules import Schedule, schedule_for
 
-STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad")
 MIN_LEARNING_RATE = 1e-6  # at which "adaptive" stops
 
 
@@ -22,7 +21,7 @@ class Solver:
     Parameters
     ----------
     name : str
-        One of `STOCHASTIC_SOLVERS`.
+        Key of `fastnn.kernels.updates.SOLVERS`.
     size : int
         Number of parameters.
     n_states : int
@@ -100,6 +99,10 @@ class Solver:
             return True, "Learning rate too small. Stopping."
         self.base_rate /= 5.0
         return False, f"Setting learning rate to {self.base_rate:f}"
+
+    def fits(self, params: np.ndarray) -> bool:
+        """Whether its state is for these parameters; weights set by hand may have other shapes."""
+        return self.state.shape[1:] == params.shape and self.state.dtype == params.dtype
 
     def clock(self) -> tuple[int, float]:
         """Note where the schedule stands; `rewind` goes back to it."""

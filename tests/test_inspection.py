@@ -243,3 +243,39 @@ def test_float32_training_of_float64_data(form):
     assert model.predict_proba(X.astype(np.float32)).dtype == np.float32
     wide = MLPClassifier((6,), dtype="float64", max_iter=5).fit(X.astype(np.float32), y)
     assert wide.coefs_[0].dtype == np.float64
+
+
+# ----------------------------------------------------------------- what kernels would not check
+
+
+def test_a_network_of_another_shape_is_refused_or_used_whole():
+    model = MLPClassifier((4,), max_iter=3, random_state=0).fit(X, y)
+    model.set_params(normalization="batch")
+    for rows in (1, 150):
+        with pytest.raises(ValueError, match="normalization='batch' does not go"):
+            model.predict_proba(X[:rows])
+    model.set_params(normalization=None)
+    right = model.coefs_[0]
+    for n_features in (2, 9):
+        model.coefs_[0] = np.ones((n_features, 4))
+        for rows in (1, 150):
+            with pytest.raises(ValueError, match=f"weights are for {n_features}"):
+                model.predict_proba(X[:rows])
+    model.coefs_[0] = right
+    several = MLPClassifier((4,), max_iter=2).fit(X, np.stack([y, y], axis=1))
+    several.classes_ = [np.arange(9), np.arange(9)]
+    with pytest.raises(ValueError, match="18 classes"):
+        several.predict_proba(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_another_shape_set_by_hand_are_trained_on(dtype):
+    model = MLPClassifier((4,), random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    random = np.random.default_rng(0)
+    model.coefs_ = [random.normal(size=shape).astype(dtype) for shape in ((4, 60), (60, 3))]
+    model.intercepts_ = [np.zeros(n, dtype) for n in (60, 3)]
+    before = model.coefs_[0].copy()
+    model.partial_fit(X, y)
+    assert model.coefs_[0].shape == (4, 60)
+    assert model.coefs_[0].dtype == dtype
+    assert 0 < np.abs(model.coefs_[0] - before).max() < 0.01

@@ -475,3 +475,15 @@ def test_any_calls_in_any_order(task, form, weighted, instance, hidden, solver, 
             return  # after a failure ours keeps the old state, scikit-learn's none that counts
         if hasattr(pair[1], "coefs_"):
             assert_same_model(*pair, X)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 31, 32, 33, 255, 256, 257, 1000, 70_000])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "one_target"])
+def test_predictions_of_any_number_of_rows(task, rows):
+    X, y = TASKS[task]
+    ours, theirs = estimators(task, hidden_layer_sizes=(3,))
+    for estimator in (ours, theirs):
+        call(estimator, "fit", X, y)
+    data = np.resize(X, (rows, X.shape[1]))
+    for _ in range(2):
+        assert_allclose(ours.predict(data), theirs.predict(data), rtol=1e-6, atol=1e-9)
