@@ -10,6 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -650,10 +651,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _check_hidden_layer(self, layer: int) -> int:
         """Count a hidden layer from 0, or refuse it."""
         n_hidden = self.n_layers_ - 2
-        if not -n_hidden <= layer < n_hidden:
+        if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
-                f"layer={layer} does not exist: the network has {n_hidden} hidden layers, counted "
-                "from 0."
+                f"layer={layer!r} does not exist: the network has {n_hidden} hidden layers, "
+                "counted from 0."
             )
         return layer % n_hidden
 
