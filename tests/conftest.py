@@ -10,6 +10,17 @@ def global_random_seed():
 
 
 @pytest.fixture
+def forced(monkeypatch):
+    """Set the number of threads of every region, whatever would pay."""
+    from fastnn import threads  # here, as it imports Numba
+
+    def force(n):
+        monkeypatch.setattr(threads, "worthwhile", lambda flops, n_shards, n_jobs=None: n)
+
+    return force
+
+
+@pytest.fixture
 def classes_data():
     """60 rows of three classes."""
     return make_classification(60, n_features=8, n_informative=5, n_classes=3, random_state=0)

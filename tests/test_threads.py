@@ -26,16 +26,6 @@ def params_of(model):
     return np.concatenate([w.ravel() for w in model.coefs_ + model.intercepts_])
 
 
-@pytest.fixture
-def forced(monkeypatch):
-    """Set the number of threads of every region, whatever would pay."""
-
-    def force(n):
-        monkeypatch.setattr(threads, "worthwhile", lambda flops, n_shards, n_jobs=None: n)
-
-    return force
-
-
 @pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
 @pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"solver": "lbfgs"}], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
