@@ -55,10 +55,15 @@ class EpochTasks:
         self.epoch = self.root.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def end_epoch(self) -> bool:
+    def end_epoch(self, gradient_norms: Callable[[], list[float]]) -> bool:
         """Close the epoch's task; returns whether a callback asks to stop."""
         return self.epoch.call_on_fit_task_end(
-            estimator=self.estimator, **self.data, reconstruction_attributes=self.fitted
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: {
+                **self.fitted(),
+                "_gradient_norms": gradient_norms(),
+            },
         )
 
     def end(self) -> None:

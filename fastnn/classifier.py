@@ -9,7 +9,6 @@ from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -27,6 +26,7 @@ from fastnn.targets import (
     class_targets,
     labels,
     per_target,
+    row_weights,
 )
 
 
@@ -468,10 +468,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         settings = self.loss, self.label_smoothing, self.focal_gamma
         return class_targets(y, self.classes_, self._label_binarizer, *settings)
 
-    def _class_weights(self, y: Any) -> np.ndarray | None:
+    def _class_weights(self, y: Any, y_train: Any) -> np.ndarray | None:
         if self.class_weight is None:
             return None
-        return compute_sample_weight(self.class_weight, y)
+        return row_weights(self.class_weight, y, y_train, self.classes_)
 
     def _blocks(self) -> tuple[int, ...]:
         several = isinstance(self.classes_, list)
@@ -617,9 +617,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _learn_classes_of_all_calls(self, y: Any, classes: Any) -> None:
         """Note the classes that the first partial_fit names, check those of the others."""
-        if isinstance(classes, list) and classes and np.ndim(classes[0]) == 1:
+        if isinstance(classes, list | tuple) and classes and np.ndim(classes[0]) == 1:
             named = [np.unique(column) for column in classes]
             known = getattr(self, "classes_", named)
+            if np.ndim(y) != 2 or len(named) != np.shape(y)[1]:
+                raise ValueError(
+                    f"`classes` has those of {len(named)} targets, and y has the shape "
+                    f"{np.shape(y)}: it needs a column for each."
+                )
             if not isinstance(known, list) or not all(map(np.array_equal, named, known)):
                 raise ValueError(
                     f"`classes={classes}` is not the same as on last call to partial_fit, was: "
@@ -629,7 +634,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         elif isinstance(getattr(self, "classes_", None), list):
             return
         elif _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
+            kind = type_of_target(y)
+            if kind == "multiclass-multioutput":
+                raise ValueError(
+                    f"y has {np.shape(y)[1]} targets: `classes` has to be a list with the classes "
+                    f"of each, got {classes}."
+                )
+            multilabel = kind.startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
 
     def predict(self, X: Any) -> np.ndarray:

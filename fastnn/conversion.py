@@ -95,6 +95,11 @@ def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
 
 def _check_for_sklearn(estimator: Any, ours: dict[str, Any]) -> None:
     """Refuse a model that uses what scikit-learn's network does not have."""
+    if isinstance(getattr(estimator, "classes_", None), list):
+        raise ValueError(
+            f"scikit-learn's network has one target of classes, and this one "
+            f"{len(estimator.classes_)}: fit one for each target."
+        )
     defaults = type(estimator)().get_params()
     for name, value in ours.items():
         if name not in ("dtype", "n_jobs", "max_time") and not _equal(value, defaults[name]):

@@ -10,6 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +108,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """Turn a checked y into what the network is trained on."""
 
     @abstractmethod
-    def _class_weights(self, y: Any) -> np.ndarray | None:
-        """Weight of each row that follows from its class."""
+    def _class_weights(self, y: Any, y_train: Any) -> np.ndarray | None:
+        """Weight of each row that follows from its class, and from the classes that train."""
 
     @abstractmethod
     def _output_score(
@@ -152,7 +153,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental or resume)
         X, y = self._check_input(X, y, reset=not goes_on)
         self._learn_targets(y, keeps=self.warm_start or incremental or resume)
-        given = self._given(X, y, sample_weight, self._check_validation(*validation))
+        given = self._given(X, y, y, sample_weight, self._check_validation(y, *validation))
         if self.early_stopping and incremental and self._is_stochastic():
             raise ValueError("partial_fit does not support early_stopping=True")
         self._random_state = self._random_state_of(resume)
@@ -180,7 +181,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         hidden = parameters.hidden_layer_sizes(twin)
         X, y = twin._check_input(X, y, reset=not fitted)
         twin._learn_targets(y, keeps=fitted)
-        given = twin._given(X, y, sample_weight, None)
+        given = twin._given(X, y, y, sample_weight)
         twin._random_state = check_random_state(twin.random_state)
         twin.out_activation_ = given.targets.out_activation
         if fitted:
@@ -192,21 +193,29 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         is_mean = LOSSES[given.targets.loss].is_mean
         return task, given.targets.n_outputs if is_mean else 1
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Given | None:
+    def _check_validation(self, y_train: Any, X: Any, y: Any, sample_weight: Any) -> Given | None:
         if X is None and y is None and sample_weight is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val go together, and sample_weight_val with them.")
         X, y = self._check_input(X, y, reset=False)
-        return self._given(X, y, sample_weight, None)
+        if y.shape[1:] != y_train.shape[1:]:
+            raise ValueError(
+                f"y_val of shape {y.shape} does not go with y of shape {y_train.shape}: it needs "
+                "the same targets."
+            )
+        return self._given(X, y, y_train, sample_weight)
 
-    def _given(self, X: Any, y: Any, sample_weight: Any, validation: Given | None) -> Given:
+    def _given(
+        self, X: Any, y: Any, y_train: Any, sample_weight: Any, validation: Given | None = None
+    ) -> Given:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        weights = self._class_weights(y)
+        targets = self._encode(y)
+        weights = self._class_weights(y, y_train)
         if weights is None or sample_weight is not None:
             weights = sample_weight if weights is None else weights * sample_weight
-        return Given(X, y, self._encode(y), sample_weight, weights, validation)
+        return Given(X, y, targets, sample_weight, weights, validation)
 
     def _random_state_of(self, resume: bool) -> np.random.RandomState:
         if not resume or not hasattr(self, "_resumption"):
@@ -281,6 +290,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             training.best = network.params.copy(), network.running.copy()
         if resume:
             self._take_up(training)
+        else:
+            training.solver.epoch_is_recorded()  # an epoch cut short was one of other rows
 
         def fitted() -> dict[str, Any]:
             return self._fitted(training, before)
@@ -310,18 +321,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         double, history = network.astype(np.dtype(np.float64)), History()
         task, judge, _ = self._plan(double, given, splits=False)
         if tasks:
-            tasks.begin(given.X, given.y, given.sample_weight, lambda: self._weights_of(double))
+            dtype = network.params.dtype
+            tasks.begin(
+                given.X,
+                given.y,
+                given.sample_weight,
+                lambda: self._fitted_by_lbfgs(history.copy(), double.astype(dtype), judge),
+            )
         rules = self._rules(task.rows.size, incremental=False)
         warn = minimize(task, rules, self.max_fun, history, judge, tasks)
-        for name in RECORDS:
-            self.__dict__.pop(name, None)
-        self.n_iter_ = history.n_iter
-        self.loss_curve_ = history.loss_curve
-        if history.loss is not None:
-            self.loss_ = history.loss
-        if judge is not None:
-            self._keep_scores(history)
-        self._adopt(double.astype(network.params.dtype))
+        self._keep_lbfgs(history, double.astype(network.params.dtype), judge)
         return warn
 
     # ----------------------------------------------------------------------- the parts of a fit
@@ -518,6 +527,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         self._keep_scores(history)
         self._adopt(network)
 
+    def _keep_lbfgs(self, history: History, network: Network, judge: Any) -> None:
+        """Do the same for a fit that leaves nothing to go on with."""
+        for name in RECORDS:
+            self.__dict__.pop(name, None)
+        self.n_iter_ = history.n_iter
+        self.loss_curve_ = history.loss_curve
+        if history.loss is not None:
+            self.loss_ = history.loss
+        if judge is not None:
+            self._keep_scores(history)
+        self._adopt(network)
+
     def _keep_scores(self, history: History) -> None:
         judged = self.early_stopping or history.validation_losses
         self.validation_loss_curve_ = history.validation_losses if judged else None
@@ -536,7 +557,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         solver, history = training.solver.copy(), training.history.copy()
         solver.epoch_is_recorded()
         twin._keep(history, network, solver, Resumption(random_state, last))
-        twin._gradient_norms = training.gradient_norms()
         return twin._fitted_attributes()
 
     def _fitted_attributes(self) -> dict[str, Any]:
@@ -548,10 +568,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def _weights_of(self, network: Network) -> dict[str, Any]:
-        """Attributes that make a copy of the estimator predict as the network stands."""
+    def _fitted_by_lbfgs(self, history: History, network: Network, judge: Any) -> dict[str, Any]:
         twin = self._twin()
-        twin._adopt(network.astype(network.params.dtype))
+        twin._keep_lbfgs(history, network, judge)
         return twin._fitted_attributes()
 
     # -------------------------------------------------------------------------------- weights
@@ -632,10 +651,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _check_hidden_layer(self, layer: int) -> int:
         """Count a hidden layer from 0, or refuse it."""
         n_hidden = self.n_layers_ - 2
-        if not -n_hidden <= layer < n_hidden:
+        if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
-                f"layer={layer} does not exist: the network has {n_hidden} hidden layers, counted "
-                "from 0."
+                f"layer={layer!r} does not exist: the network has {n_hidden} hidden layers, "
+                "counted from 0."
             )
         return layer % n_hidden
 

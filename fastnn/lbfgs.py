@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -14,7 +15,7 @@ from fastnn.callbacks import EpochTasks
 from fastnn.history import History
 from fastnn.kernels import epoch
 from fastnn.pace import Pace
-from fastnn.training import DivergenceError, Rules, Task, time_is_over
+from fastnn.training import DivergenceError, Rules, Task, gradient_norms, time_is_over
 
 
 class _TimeIsOverError(Exception):
@@ -26,7 +27,7 @@ def minimize(
     rules: Rules,
     max_fun: int,
     history: History,
-    judge: Callable[[History], float] | None = None,
+    judge: Callable[[History], float | None] | None = None,
     tasks: EpochTasks | None = None,
 ) -> Callable[[], None]:
     """Train by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
@@ -77,9 +78,10 @@ def minimize(
         if rules.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
         task.network.params[:] = last
-        if judge is not None and history.note_score(judge(history)) and rules.restore_best:
+        score = None if judge is None else judge(history)
+        if score is not None and history.note_score(score) and rules.restore_best:
             best = last.copy()
-        if tasks and tasks.end_epoch():
+        if tasks and tasks.end_epoch(partial(gradient_norms, task.network, work)):
             raise StopIteration
         if tasks and history.n_iter < rules.max_iter:
             tasks.begin_epoch()
@@ -96,7 +98,7 @@ def minimize(
             options={"maxfun": max_fun, "maxiter": rules.max_iter, "gtol": rules.tol},
         )
     except (KeyboardInterrupt, _TimeIsOverError) as stop:
-        task.network.params[:] = last
+        task.network.params[:] = last if best is None else best
         told: tuple[str, type[Warning]] = ("Training interrupted by user.", UserWarning)
         if isinstance(stop, _TimeIsOverError):
             told = time_is_over(rules)

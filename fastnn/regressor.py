@@ -426,7 +426,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             return tuple(parameters.check_in_interval("quantile", self.quantile, 0, 1))
         return (float(self.huber_delta),) if self.loss == "huber" else ()
 
-    def _class_weights(self, y: Any) -> None:
+    def _class_weights(self, y: Any, y_train: Any) -> None:
         return None
 
     def _output_score(

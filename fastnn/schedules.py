@@ -20,6 +20,7 @@ they are in `solvers`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 START, END = 1 / 25, 1 / 250_000  # of one_cycle, as shares of the peak
@@ -34,7 +35,7 @@ def _one_cycle(epoch: int, n: int) -> float:
     top = RISE * (n - 1)
     if epoch < top:
         return _half_cosine(START, 1, epoch / top)
-    return _half_cosine(1, END, (epoch - top) / max(n - 1 - top, 1e-9))
+    return _half_cosine(1, END, min((epoch - top) / max(n - 1 - top, 1e-9), 1))
 
 
 # Share of the initial rate in an epoch, of n, with step_size and decay.
@@ -86,12 +87,13 @@ class Schedule:
         if self.name in OF_SGD:
             return None
         if callable(self.name):
-            rate = float(self.name(epoch))
-            if not 0 <= rate < math.inf:
+            rate = self.name(epoch)
+            if not (isinstance(rate, Real) and 0 <= float(rate) < math.inf):
                 raise ValueError(
-                    f"learning_rate(epoch) has to give a number from 0 on, got {rate} for epoch "
+                    f"learning_rate(epoch) has to give a number from 0 on, got {rate!r} for epoch "
                     f"{epoch}."
                 )
+            rate = float(rate)
         else:
             n = max(self.n_epochs - self.warmup, 1)
             past = min(max(epoch - self.warmup, 0), n)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 
 
@@ -83,6 +84,11 @@ def class_targets(
     binary = f"smoothed_binary_{loss}" if smoothing else f"binary_{loss}"
     settings = (smoothing,) if loss == "log_loss" else (gamma,)
     if binarizer is None:
+        if np.shape(y)[1:] != (len(classes),):
+            raise ValueError(
+                f"y of shape {np.shape(y)} does not go with {len(classes)} targets: it needs a "
+                "column for each."
+            )
         columns = [_codes(y[:, k], known) for k, known in enumerate(classes)]
         blocks = tuple(len(known) for known in classes)
         codes = np.stack(columns, axis=1)
@@ -97,6 +103,47 @@ def class_targets(
     return Targets(codes[:, None], 1, "logistic", binary, settings, stratified=True)
 
 
+def row_weights(class_weight: Any, y: Any, y_train: Any, classes: Any) -> np.ndarray:
+    """Weight each row by its class: the product over targets, where there are several.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or list of these
+        As the classifier has it. A class that a dict does not name weighs 1.
+    y, y_train : {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_targets)
+        Labels of these rows, and those by whose frequencies "balanced" goes.
+    classes : ndarray of shape (n_classes,), or list of such
+        All classes; those of an indicator matrix' columns are 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not go with the classes, or one is below 0.
+    """
+    columns, trained = _columns(y), _columns(y_train)
+    several = class_weight if isinstance(class_weight, list) else [class_weight] * len(columns)
+    if len(several) != len(columns) or (len(columns) > 1 and isinstance(class_weight, dict)):
+        raise ValueError(
+            f"class_weight={class_weight} does not go with y of shape {y.shape}: use 'balanced', "
+            "a dict for one target, or a list with one of these for each of several."
+        )
+    weights = np.ones(y.shape[0])
+    for k, given in enumerate(several):
+        known = classes if y.ndim == 1 else classes[k] if isinstance(classes, list) else [0, 1]
+        if isinstance(given, str):
+            known = np.unique(trained[k])
+        of_classes = compute_class_weight(given, classes=np.asarray(known), y=trained[k])
+        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
+            raise ValueError(f"class_weight has to hold numbers from 0 on, got {given}.")
+        weights *= of_classes.take(np.searchsorted(known, columns[k]), mode="clip")
+    return weights
+
+
+def _columns(y: Any) -> list[np.ndarray]:
+    y = y.toarray() if sparse.issparse(y) else y
+    return [y] if y.ndim == 1 else list(y.T)
+
+
 def are_among(y: np.ndarray, classes: np.ndarray) -> bool:
     """Whether each label is one of the sorted classes."""
     return bool((classes.take(np.searchsorted(classes, y), mode="clip") == y).all())
@@ -107,7 +154,8 @@ def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     wrong = np.flatnonzero(classes[codes] != y)
     if wrong.size:
-        raise ValueError(f"`y` has the label {y[wrong[0]]!r}, which is not among {classes}.")
+        label = y[wrong[:1]].tolist()[0]
+        raise ValueError(f"`y` has the label {label!r}, which is not among {classes}.")
     return codes
 
 

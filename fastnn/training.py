@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -146,7 +147,8 @@ class Training:
         Draws the order of rows.
     judge : callable or None
         Called after each epoch with the history, to which it adds losses and scores of validation
-        rows; returns what early stopping goes by, the greater the better. None without such rows.
+        rows and of training rows that are to be scored; returns what early stopping goes by, the
+        greater the better, None without validation rows. None where there is nothing to judge.
     tasks : EpochTasks or None
         Is told of each epoch, and may ask to stop.
     """
@@ -158,7 +160,7 @@ class Training:
         rules: Rules,
         history: History,
         random_state: np.random.RandomState,
-        judge: Callable[[History], float] | None = None,
+        judge: Callable[[History], float | None] | None = None,
         tasks: EpochTasks | None = None,
     ) -> None:
         self.task = task
@@ -295,7 +297,8 @@ class Training:
         self.solver.epoch_ends(history.rows_seen)
         stops = _stops(self.solver, rules, history)
         if self.tasks:
-            stops = self.tasks.end_epoch() or stops
+            norms = partial(gradient_norms, self.task.network, self.work)
+            stops = self.tasks.end_epoch(norms) or stops
         self.solver.epoch_is_recorded()
         return stops
 
@@ -318,12 +321,6 @@ class Training:
             raise DivergenceError
         return last
 
-    def gradient_norms(self) -> list[float]:
-        """Norm of each layer's last gradient, weights and biases together."""
-        network = self.task.network
-        gradient = Network(network.units, self.work.gradients[0])
-        return list(map(layer_norm, gradient.coefs, gradient.intercepts))
-
     def _solver_arguments(self) -> SolverArguments:
         solver, dtype = self.solver, self.task.network.params.dtype
         update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
@@ -336,6 +333,12 @@ class Training:
             rates=np.zeros(5),
             weight_decay=float(solver.weight_decay),
         )
+
+
+def gradient_norms(network: Network, work: Workspace) -> list[float]:
+    """Norm of each layer's last gradient, weights and biases together."""
+    gradient = Network(network.units, work.gradients[0])
+    return list(map(layer_norm, gradient.coefs, gradient.intercepts))
 
 
 def _stop_if_diverged(network: Network, loss: float) -> None:

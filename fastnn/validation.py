@@ -50,16 +50,15 @@ class Judge:
         self.task, self.validation, self.training, self.score = task, validation, training, score
         self.layers = prediction_layers(task.network, task.architecture)
 
-    def __call__(self, history: History) -> float:
-        """Judge the network as it stands; returns what counts, the greater the better."""
-        score = float("nan")
+    def __call__(self, history: History) -> float | None:
+        """Judge the network as it stands; returns the validation rows' score, if there are any."""
         if self.training is not None:
-            score, _ = self._judge(self.training)
-            history.train_scores.append(score)
-        if self.validation is not None:
-            score, loss = self._judge(self.validation)
-            history.validation_losses.append(loss)
-            history.validation_scores.append(score)
+            history.train_scores.append(self._judge(self.training)[0])
+        if self.validation is None:
+            return None
+        score, loss = self._judge(self.validation)
+        history.validation_losses.append(loss)
+        history.validation_scores.append(score)
         return score
 
     def _judge(self, part: Rows) -> tuple[float, float]:

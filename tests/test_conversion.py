@@ -169,6 +169,12 @@ def assert_same_classes(model, X, feed=None):
     assert_array_equal(labels, model.predict(X))
 
 
+def test_several_targets_of_classes_are_not_carried_over():
+    X, y = np.eye(6), np.array([[0, 5], [1, 6], [2, 5], [0, 6], [1, 5], [2, 6]])
+    with pytest.raises(ValueError, match="one target of classes, and this one 2"):
+        MLPClassifier((3,), max_iter=2).fit(X, y).to_sklearn()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("task", TASKS)
 def test_onnx_agrees(task, dtype):

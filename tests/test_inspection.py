@@ -28,7 +28,7 @@ def test_hidden_activations():
     assert_allclose(model.hidden_activations(X, 0), first, rtol=1e-12)
     assert_allclose(model.hidden_activations(X, 1), second, rtol=1e-12)
     assert_allclose(model.hidden_activations(X, -1), second, rtol=1e-12)
-    for layer in (2, -3):
+    for layer in (2, -3, 0.5, "0", None):
         with pytest.raises(ValueError, match="2 hidden layers"):
             model.hidden_activations(X, layer)
     with pytest.raises(NotFittedError):

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from processes import ROOT, python
 
-from fastnn import MLPClassifier, MLPRegressor
+from fastnn import MLPClassifier, MLPRegressor, training
 from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
+from fastnn.training import Training
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Training interrupted:UserWarning"
@@ -130,6 +131,43 @@ def test_lbfgs_says_that_it_starts_anew():
     with pytest.warns(UserWarning, match="starts anew"):
         short.resume(X, X[:, 0])
     assert short.loss_ < loss
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """A model whose third epoch was interrupted after two of its mini-batches."""
+    monkeypatch.setattr(training, "MAX_FLOPS_PER_CALL", 1)  # one mini-batch a call
+    call, calls = Training._call_kernels, []
+
+    def interrupted(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 15:
+            raise KeyboardInterrupt
+        return call(self, *arguments)
+
+    with monkeypatch.context() as within:
+        within.setattr(Training, "_call_kernels", interrupted)
+        return model("sgd", momentum=0, shuffle=False).fit(X, y)
+
+
+def test_a_cut_epoch_is_gone_on_with(cut):
+    assert cut.n_iter_ == 2
+    assert_same(cut.resume(X, y), model("sgd", momentum=0, shuffle=False).fit(X, y))
+
+
+def test_partial_fit_after_a_cut_epoch_takes_all_its_rows(cut):
+    fresh = model("sgd", momentum=0, shuffle=False).partial_fit(X, y, classes=[0, 1, 2])
+    fresh.coefs_, fresh.intercepts_ = ([p.copy() for p in ps] for ps in weights_of(cut))
+    for ours in (cut, fresh):
+        ours.partial_fit(X[:70], y[:70])
+    assert cut.loss_ == fresh.loss_
+    for ours, expected in zip(weights_of(cut), weights_of(fresh), strict=True):
+        for a, b in zip(ours, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def weights_of(model):
+    return model.coefs_, model.intercepts_
 
 
 def test_what_was_never_fitted_cannot_go_on():

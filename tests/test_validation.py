@@ -62,7 +62,18 @@ def test_scoring_alone_records_and_does_not_stop():
     fitted = model(scoring="accuracy").fit(X, y)
     np.testing.assert_array_equal(params_of(fitted), params_of(model().fit(X, y)))
     assert len(fitted.train_scores_) == 8
-    assert fitted.validation_scores_ is None
+    assert fitted.validation_scores_ is fitted.best_validation_score_ is None
+
+
+@pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
+def test_without_validation_rows_the_training_loss_decides_on_the_best_weights(solver):
+    parameters = {"solver": solver, "learning_rate_init": 0.9, "max_iter": 30, "tol": 0}
+    by_loss, scored = (
+        model(**parameters, restore_best_weights=True, scoring=scoring).fit(X, y)
+        for scoring in (None, "accuracy")
+    )
+    np.testing.assert_array_equal(params_of(by_loss), params_of(scored))
+    assert len(scored.train_scores_) == scored.n_iter_
 
 
 def test_stopping_by_the_loss():
@@ -72,6 +83,34 @@ def test_stopping_by_the_loss():
     assert_allclose(fitted.validation_scores_, -np.array(fitted.validation_loss_curve_))
     probabilities = fitted.predict_proba(X_val)
     assert_allclose(log_loss(y_val, probabilities), min(fitted.validation_loss_curve_))
+
+
+class Interrupt:
+    """A callback that interrupts the fit as a user would, after its last epoch."""
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_id == estimator.max_iter - 1:
+            raise KeyboardInterrupt
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupted_fit_ends_with_the_best_weights_too(solver):
+    parameters = {"solver": solver, "learning_rate_init": 0.05, "max_iter": 60, "scoring": "loss"}
+    best = model(**parameters, tol=0, restore_best_weights=True).set_callbacks(Interrupt())
+    with pytest.warns(UserWarning, match="interrupted"):
+        best.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    curve = best.validation_loss_curve_
+    assert min(curve) < curve[-1]
+    assert_allclose(log_loss(y_val, best.predict_proba(X_val)), min(curve))
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

@@ -1,0 +1,181 @@
+"""The callbacks that fastnn adds: with every solver, alone, in a pipeline and in a search."""
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fastnn import MLPClassifier, MLPRegressor
+from fastnn.callbacks import Checkpoint, NormRecorder, TargetReached, TimeLimit
+from fastnn.kernels.updates import SOLVERS
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+target = np.sin(X[:, 0]) + X[:, 1]
+ALL_SOLVERS = [*SOLVERS, "lbfgs"]
+
+
+def network(**parameters):
+    return MLPClassifier((5,), random_state=0, **{"max_iter": 4, **parameters})
+
+
+def alone(model):
+    return model.fit(X, y)
+
+
+def in_a_pipeline(model):
+    return make_pipeline(StandardScaler(), model).fit(X, y)[-1]
+
+
+def in_a_search(model):
+    return GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y).best_estimator_
+
+
+WAYS = [alone, in_a_pipeline, in_a_search]
+
+
+# ------------------------------------------------------------------------------------ Checkpoint
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("solver", ALL_SOLVERS)
+def test_a_checkpoint_is_the_model_as_it_stood(solver, way, tmp_path):
+    path = tmp_path / "model.joblib"
+    model = way(network(solver=solver).set_callbacks(Checkpoint(path)))
+    loaded = joblib.load(path)
+    assert loaded.n_iter_ == model.n_iter_ == 4
+    assert loaded.loss_curve_ == model.loss_curve_
+    assert loaded.loss_ == model.loss_
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert not hasattr(loaded, "_skl_callbacks")  # it would write to the same file
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_checkpoint_every_few_epochs(solver, tmp_path):
+    path = tmp_path / "model.joblib"
+    network(solver=solver, max_iter=8).set_callbacks(Checkpoint(path, every=3)).fit(X, y)
+    loaded = joblib.load(path)
+    expected = network(solver=solver, max_iter=6).fit(X, y)
+    assert loaded.n_iter_ == 6
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected.predict_proba(X))
+
+
+def test_a_checkpoint_has_the_validation_curves(tmp_path):
+    path = tmp_path / "model.joblib"
+    for solver in ("adam", "lbfgs"):
+        model = network(solver=solver, scoring="accuracy").set_callbacks(Checkpoint(path))
+        model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+        loaded = joblib.load(path)
+        for curve in ("validation_loss_curve_", "validation_scores_", "train_scores_"):
+            assert getattr(loaded, curve) == getattr(model, curve)
+            assert len(getattr(loaded, curve)) == 4
+
+
+# ------------------------------------------------------------------------------------- TimeLimit
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_time_limit_that_is_over_stops_after_one_epoch(solver, way):
+    assert way(network(solver=solver).set_callbacks(TimeLimit(1e-9))).n_iter_ == 1
+
+
+def test_a_time_limit_begins_anew_with_each_fit(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("fastnn.callbacks.time.perf_counter", lambda: now[0])
+    model = network().set_callbacks(TimeLimit(5))
+    assert model.fit(X, y).n_iter_ == 4
+    now[0] = 100.0
+    assert model.fit(X, y).n_iter_ == 4
+
+
+# --------------------------------------------------------------------------------- TargetReached
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_target_of_the_loss(solver, way):
+    parameters = {"solver": solver, "max_iter": 300, "learning_rate_init": 0.1}
+    model = way(network(**parameters).set_callbacks(TargetReached(0.5, "loss")))
+    assert model.n_iter_ < 300
+    assert model.loss_curve_[-1] <= 0.5 < min(model.loss_curve_[:-1])
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("what", "value"), [("validation_loss", 0.5), ("validation_score", 0.8)], ids=str
+)
+def test_a_target_of_the_validation(solver, what, value):
+    model = network(solver=solver, max_iter=300, learning_rate_init=0.1)
+    model.set_callbacks(TargetReached(value, what))
+    model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    assert model.n_iter_ < 300
+    curve = np.array(getattr(model, TargetReached.CURVES[what]))
+    is_reached = curve <= value if what.endswith("loss") else curve >= value
+    assert is_reached[-1]
+    assert not is_reached[:-1].any()
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_target_that_nothing_measures(solver):
+    with pytest.raises(ValueError, match="early_stopping=True or give X_val"):
+        network(solver=solver).set_callbacks(TargetReached(0.9)).fit(X, y)
+
+
+# ---------------------------------------------------------------------------------- NormRecorder
+
+
+def norms(*layers):
+    return [np.sqrt(sum((part**2).sum() for part in layer)) for layer in layers]
+
+
+def gradient(W, V, b, c):
+    """Of half the mean squared error by each layer's weights and biases, by hand."""
+    A = np.tanh(X @ W + b)
+    delta = (A @ V + c - target[:, None]) / len(X)
+    hidden = (delta @ V.T) * (1 - A**2)
+    return (X.T @ hidden, hidden.sum(axis=0)), (A.T @ delta, delta.sum(axis=0))
+
+
+@pytest.mark.parametrize("solver", ALL_SOLVERS)
+def test_norms_of_weights_and_gradients(solver):
+    def model(max_iter):
+        return MLPRegressor(
+            hidden_layer_sizes=(5,),
+            activation="tanh",
+            solver=solver,
+            alpha=0,
+            max_iter=max_iter,
+            random_state=0,
+        )
+
+    recorder = NormRecorder()
+    last = model(3).set_callbacks(recorder).fit(X, target)
+    assert np.shape(recorder.weight_norms_) == np.shape(recorder.gradient_norms_) == (3, 2)
+    weights = zip(last.coefs_, last.intercepts_, strict=True)
+    assert_allclose(recorder.weight_norms_[-1], norms(*weights))
+    # A stochastic solver's last gradient is that before its last step, lbfgs' that at its end.
+    at = last if solver == "lbfgs" else model(2).fit(X, target)
+    assert_allclose(recorder.gradient_norms_[-1], norms(*gradient(*at.coefs_, *at.intercepts_)))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_norms_are_those_of_the_last_fit(way):
+    recorder = NormRecorder()
+    way(network(max_iter=3).set_callbacks(recorder))
+    assert np.shape(recorder.weight_norms_) == np.shape(recorder.gradient_norms_) == (3, 2)
+
+
+def test_all_of_them_together_change_no_bit(tmp_path):
+    recorders = [Checkpoint(tmp_path / "m"), TimeLimit(1e6), TargetReached(0, "loss")]
+    recorders.append(NormRecorder())
+    for solver in ALL_SOLVERS:
+        watched = network(solver=solver).set_callbacks(*recorders).fit(X, y)
+        np.testing.assert_array_equal(
+            watched.predict_proba(X), network(solver=solver).fit(X, y).predict_proba(X)
+        )
