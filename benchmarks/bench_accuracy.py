@@ -16,7 +16,7 @@ from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from fastnn import MLPClassifier, MLPRegressor
 
-from .common import QUICK, fit
+from .common import DTYPES, QUICK, fit
 
 OWN = {
     "digits": datasets.load_digits,
@@ -50,7 +50,7 @@ def load(name):
 class Score:
     """Accuracy, or R2, after 20 epochs."""
 
-    params = (list(OWN) if QUICK else [*OWN, *OPENML], ["float32", "float64"])
+    params = (list(OWN) if QUICK else [*OWN, *OPENML], DTYPES)
     param_names = ("data", "dtype")
     timeout = 300
 
