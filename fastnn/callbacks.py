@@ -3,6 +3,7 @@
 A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
 """
 
+import math
 import os
 import tempfile
 import time
@@ -15,6 +16,8 @@ import joblib
 import numpy as np
 
 __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
+
+NUMBERS = (int, float, np.integer, np.floating)
 
 
 class EpochTasks:
@@ -122,7 +125,7 @@ class Checkpoint(_Watcher):
     """
 
     def __init__(self, path: Any, every: int = 1) -> None:
-        if every < 1:
+        if not isinstance(every, int | np.integer) or every < 1:
             raise ValueError(f"every has to be a number of epochs from 1 on, got {every!r}.")
         self.path, self.every = Path(path), every
 
@@ -154,7 +157,7 @@ class TimeLimit(_Watcher):
     """
 
     def __init__(self, seconds: float) -> None:
-        if not seconds > 0:
+        if not isinstance(seconds, NUMBERS) or not seconds > 0:
             raise ValueError(f"seconds has to be above 0, got {seconds!r}.")
         self.seconds = seconds
 
@@ -188,6 +191,8 @@ class TargetReached(_Watcher):
     def __init__(self, value: float, what: str = "validation_score") -> None:
         if what not in self.CURVES:
             raise ValueError(f"what has to be one of {sorted(self.CURVES)}, got {what!r}.")
+        if not isinstance(value, NUMBERS) or math.isnan(value):
+            raise ValueError(f"value has to be a number, got {value!r}.")
         self.value, self.what = value, what
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:

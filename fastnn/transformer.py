@@ -43,6 +43,9 @@ class MLPTransformer(
     n_features_in_ : int
         Number of features.
 
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features, where X has names that are all strings.
+
     See Also
     --------
     MLPClassifier.hidden_activations : The same for a network at hand.
@@ -122,6 +125,11 @@ class MLPTransformer(
     def n_features_in_(self) -> int:
         """Number of features that the network has seen in fit."""
         return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of features that the network has seen in fit, where they are all strings."""
+        return self.estimator_.feature_names_in_
 
     @property
     def _n_features_out(self) -> int:

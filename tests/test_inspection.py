@@ -2,6 +2,7 @@
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
@@ -43,6 +44,11 @@ def test_transformer_in_a_pipeline_and_a_search():
     assert list(names) == [f"mlptransformer{k}" for k in range(3)]
     search = GridSearchCV(pipeline, {"mlptransformer__layer": [0, 1]}, cv=2).fit(X, y)
     assert search.best_score_ > 0.7
+    named = MLPTransformer(network).set_output(transform="pandas")
+    data = pd.DataFrame(X, columns=list("abcd"))
+    assert list(named.fit(data, y).transform(data).columns) == list(named.get_feature_names_out())
+    assert list(named.feature_names_in_) == list("abcd")
+    assert not hasattr(MLPTransformer(network).fit(X, y), "feature_names_in_")
     fitted = network.fit(X, y)
     ready = MLPTransformer(fitted, layer=0, prefit=True).fit(X)
     np.testing.assert_array_equal(ready.transform(X), fitted.hidden_activations(X, 0))
@@ -168,8 +174,14 @@ def test_target_reached():
     "make",
     [
         lambda: Checkpoint("model", every=0),
+        lambda: Checkpoint("model", every=1.5),
+        lambda: Checkpoint("model", every="2"),
         lambda: TimeLimit(0),
+        lambda: TimeLimit(float("nan")),
+        lambda: TimeLimit("1"),
         lambda: TargetReached(1, "accuracy"),
+        lambda: TargetReached(float("nan")),
+        lambda: TargetReached("1"),
     ],
 )
 def test_callbacks_that_make_no_sense(make):
