@@ -287,7 +287,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             tasks,
         )
         if not goes_on:
-            training.best = network.params.copy(), network.running.copy()
+            training.initial = training.copies()
         if resume:
             self._take_up(training)
         else:
@@ -490,7 +490,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         training.skip(training.history.n_iter)
         if resumption is not None and resumption.last is not None:
             network = training.task.network
-            training.best = network.params.copy(), network.running.copy()
+            training.best = training.copies()
             network.params[:], network.running[:] = resumption.last
 
     # ------------------------------------------------------------------------- what is recorded

@@ -171,6 +171,7 @@ class Training:
         self.judge = judge
         self.tasks = tasks
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
+        self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
         self.order = task.rows.copy() if rules.shuffle else task.rows
         self.began = time.perf_counter()
         self.pace = Pace()
@@ -293,7 +294,7 @@ class Training:
                 is_best = history.note_score(score)
             _stop_if_diverged(self.task.network, history.loss)
         if rules.restore_best and is_best:
-            self.best = self._copies()
+            self.best = self.copies()
         self.solver.epoch_ends(history.rows_seen)
         stops = _stops(self.solver, rules, history)
         if self.tasks:
@@ -302,11 +303,14 @@ class Training:
         self.solver.epoch_is_recorded()
         return stops
 
-    def _copies(self) -> tuple[np.ndarray, np.ndarray]:
+    def copies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Copy the parameters and the running moments."""
         return self.task.network.params.copy(), self.task.network.running.copy()
 
     def finish(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Put the best weights in place; returns the last ones, None where nothing changed.
+
+        Where no epoch has a score that is a number, the last weights stay, if they are finite.
 
         Raises
         ------
@@ -314,9 +318,10 @@ class Training:
             If the weights are not finite.
         """
         last, network = None, self.task.network
-        if self.rules.restore_best and self.best is not None:
-            last = self._copies()
-            network.params[:], network.running[:] = self.best
+        best = self.initial if self.best is None and not network.is_finite() else self.best
+        if self.rules.restore_best and best is not None:
+            last = self.copies()
+            network.params[:], network.running[:] = best
         if not network.is_finite():
             raise DivergenceError
         return last

@@ -187,3 +187,13 @@ def test_validation_data_that_does_not_fit(given):
 def test_validation_labels_are_among_the_classes():
     with pytest.raises(ValueError, match="9"):
         model().fit(X_train, y_train, X_val=X_val, y_val=np.full(100, 9))
+
+
+@pytest.mark.parametrize("scoring", [lambda *_: np.nan, None], ids=["scorer", "R2 of one row"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_scores_that_are_no_numbers_do_not_bring_the_initial_weights_back(scoring):
+    parameters = {"max_iter": 6, "random_state": 0}
+    stopping = MLPRegressor(early_stopping=True, scoring=scoring, **parameters)
+    stopping.fit(X, X[:, 0], X_val=X[:1], y_val=X[:1, 0])
+    plain = MLPRegressor(**parameters).fit(X, X[:, 0])
+    np.testing.assert_array_equal(params_of(stopping), params_of(plain))
