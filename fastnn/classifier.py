@@ -4,6 +4,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
@@ -426,6 +427,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             dtype=self._dtypes(),
             reset=reset,
         )
+        if issparse(y) and not type_of_target(y).startswith("multilabel"):
+            y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y

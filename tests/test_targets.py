@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import special
+from scipy.sparse import csr_array
 from sklearn.metrics import d2_pinball_score, mean_pinball_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -172,3 +173,13 @@ def test_several_targets_step_by_step():
     assert weights.fit(X, SEVERAL).predict(X).shape == (150, 2)
     early = MLPClassifier((5,), early_stopping=True, max_iter=5, random_state=0).fit(X, SEVERAL)
     assert len(early.validation_scores_) == early.n_iter_
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_several_targets_may_be_sparse(method):
+    classes = {"classes": [[0, 1, 2], [5, 7]]} if method == "partial_fit" else {}
+    dense, sparse = (
+        getattr(MLPClassifier((5,), max_iter=2, random_state=0), method)(X, target, **classes)
+        for target in (SEVERAL, csr_array(SEVERAL))
+    )
+    np.testing.assert_array_equal(params_of(dense), params_of(sparse))
