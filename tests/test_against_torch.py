@@ -7,6 +7,7 @@ NumPy elsewhere, and PyTorch alone is larger than all else that the tests need.
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier, MLPRegressor
 
@@ -158,6 +159,30 @@ def test_normalization(normalization):
             assert_allclose(model.running_variances_[l], norm.running_var.numpy(), rtol=1e-7)
     outputs = peer(torch.tensor(X)).detach().numpy()[:, 0]
     assert_allclose(model.predict(X), outputs, rtol=1e-7)
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("dropped", [0, 1])
+def test_batch_normalization_of_uneven_shards(dropped, form):
+    """Mini-batches of 211 rows are two shards, the last one of 19 or 18 rows is one."""
+    n, rows = 230 - dropped, 211
+    common = {**COMMON, "activation": "tanh", "normalization": "batch", "batch_size": rows}
+    peer = network(untrained(MLPRegressor, y, **common), "tanh", "batch")
+    optimizer, target = torch.optim.SGD(peer.parameters(), lr=RATE), torch.tensor(y)
+    for _ in range(EPOCHS):
+        for shards in ([slice(0, 105), slice(105, rows)], [slice(rows, n)]):
+            optimizer.zero_grad()
+            outputs = torch.cat([peer(torch.tensor(X[shard])) for shard in shards])
+            half_squares(outputs, target[shards[0].start : shards[-1].stop]).backward()
+            optimizer.step()
+    model = MLPRegressor(
+        solver="sgd", momentum=0, learning_rate_init=RATE, max_iter=EPOCHS, **common
+    ).fit(form(X[:n]), y[:n])
+    assert_same(model, peer)
+    norms = [layer for layer in peer if hasattr(layer, "eps")]
+    for l, norm in enumerate(norms):
+        assert_allclose(model.running_means_[l], norm.running_mean.numpy(), rtol=1e-7)
+        assert_allclose(model.running_variances_[l], norm.running_var.numpy(), rtol=1e-7)
 
 
 LOSSES = {
