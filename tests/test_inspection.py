@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +17,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, MLPTransformer, check_gradient
 from fastnn.callbacks import Checkpoint, NormRecorder, TargetReached, TimeLimit
+from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.losses import REGRESSION_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, y = load_iris(return_X_y=True)
@@ -103,6 +106,31 @@ def test_check_gradient(task, fitted, normalization):
     assert len(errors) == 3
     assert max(errors) < 1e-4
     assert vars(model).keys() - {"_own_network"} == before.keys()
+
+
+POSITIVE = np.abs(X[:, 0]) + 0.1
+LOSSES = {
+    **{name: MLPRegressor(name) for name in REGRESSION_LOSSES},
+    "quantiles": MLPRegressor("quantile", quantile=[0.1, 0.5, 0.9]),
+    "focal": MLPClassifier(loss="focal"),
+    "smoothed": MLPClassifier(label_smoothing=0.2),
+    "balanced": MLPClassifier(class_weight="balanced"),
+}
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_check_gradient_of_each_loss(loss, form):
+    model = LOSSES[loss].set_params(hidden_layer_sizes=(6,), activation="tanh", random_state=0)
+    target = POSITIVE if isinstance(model, MLPRegressor) else y
+    assert max(check_gradient(model, form(X[::6]), target[::6])) < 1e-5
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_check_gradient_of_each_activation(activation):
+    model = MLPClassifier((6, 5), activation=activation, random_state=0)
+    assert max(check_gradient(model, X[::6], y[::6])) < 1e-5
 
 
 def test_check_gradient_finds_a_wrong_gradient(monkeypatch):
