@@ -72,6 +72,12 @@ class Task:
     max_norm: float | None = None
     n_jobs: int | None = None
 
+    @property
+    def keeps_moments(self) -> bool:
+        """Whether layers are normalized by the moments of a shard, which predictions lack."""
+        kind = self.architecture.normalization
+        return kind is not None and NORMALIZATIONS[kind].keeps_moments
+
     def workspace(self, batch_rows: int) -> Workspace:
         """Memory for mini-batches of this many rows."""
         params = self.network.params
@@ -85,6 +91,7 @@ class Task:
             sparse=self.sample.columns is not None,
             slopes=keeps_slopes(self.architecture),
             normalized=self.architecture.normalization is not None,
+            whole_shards=self.keeps_moments,
         )
 
     def prepared(self, work: Workspace) -> tuple[Layers, Steps]:
@@ -93,11 +100,9 @@ class Task:
         layers = with_gradient(self.layers, self.sample, params, work)
         data = kind_of(self.sample, params)
         shard = (0, 1, self.sample, self.rows, 0, layers, params, work)
-        kind = self.architecture.normalization
-        tracks = kind is not None and NORMALIZATIONS[kind].keeps_moments
         return layers, Steps(
             shard_gradient=address_of(epoch.shard_gradient, data, *shard),
-            track=track.address(dtype) if tracks else 0,
+            track=track.address(dtype) if self.keeps_moments else 0,
             combine=updates.combine_block.address(dtype),
             clip=0 if self.max_norm is None else updates.clip.address(dtype),
             step=updates.step_block.address(dtype),

@@ -21,17 +21,18 @@ def training_workspace(
     sparse: bool,
     slopes: bool = False,
     normalized: bool = False,
+    whole_shards: bool = False,
 ) -> Workspace:
     """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
 
-    Normalized layers have the moments of a whole shard, which is then one tile.
+    Batch normalization takes the moments of a whole shard, which is then one tile.
     """
     n_shards = max(
         1, min(batch_rows // rows_per_shard, MAX_SHARDS, MAX_GRADIENT_NUMBERS // n_params)
     )
     # A shorter last mini-batch may be a single shard of up to 2 * rows_per_shard - 1 rows.
     longest = max(-(-batch_rows // n_shards), min(batch_rows, 2 * rows_per_shard - 1))
-    tile = longest if normalized else min(longest, TILE_ROWS)
+    tile = longest if whole_shards else min(longest, TILE_ROWS)
     outputs = tile * sum(units[1:])
     moments_size = _moments_size(units, tile) if normalized else 0
     deltas_size = tile * max(units[1:])
