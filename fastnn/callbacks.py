@@ -4,8 +4,6 @@ A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
 """
 
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,6 +12,9 @@ from typing import Any, ClassVar
 
 import joblib
 import numpy as np
+
+from fastnn.files import replacing
+from fastnn.record import fitted_attributes
 
 __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 
@@ -74,7 +75,7 @@ class EpochTasks:
         self.root.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,
-            reconstruction_attributes=lambda: deepcopy(self.estimator._fitted_attributes()),
+            reconstruction_attributes=lambda: deepcopy(fitted_attributes(self.estimator)),
         )
 
 
@@ -134,15 +135,8 @@ class Checkpoint(_Watcher):
         n_iter = getattr(fitted_estimator, "n_iter_", 0)
         if context.task_name == "epoch" and n_iter % self.every == 0:
             fitted_estimator.__dict__.pop("_skl_callbacks", None)
-            with tempfile.NamedTemporaryFile(
-                dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
-            ) as file:
-                try:
-                    joblib.dump(fitted_estimator, file)
-                    file.close()
-                    os.replace(file.name, self.path)
-                finally:
-                    Path(file.name).unlink(missing_ok=True)
+            with replacing(self.path) as temporary:
+                joblib.dump(fitted_estimator, temporary)
 
 
 class TimeLimit(_Watcher):

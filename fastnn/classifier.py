@@ -188,8 +188,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     normalization : {'batch', 'layer'}, default=None
         Normalize the weighted sums of hidden layers before the activation: over the rows of a
-        shard of the mini-batch, about 100, with running moments for predictions [7]_, or over the
-        units of the layer [8]_.
+        shard of the mini-batch, with running moments for predictions [7]_, or over the units of
+        the layer [8]_. A shard is about 100 rows, and more where mini-batches have over 6400 rows
+        or networks over 8 million parameters.
 
     scoring : str or callable, default=None
         What `early_stopping` goes by, and what `validation_scores_` records: None for the
@@ -202,6 +203,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     max_time : float, default=None
         Seconds after which a fit stops, at the end of a mini-batch; `resume` goes on from there.
+        To compile the kernels, once on a machine, does not count.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
@@ -451,7 +453,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _check_classes(self, y: Any) -> None:
         """Refuse classes that the fitted output layer has no place for."""
         if isinstance(self.classes_, list):
-            return  # `_encode` finds them
+            if self.warm_start:
+                self._check_same_classes_of_targets(y)
+            return  # others `_encode` finds
         if not self.warm_start and are_plain_labels(y, len(y)) and are_among(y, self.classes_):
             return
         classes = unique_labels(y)
@@ -466,6 +470,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "`y` has classes not in `self.classes_`. "
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
+
+    def _check_same_classes_of_targets(self, y: Any) -> None:
+        for k, (known, column) in enumerate(zip(self.classes_, np.transpose(y), strict=False)):
+            if not np.array_equal(np.unique(column), known):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the "
+                    f"previous call to fit. Column {k} previously had {known}, and has "
+                    f"{np.unique(column)}"
+                )
 
     def _encode(self, y: Any) -> Targets:
         settings = self.loss, self.label_smoothing, self.focal_gamma
@@ -565,6 +578,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ------
         NotFittedError
             If there is nothing to go on with.
+        ValueError
+            If the fit had validation data or `scoring` and this one has not, or the other way
+            round: the curves would have an entry for some epochs only.
         """
         check_is_fitted(self)
         validation = X_val, y_val, sample_weight_val

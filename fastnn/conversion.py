@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.classifier import MLPClassifier
 from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
+from fastnn.record import adopt, network_of
 from fastnn.regressor import MLPRegressor
 from fastnn.solvers import Solver, solver_for
 
@@ -68,7 +69,7 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     _copy_record(model, estimator)
     if hasattr(model, "coefs_"):
         network = Network.from_arrays(model.coefs_, model.intercepts_)
-        estimator._adopt(network)
+        adopt(estimator, network)
         if hasattr(model, "_optimizer"):
             estimator._optimizer = _solver_from_sklearn(model._optimizer, estimator, network)
     return estimator
@@ -134,7 +135,7 @@ def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> So
 
 
 def _solver_to_sklearn(estimator: Any) -> SGDOptimizer | AdamOptimizer:
-    solver, units = estimator._optimizer, estimator._network().units
+    solver, units = estimator._optimizer, network_of(estimator).units
     rate, hyper = solver.schedule.initial_rate, solver.hyper
 
     def arrays(vector: np.ndarray) -> list[np.ndarray]:

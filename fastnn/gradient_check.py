@@ -1,11 +1,15 @@
 """Is the gradient right? Back-propagation against central differences."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
+from fastnn import parameters
 from fastnn.classifier import MLPClassifier
 from fastnn.network import Network
+from fastnn.record import twin_of
 from fastnn.regressor import MLPRegressor
 
 STEP = 1e-5  # (machine epsilon)^(1/3): rounding and curvature weigh alike
@@ -47,6 +51,13 @@ def check_gradient(
         derivatives and s a thousandth of the largest one of the layer. About 1e-7 for smooth
         activations; where a ReLU's corner lies within the step, more.
 
+    Raises
+    ------
+    TypeError
+        If the estimator is none of the two.
+    ValueError
+        If `max_per_layer` is no whole number from 1 on.
+
     Examples
     --------
     >>> from fastnn import MLPRegressor, check_gradient
@@ -57,7 +68,8 @@ def check_gradient(
     """
     from fastnn import threads  # here, as it imports Numba
 
-    task, output_factor = estimator._gradient_task(X, y, sample_weight)
+    _check_arguments(estimator, max_per_layer)
+    task, output_factor = _task_of(estimator, X, y, sample_weight)
     with threads.one_thread_blas():
         function = _Loss(task, output_factor)
         exact = function.gradient()
@@ -71,6 +83,44 @@ def check_gradient(
     return errors
 
 
+def _check_arguments(estimator: Any, max_per_layer: Any) -> None:
+    if not isinstance(estimator, MLPClassifier | MLPRegressor):
+        raise TypeError(
+            "check_gradient takes fastnn's MLPClassifier or MLPRegressor, got "
+            f"{estimator!r}. Give the step of a pipeline, or convert scikit-learn's network by "
+            "fastnn.from_sklearn."
+        )
+    if not isinstance(max_per_layer, Integral) or max_per_layer < 1:
+        raise ValueError(f"max_per_layer has to be a whole number from 1 on, got {max_per_layer}.")
+
+
+def _task_of(
+    estimator: MLPClassifier | MLPRegressor, X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, int]:
+    """All rows as one mini-batch in float64, and the factor from the loss to its gradient."""
+    from fastnn import planning
+    from fastnn.kernels.losses import LOSSES
+
+    twin, fitted = twin_of(estimator), hasattr(estimator, "coefs_")
+    twin.set_params(dropout=0.0, max_grad_norm=None, warm_start=False)
+    twin._validate_params()
+    hidden = parameters.hidden_layer_sizes(twin)
+    X, y = twin._check_input(X, y, reset=not fitted)
+    twin._learn_targets(y, keeps=fitted)
+    given = planning.given_data(twin, X, y, y, sample_weight)
+    twin._random_state = check_random_state(twin.random_state)
+    twin.out_activation_ = given.targets.out_activation
+    double = np.dtype(np.float64)
+    if fitted:
+        network = planning.network_to_go_on_with(twin, given)
+    else:
+        units = [X.shape[1], *hidden, given.targets.n_outputs]
+        network = planning.initial_network(twin, units, double)
+    is_mean = LOSSES[given.targets.loss].is_mean
+    task = planning.task_of(twin, network.astype(double), given)
+    return task, given.targets.n_outputs if is_mean else 1
+
+
 class _Loss:
     """Loss of all rows of a task as a function of the parameters.
 
@@ -79,16 +129,14 @@ class _Loss:
     """
 
     def __init__(self, task: Any, output_factor: int) -> None:
+        from fastnn.clock import Clock
+        from fastnn.objective import Objective
+
         self.task, self.factor = task, output_factor
-        self.work = task.workspace(task.rows.size)
-        self.layers, self.steps = task.prepared(self.work)
+        self.objective = Objective(task, Clock(None))
 
     def __call__(self, params: np.ndarray) -> float:
-        arguments = (self.task.sample, self.task.rows, self.layers, params, self.steps, self.work)
-        from fastnn.kernels.epoch import full_gradient
-
-        loss = full_gradient(*arguments, None)
-        weights = self.task.sample.weights
+        loss, weights = self.objective(params), self.task.sample.weights
         total = weights.sum() if weights.size else self.task.rows.size
         squares = float((params[: self.task.network.n_weights] ** 2).sum())
         penalty = 0.5 * self.task.alpha * squares / total
@@ -97,7 +145,7 @@ class _Loss:
     def gradient(self) -> np.ndarray:
         """Take the derivatives by back-propagation."""
         self(self.task.network.params)
-        return self.work.gradients[0].copy()
+        return self.objective.gradient.copy()
 
     def central_difference(self, at: int) -> float:
         """Take the derivative by one parameter, by moving it a little up and down."""

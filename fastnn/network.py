@@ -167,6 +167,10 @@ class Network:
                 return False
         return True
 
+    def copy(self) -> "Network":
+        """Copy that goes on by itself."""
+        return self.astype(self.params.dtype)
+
     def astype(self, dtype: np.dtype) -> "Network":
         """Copy in another dtype, or in the same."""
         running = self.running.astype(dtype) if self.scales else None

@@ -144,7 +144,7 @@ def check_together(estimator: Any, n_hidden: int) -> None:
             f"warmup={estimator.warmup} does not go with learning_rate="
             f"{estimator.learning_rate!r}: use warmup=0 or another schedule."
         )
-    if estimator.warmup and estimator.warmup >= estimator.max_iter:
+    if estimator.solver != "lbfgs" and estimator.warmup and estimator.warmup >= estimator.max_iter:
         raise ValueError(
             f"warmup={estimator.warmup} leaves none of max_iter={estimator.max_iter} epochs: use "
             "a smaller warmup."

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from fastnn import threads
+from fastnn.clock import MAX_FLOPS_PER_CALL, Clock
 from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import predict_few as few_kernel
@@ -86,12 +87,20 @@ def predict_sample(
     rows: np.ndarray,
     n_jobs: int | None = None,
     layer: int = -1,
+    clock: Clock | None = None,
 ) -> np.ndarray:
-    """Pass the given rows of a sample through a network, up to a layer."""
+    """Pass the given rows of a sample through a network, up to a layer.
+
+    Raises
+    ------
+    TimeIsOverError
+        If the clock says so.
+    """
     params, layer = network.params, layer % len(layers.table)
     out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
-    flops = 2.0 * network.n_weights * rows.size
-    n_threads = threads.worthwhile(flops, -(-rows.size // TILE_ROWS), n_jobs)
+    flops = 2.0 * network.n_weights  # of a row
+    n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
+    n_at_once = max(TILE_ROWS * n_threads, int(MAX_FLOPS_PER_CALL / flops))
     with threads.team(n_threads) as team:
         work = prediction_workspace(
             network.units,
@@ -102,9 +111,13 @@ def predict_sample(
             normalized=network.running.size > 0,
         )
         layers = with_forward(layers, sample, params, work)
-        arguments = (sample, rows, layer, layers, params, work, out, team)
         kind = (*kind_of(sample, params), team is None)
-        entry_point(predict_rows, kind, *arguments)(*arguments)
+        for start in range(0, rows.size, n_at_once):
+            part = slice(start, start + n_at_once)
+            arguments = (sample, rows[part], layer, layers, params, work, out[part], team)
+            entry_point(predict_rows, kind, *arguments)(*arguments)
+            if clock and part.stop < rows.size:
+                clock.check()
     return out
 
 

@@ -181,8 +181,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     normalization : {'batch', 'layer'}, default=None
         Normalize the weighted sums of hidden layers before the activation: over the rows of a
-        shard of the mini-batch, about 100, with running moments for predictions [7]_, or over the
-        units of the layer [8]_.
+        shard of the mini-batch, with running moments for predictions [7]_, or over the units of
+        the layer [8]_. A shard is about 100 rows, and more where mini-batches have over 6400 rows
+        or networks over 8 million parameters.
 
     scoring : str or callable, default=None
         What `early_stopping` goes by, and what `validation_scores_` records: None for the
@@ -195,6 +196,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     max_time : float, default=None
         Seconds after which a fit stops, at the end of a mini-batch; `resume` goes on from there.
+        To compile the kernels, once on a machine, does not count.
 
     dtype : {'auto', 'float32', 'float64'}, default='auto'
         Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
@@ -529,6 +531,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ------
         NotFittedError
             If there is nothing to go on with.
+        ValueError
+            If the fit had validation data or `scoring` and this one has not, or the other way
+            round: the curves would have an entry for some epochs only.
         """
         check_is_fitted(self)
         validation = X_val, y_val, sample_weight_val

@@ -100,17 +100,22 @@ class Solver:
         self.base_rate /= 5.0
         return False, f"Setting learning rate to {self.base_rate:f}"
 
-    def fits(self, params: np.ndarray) -> bool:
-        """Whether its state is for these parameters; weights set by hand may have other shapes."""
-        return self.state.shape[1:] == params.shape and self.state.dtype == params.dtype
+    def fits(self, estimator: Any, params: np.ndarray) -> bool:
+        """Whether its state is that of the estimator's solver for these parameters.
 
-    def clock(self) -> tuple[int, float]:
+        The user may have chosen another solver since, or weights of other shapes.
+        """
+        shape = (_update_of(estimator).n_states, params.size)
+        has_shape = self.state.shape == shape and self.state.dtype == params.dtype
+        return self.name == estimator.solver and has_shape
+
+    def mark(self) -> tuple[int, float]:
         """Note where the schedule stands; `rewind` goes back to it."""
         return self.epochs, self.base_rate
 
-    def rewind(self, clock: tuple[int, float]) -> None:
-        """Take back what the schedule did after `clock`."""
-        self.epochs, self.base_rate = clock
+    def rewind(self, mark: tuple[int, float]) -> None:
+        """Take back what the schedule did after a mark."""
+        self.epochs, self.base_rate = mark
 
     def epoch_is_recorded(self) -> None:
         """Note that the next step begins an epoch; until then an epoch is to be gone on with."""
@@ -128,16 +133,21 @@ class Solver:
 
 def solver_for(estimator: Any, size: int, dtype: np.dtype) -> Solver:
     """Make the solver that an estimator's parameters ask for, its state at zero."""
+    n_states = _update_of(estimator).n_states
+    return Solver(estimator.solver, size, n_states, dtype, **settings_of(estimator))
+
+
+def settings_of(estimator: Any) -> dict[str, Any]:
+    """Gather what an estimator's parameters say of its solver, beside the solver's name."""
+    return {
+        "hyper": {name: float(getattr(estimator, name)) for name in _update_of(estimator).hyper},
+        "schedule": schedule_for(estimator),
+        "power_t": estimator.power_t,
+        "weight_decay": estimator.weight_decay if estimator.solver == "adamw" else 0.0,
+    }
+
+
+def _update_of(estimator: Any) -> Any:
     from fastnn.kernels.updates import update_of
 
-    update = update_of(estimator.solver, estimator.amsgrad)
-    return Solver(
-        estimator.solver,
-        size,
-        update.n_states,
-        dtype,
-        {name: float(getattr(estimator, name)) for name in update.hyper},
-        schedule_for(estimator),
-        estimator.power_t,
-        estimator.weight_decay if estimator.solver == "adamw" else 0.0,
-    )
+    return update_of(estimator.solver, estimator.amsgrad)

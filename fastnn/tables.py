@@ -1,7 +1,5 @@
 """Tables of the command line: files of rows, what their columns are, and models in files."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from fastnn import files
 from fastnn.classifier import MLPClassifier
 from fastnn.regressor import MLPRegressor
 
@@ -26,7 +25,7 @@ MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers ove
 # All that a model of `fastnn train` holds beyond what skops itself trusts.
 TRUSTED = {
     "fastnn.classifier.MLPClassifier",
-    "fastnn.estimator.Resumption",
+    "fastnn.record.Resumption",
     "fastnn.regressor.MLPRegressor",
     "fastnn.schedules.Schedule",
     "fastnn.solvers.Solver",
@@ -202,26 +201,10 @@ def replacing(path: Path) -> Iterator[Path]:
         If no file can be written there.
     """
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
-        os.close(handle)
+        with files.replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {_one_line(error)}") from error
-    try:
-        yield Path(name)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp's file is for its owner alone
-        os.replace(name, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {_one_line(error)}") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def save(model: Any, path: Path) -> None:

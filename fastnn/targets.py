@@ -1,6 +1,8 @@
 """Targets: from a user's y to the numbers that a network is trained on, and back."""
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -132,11 +134,15 @@ def row_weights(class_weight: Any, y: Any, y_train: Any, classes: Any) -> np.nda
         known = classes if y.ndim == 1 else classes[k] if isinstance(classes, list) else [0, 1]
         if isinstance(given, str):
             known = np.unique(trained[k])
-        of_classes = compute_class_weight(given, classes=np.asarray(known), y=trained[k])
-        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
+        if isinstance(given, dict) and not all(map(_is_weight, given.values())):
             raise ValueError(f"class_weight has to hold numbers from 0 on, got {given}.")
+        of_classes = compute_class_weight(given, classes=np.asarray(known), y=trained[k])
         weights *= of_classes.take(np.searchsorted(known, columns[k]), mode="clip")
     return weights
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < math.inf
 
 
 def _columns(y: Any) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn import threads
 from fastnn.callbacks import EpochTasks, layer_norm
+from fastnn.clock import MAX_FLOPS_PER_CALL, Clock, TimeIsOverError
 from fastnn.history import History
 from fastnn.jit import address_of, entry_point
 from fastnn.kernels import epoch, updates
@@ -22,9 +23,6 @@ from fastnn.network import Architecture, Network
 from fastnn.pace import Pace
 from fastnn.solvers import Solver
 from fastnn.workspace import training_workspace
-
-# Kernels cannot be interrupted: a call does no more work than this, 0.02 to 0.2 s.
-MAX_FLOPS_PER_CALL = 2e9
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -78,20 +76,23 @@ class Task:
         kind = self.architecture.normalization
         return kind is not None and NORMALIZATIONS[kind].keeps_moments
 
-    def workspace(self, batch_rows: int) -> Workspace:
+    def workspace(
+        self, batch_rows: int, rows_per_shard: int = epoch.ROWS_PER_SHARD, adds: bool = False
+    ) -> Workspace:
         """Memory for mini-batches of this many rows."""
         params = self.network.params
         return training_workspace(
             self.network.units,
             params.size,
             batch_rows,
-            epoch.ROWS_PER_SHARD,
+            rows_per_shard,
             updates.BLOCK,
             params.dtype,
             sparse=self.sample.columns is not None,
             slopes=keeps_slopes(self.architecture),
             normalized=self.architecture.normalization is not None,
             whole_shards=self.keeps_moments,
+            adds=adds,
         )
 
     def prepared(self, work: Workspace) -> tuple[Layers, Steps]:
@@ -99,7 +100,7 @@ class Task:
         params, dtype = self.network.params, self.network.params.dtype
         layers = with_gradient(self.layers, self.sample, params, work)
         data = kind_of(self.sample, params)
-        shard = (0, 1, self.sample, self.rows, 0, layers, params, work)
+        shard = (0, 1, 0, self.sample, self.rows, 0, layers, params, work)
         return layers, Steps(
             shard_gradient=address_of(epoch.shard_gradient, data, *shard),
             track=track.address(dtype) if self.keeps_moments else 0,
@@ -130,7 +131,6 @@ class Rules:
     shuffle: bool
     early_stopping: bool
     restore_best: bool
-    max_time: float | None
     one_epoch: bool  # of partial_fit, which ends without a warning
     verbose: bool
 
@@ -150,6 +150,8 @@ class Training:
         Is added to.
     random_state : RandomState
         Draws the order of rows.
+    clock : Clock
+        Ends it.
     judge : callable or None
         Called after each epoch with the history, to which it adds losses and scores of validation
         rows and of training rows that are to be scored; returns what early stopping goes by, the
@@ -165,6 +167,7 @@ class Training:
         rules: Rules,
         history: History,
         random_state: np.random.RandomState,
+        clock: Clock,
         judge: Callable[[History], float | None] | None = None,
         tasks: EpochTasks | None = None,
     ) -> None:
@@ -173,12 +176,12 @@ class Training:
         self.rules = rules
         self.history = history
         self.random_state = random_state
+        self.clock = clock
         self.judge = judge
         self.tasks = tasks
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
         self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
         self.order = task.rows.copy() if rules.shuffle else task.rows
-        self.began = time.perf_counter()
         self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)
@@ -195,41 +198,39 @@ class Training:
     def run(self) -> None:
         """Train, until a rule, a callback, the clock or the user says to stop."""
         history, solver = self.history, self.solver
-        mark, clock = history.mark(), solver.clock()
+        marks = history.mark(), solver.mark()
         try:
             while history.n_iter < self.rules.max_iter:
-                mark, clock = history.mark(), solver.clock()
-                if not self._epoch():
-                    history.warning = time_is_over(self.rules)
-                    break
+                marks = history.mark(), solver.mark()
+                self._epoch()
                 if self._record() or self.rules.one_epoch:
                     break
+                self.clock.check()
             else:
                 history.warning = (
                     f"Stochastic Optimizer: Maximum iterations ({self.rules.max_iter}) reached and "
                     "the optimization hasn't converged yet.",
                     ConvergenceWarning,
                 )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TimeIsOverError) as stop:
             if solver.progress[ROWS] == self.order.size:  # in the midst of an epoch's record
-                history.rewind(mark)
-                solver.rewind(clock)
-            history.warning = "Training interrupted by user.", UserWarning
+                history.rewind(marks[0])
+                solver.rewind(marks[1])
+            history.warning = self.clock.warning(stop)
 
-    def _epoch(self) -> bool:
-        """Take one step for each mini-batch; returns whether there was time for all of them."""
-        rules, progress, n = self.rules, self.solver.progress, self.order.size
+    def _epoch(self) -> None:
+        """Take one step for each mini-batch that is left of the epoch."""
+        progress, n = self.solver.progress, self.order.size
         if self.tasks:
             self.tasks.begin_epoch()
-        if rules.shuffle:
+        if self.rules.shuffle:
             self._shuffle()
         self.solver.epoch_begins()
         self.arguments.hyper[0] = self.solver.base_rate
         while (start := int(progress[ROWS])) < n:
-            if rules.max_time is not None and time.perf_counter() - self.began > rules.max_time:
-                return False
-            self._some_steps(start)
-        return True
+            self._some_steps(start)  # some at least, so that fits cut short come to an end
+            if progress[ROWS] < n:
+                self.clock.check()
 
     def _shuffle(self) -> None:
         """Draw the next order of rows from the last, in place.
@@ -373,12 +374,3 @@ def _stops(solver: Solver, rules: Rules, history: History) -> bool:
     if not stop:
         history.no_improvement_count = 0
     return stop
-
-
-def time_is_over(rules: Rules) -> tuple[str, type[Warning]]:
-    """Warning of a fit that `max_time` has ended."""
-    return (
-        f"Maximum time ({rules.max_time} s) reached and the optimization hasn't converged yet. "
-        "`resume` goes on from here.",
-        ConvergenceWarning,
-    )

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnn.clock import Clock
 from fastnn.history import History
+from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import losses_of_rows
 from fastnn.layers import prediction_layers
@@ -36,8 +38,10 @@ class Judge:
         Rows that do not train it.
     training : Rows or None
         Rows that do, to be scored too; None where nobody asks for that.
-    score : callable
-        Takes the outputs for some rows, and these `Rows`.
+    score : callable or None
+        Takes the outputs for some rows, and these `Rows`; None stands for the loss, negated.
+    clock : Clock
+        Is looked at while the network predicts.
     """
 
     def __init__(
@@ -46,8 +50,10 @@ class Judge:
         validation: Rows | None,
         training: Rows | None,
         score: Callable[[np.ndarray, Rows], float] | None,
+        clock: Clock,
     ) -> None:
-        self.task, self.validation, self.training, self.score = task, validation, training, score
+        self.task, self.validation, self.training = task, validation, training
+        self.score, self.clock = score, clock
         self.layers = prediction_layers(task.network, task.architecture)
 
     def __call__(self, history: History) -> float | None:
@@ -62,8 +68,9 @@ class Judge:
         return score
 
     def _judge(self, part: Rows) -> tuple[float, float]:
+        network, n_jobs = self.task.network, self.task.n_jobs
         outputs = predict_sample(
-            self.task.network, self.layers, part.sample, part.rows, self.task.n_jobs
+            network, self.layers, part.sample, part.rows, n_jobs, clock=self.clock
         )
         loss = mean_loss(outputs, part, self.task.layers)
         return (-loss if self.score is None else self.score(outputs, part)), loss
@@ -72,8 +79,7 @@ class Judge:
 def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers) -> float:
     """Weighted mean of the rows' losses, without the penalty of large weights."""
     losses, weights = np.empty(len(outputs)), part.sample.weights
-    losses_of_rows(
-        *(layers.loss, outputs, part.sample.Y, part.rows),
-        *(layers.blocks, layers.loss_settings, np.empty_like(outputs), losses),
-    )
+    rows, settings = (part.sample.Y, part.rows), (layers.blocks, layers.loss_settings)
+    arguments = (layers.loss, outputs, *rows, *settings, np.empty_like(outputs), losses)
+    entry_point(losses_of_rows, outputs.dtype, *arguments)(*arguments)
     return float(np.average(losses, weights=weights[part.rows] if weights.size else None))

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastnn.kernels.arguments import Workspace
 
-TILE_ROWS = 256  # rows that go through the network at once: their outputs stay in the L2 cache
+TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
 MAX_SHARDS = 64
 MAX_GRADIENT_NUMBERS = 2**24  # all shards' gradients together: 64 MB of float32
 
@@ -22,17 +22,20 @@ def training_workspace(
     slopes: bool = False,
     normalized: bool = False,
     whole_shards: bool = False,
+    adds: bool = False,
 ) -> Workspace:
     """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
 
-    Batch normalization takes the moments of a whole shard, which is then one tile.
+    Batch normalization takes the moments of a whole shard, which is then one tile. Where a shard
+    adds to its gradient from call to call, it needs room for a tile's.
     """
     n_shards = max(
         1, min(batch_rows // rows_per_shard, MAX_SHARDS, MAX_GRADIENT_NUMBERS // n_params)
     )
     # A shorter last mini-batch may be a single shard of up to 2 * rows_per_shard - 1 rows.
     longest = max(-(-batch_rows // n_shards), min(batch_rows, 2 * rows_per_shard - 1))
-    tile = longest if whole_shards else min(longest, TILE_ROWS)
+    n_tiles = 1 if whole_shards else max(1, round(longest / TILE_ROWS))
+    tile = -(-longest // n_tiles)
     outputs = tile * sum(units[1:])
     moments_size = _moments_size(units, tile) if normalized else 0
     deltas_size = tile * max(units[1:])
@@ -43,7 +46,7 @@ def training_workspace(
         "normalized": outputs if normalized else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
-        "tile_gradient": n_params if longest > tile else 0,
+        "tile_gradient": n_params if adds or longest > tile else 0,
     }
     return Workspace(
         **_sections(sizes, n_shards, dtype),

@@ -1,5 +1,7 @@
 """The callbacks that fastnn adds: with every solver, alone, in a pipeline and in a search."""
 
+import os
+
 import joblib
 import numpy as np
 import pytest
@@ -53,6 +55,17 @@ def test_a_checkpoint_is_the_model_as_it_stood(solver, way, tmp_path):
     assert loaded.loss_ == model.loss_
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     assert not hasattr(loaded, "_skl_callbacks")  # it would write to the same file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such mode there")
+def test_a_checkpoint_may_be_read_by_those_whom_the_umask_allows(tmp_path):
+    path, before = tmp_path / "model.joblib", os.umask(0o027)
+    try:
+        network().set_callbacks(Checkpoint(path)).fit(X, y)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

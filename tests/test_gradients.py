@@ -75,7 +75,8 @@ def assert_right_gradient(
     layers, steps = task.prepared(work)
 
     def loss_at(params):
-        return full_gradient(task.sample, task.rows, layers, params, steps, work, None)
+        rows = task.sample, task.rows, 0, ROWS
+        return full_gradient(*rows, layers, params, steps, work, None)
 
     numeric, step = np.empty(network.params.size), 1e-5
     for i in range(numeric.size):

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier as SkClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -142,6 +143,18 @@ def test_check_gradient_finds_a_wrong_gradient(monkeypatch):
     assert min(errors) > 5e-3
 
 
+@pytest.mark.parametrize("estimator", [SkClassifier(), make_pipeline(MLPClassifier()), None])
+def test_check_gradient_of_something_else(estimator):
+    with pytest.raises(TypeError, match="check_gradient takes fastnn's"):
+        check_gradient(estimator, X, y)
+
+
+@pytest.mark.parametrize("max_per_layer", [0, -1, 2.5])
+def test_check_gradient_of_no_parameter(max_per_layer):
+    with pytest.raises(ValueError, match="max_per_layer has to be a whole number from 1 on"):
+        check_gradient(MLPClassifier(), X, y, max_per_layer=max_per_layer)
+
+
 # ------------------------------------------------------------------------------------ callbacks
 
 
@@ -177,7 +190,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monke
     path.write_bytes(b"the last one")
 
     def fails(model, file):
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise OSError("no space left")
 
     monkeypatch.setattr(fastnn.callbacks.joblib, "dump", fails)

@@ -508,7 +508,8 @@ def test_full_gradient_and_prediction(form, threads):
     ):
         work, params = task.workspace(230), task.network.params
         layers, addresses = task.prepared(work)
-        loss = gradient(task.sample, task.rows, layers, params, addresses, work, threads)
+        rest = layers, params, addresses, work, threads
+        loss = gradient(task.sample, task.rows, 0, 230, *rest)
         out, is_sparse = np.empty((230, 3)), form == "csr"
         tiles = prediction_workspace(task.network.units, 230, threads or 1, out.dtype, is_sparse)
         layers = with_forward(layers, task.sample, params, tiles)

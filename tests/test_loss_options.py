@@ -85,6 +85,8 @@ def test_validation_rows_have_the_weights_of_the_training_classes(class_weight):
         (codes, {0: 5.0, 9: 5.0}, "not in class_weight"),
         (codes, {0: -5.0}, "class_weight has to hold numbers from 0 on"),
         (codes, {0: np.nan}, "class_weight has to hold numbers from 0 on"),
+        (codes, {0: "a"}, "class_weight has to hold numbers from 0 on"),
+        (codes, {0: None}, "class_weight has to hold numbers from 0 on"),
         (codes, {0: np.inf}, "class_weight has to hold numbers from 0 on"),
         (codes, [{0: 1.0}, {0: 1.0}], r"class_weight=.* does not go with y of shape \(120,\)"),
         (several, {0: 1.0}, r"class_weight=.* does not go with y of shape \(120, 2\): use"),

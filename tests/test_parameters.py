@@ -119,6 +119,10 @@ def refused(model, *told):
         check_is_fitted(model)
 
 
+def test_lbfgs_knows_no_warmup():
+    MLPClassifier(solver="lbfgs", warmup=5, max_iter=3, tol=1e9).fit(X, y)
+
+
 @pytest.mark.parametrize(("name", "parameter", "value"), CASES, ids=str)
 def test_a_value_that_makes_no_sense(name, parameter, value):
     """Parameter, value and what it must be: scikit-learn's own sentence."""

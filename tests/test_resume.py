@@ -1,6 +1,7 @@
 """A fit that was stopped goes on to the bits of one that was not."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import joblib
 import numpy as np
 import pytest
 from processes import ROOT, python
+from sklearn.exceptions import ConvergenceWarning
 
 from fastnn import MLPClassifier, MLPRegressor, training
 from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
+from fastnn.clock import Clock, TimeIsOverError, stopped
 from fastnn.training import Training
 
 pytestmark = pytest.mark.filterwarnings(
@@ -261,3 +264,93 @@ def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
     loaded.set_params(max_iter=n_iter + 3).resume(X, y)
     whole = MLPClassifier((9, 5), max_iter=n_iter + 3, n_iter_no_change=np.inf, random_state=0)
     assert_same(loaded, whole.fit(X, y))
+
+
+VALIDATION = {"X_val": X[:50], "y_val": y[:50]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "first", "then", "changed"),
+    [
+        ({}, VALIDATION, {}, {}),
+        ({}, {}, VALIDATION, {}),
+        ({"early_stopping": True}, {}, {}, {"early_stopping": False}),
+        ({}, {}, {}, {"scoring": "accuracy"}),
+        ({"scoring": "accuracy"}, {}, {}, {"scoring": None}),
+    ],
+)
+def test_curves_keep_an_entry_for_each_epoch(parameters, first, then, changed):
+    cut = model("adam", max_iter=3, **parameters).fit(X, y, **first)
+    before = [W.copy() for W in cut.coefs_]
+    with pytest.raises(ValueError, match="The fit to resume has had"):
+        cut.set_params(max_iter=5, **changed).resume(X, y, **then)
+    for W, old in zip(cut.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, old)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"scoring": "accuracy"}, {"early_stopping": True}])
+def test_with_validation_data(parameters):
+    whole = model("adam", **parameters).fit(X, y, **VALIDATION)
+    cut = model("adam", max_iter=3, **parameters).fit(X, y, **VALIDATION)
+    assert_same(cut.set_params(max_iter=18).resume(X, y, **VALIDATION), whole)
+    assert cut.validation_loss_curve_ == whole.validation_loss_curve_
+
+
+def test_the_solver_takes_what_it_is_told_by_then():
+    cut = model("adam", max_iter=3).fit(X, y)
+    same, other = (copy_of(cut).set_params(max_iter=6) for _ in range(2))
+    same.resume(X, y)
+    other.set_params(beta_1=0.5).resume(X, y)
+    assert same.loss_curve_[3] != other.loss_curve_[3]
+    new = copy_of(cut).set_params(max_iter=6, amsgrad=True).resume(X, y)
+    assert len(new._optimizer.state) == 3  # of a solver that began anew
+
+
+def copy_of(estimator):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_the_clock_is_looked_at_between_any_two_calls(solver, early_stopping, monkeypatch):
+    """Also where a mini-batch, an evaluation or the scoring of validation rows takes long."""
+    for module in ("training", "prediction", "objective"):
+        monkeypatch.setattr(f"fastnn.{module}.MAX_FLOPS_PER_CALL", 1)
+    checks, limit = [], None
+
+    def check(clock):
+        checks.append(clock)
+        if limit is not None and len(checks) > limit:
+            raise TimeIsOverError
+
+    monkeypatch.setattr(Clock, "check", check)
+    rows = np.random.default_rng(0).standard_normal((2900, 6))
+    labels = (rows[:, 0] > 0).astype(int)
+    common = {"solver": solver, "early_stopping": early_stopping, "random_state": 0, "max_iter": 3}
+    whole = MLPClassifier((9,), **common).fit(rows, labels)
+    every = len(checks)
+    assert every > 12
+    for limit in range(0, every, 5):
+        checks.clear()
+        cut = MLPClassifier((9,), max_time=1e9, **common)
+        with pytest.warns(ConvergenceWarning, match="Maximum time"):
+            cut.fit(rows, labels)
+        assert len(cut.loss_curve_) == cut.n_iter_ <= 3
+        if early_stopping and solver == "adam":
+            assert len(cut.validation_scores_) == cut.n_iter_
+        if solver == "adam":
+            checks.clear()
+            limit_before, limit = limit, None
+            assert_same(cut.resume(rows, labels), whole)
+            limit = limit_before
+    assert len(whole.loss_curve_) == whole.n_iter_
+
+
+def test_the_time_of_the_compiler_does_not_count():
+    clock = Clock(0.05)
+    with stopped():
+        time.sleep(0.1)
+    clock.check()
+    time.sleep(0.1)
+    with pytest.raises(TimeIsOverError):
+        clock.check()

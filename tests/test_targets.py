@@ -169,6 +169,8 @@ def test_several_targets_step_by_step():
     with pytest.raises(ValueError, match="9"):
         model.partial_fit(X, np.full((150, 2), 9))
     model.set_params(warm_start=True, max_iter=3).fit(X, SEVERAL)
+    with pytest.raises(ValueError, match="same classes as in the previous call"):
+        model.fit(X, np.where(SEVERAL == 7, 5, SEVERAL))
     weights = MLPClassifier((5,), class_weight=[{0: 2.0, 1: 1, 2: 1}, "balanced"], max_iter=3)
     assert weights.fit(X, SEVERAL).predict(X).shape == (150, 2)
     early = MLPClassifier((5,), early_stopping=True, max_iter=5, random_state=0).fit(X, SEVERAL)

@@ -17,25 +17,30 @@ ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight 
 
 
 @kernel_jit
-def shard_gradient(k, n_shards, sample, rows, step, layers, params, work):
-    """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache."""
+def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
+    """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache.
+
+    With `adds` they are added to what the shard has already.
+    """
     first, stop = rows.size * k // n_shards, rows.size * (k + 1) // n_shards
-    tile_rows = work.row_losses.shape[1]
-    work.losses[k] = 0
+    tile_rows, fresh = work.row_losses.shape[1], adds == 0
+    if fresh:
+        work.losses[k] = 0
     whole = vector(work.gradients, k * params.size, params.size)
     part = vector(work.memory, k * work.memory.shape[1] + work.tile_gradient, params.size)
     for start in range(first, stop, tile_rows):
         tile = vector(rows, start, min(tile_rows, stop - start))
-        gradient = whole if start == first else part
+        gradient = whole if fresh else part
         call(layers.gradient, k, sample, tile, start, step, layers, params, work, gradient)
-        if start > first:
+        if not fresh:
             add(whole, part)
+        fresh = False
 
 
 @parallel_jit
-def shard_gradients_parallel(n_shards, sample, rows, step, layers, params, steps, work):
+def shard_gradients_parallel(n_shards, adds, sample, rows, step, layers, params, steps, work):
     for k in prange(n_shards):
-        call(steps.shard_gradient, k, n_shards, sample, rows, step, layers, params, work)
+        call(steps.shard_gradient, k, n_shards, adds, sample, rows, step, layers, params, work)
 
 
 @parallel_jit
@@ -97,9 +102,9 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
         t = int(progress[STEPS])
         if threads is None:
             for k in range(n_shards):
-                call(steps.shard_gradient, k, n_shards, sample, rows, t, layers, params, work)
+                call(steps.shard_gradient, k, n_shards, 0, sample, rows, t, layers, params, work)
         else:
-            shard_gradients_parallel(n_shards, sample, rows, t, layers, params, steps, work)
+            shard_gradients_parallel(n_shards, 0, sample, rows, t, layers, params, steps, work)
         if steps.track != 0:
             table, running, at = layers.table, layers.running, work.moments
             call(
@@ -136,15 +141,22 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
 
 
 @entry_jit
-def full_gradient(sample, rows, layers, params, steps, work, threads):
-    """Loss of all these rows together; its gradient is left in work.gradients[0]."""
-    n_shards, total = shards_of(rows.size, work), total_weight(sample, rows)
+def full_gradient(sample, rows, start, stop, layers, params, steps, work, threads):
+    """Go on with the gradient of all these rows together, by rows[start:stop].
+
+    From call to call the shards' gradients add up. The call that reaches the last row leaves their
+    sum in work.gradients[0] and returns the loss; any other returns 0.
+    """
+    part, n_shards, adds = vector(rows, start, stop - start), work.losses.size, min(start, 1)
     gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
     if threads is None:
         for k in range(n_shards):
-            call(steps.shard_gradient, k, n_shards, sample, rows, 0, layers, params, work)
+            call(steps.shard_gradient, k, n_shards, adds, sample, part, 0, layers, params, work)
     else:
-        shard_gradients_parallel(n_shards, sample, rows, 0, layers, params, steps, work)
+        shard_gradients_parallel(n_shards, adds, sample, part, 0, layers, params, steps, work)
+    if stop < rows.size:
+        return 0.0
+    total = total_weight(sample, rows)
     for j in range(sums.size):
         call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
     return mean_loss(n_shards, total, alpha, work)

@@ -1,0 +1,66 @@
+"""The objective: the loss of all rows together, and its gradient, as functions of the parameters.
+
+L-BFGS goes down along it, and `check_gradient` compares the two.
+"""
+
+import time
+
+import numpy as np
+
+from fastnn import threads
+from fastnn.clock import MAX_FLOPS_PER_CALL, Clock
+from fastnn.jit import entry_point
+from fastnn.kernels.epoch import full_gradient
+from fastnn.layers import kind_of
+from fastnn.pace import Pace
+from fastnn.training import Task
+from fastnn.workspace import TILE_ROWS
+
+
+class Objective:
+    """Loss and gradient of all rows of a task, which the kernels take part by part.
+
+    Parameters
+    ----------
+    task : Task
+        The rows, and the network whose shape the parameters have.
+    clock : Clock
+        Is looked at between two parts.
+
+    Attributes
+    ----------
+    gradient : ndarray of shape (n_parameters,)
+        Of the last call; the next one writes over it.
+    """
+
+    def __init__(self, task: Task, clock: Clock) -> None:
+        self.task, self.clock, self.pace = task, clock, Pace()
+        n_rows, at_once = task.rows.size, int(MAX_FLOPS_PER_CALL / task.flops(1))
+        self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
+        # Not a mini-batch's shards of 100 rows: each of them costs a gradient to be added.
+        self.work = task.workspace(self.part_rows, TILE_ROWS, adds=n_rows > self.part_rows)
+        self.layers, self.steps = task.prepared(self.work)
+        self.gradient = self.work.gradients[0]
+
+    def __call__(self, params: np.ndarray) -> float:
+        """Compute the loss, and leave its gradient in `gradient`."""
+        n_rows, loss = self.task.rows.size, 0.0
+        n_threads = self.task.threads(self.part_rows, self.work.losses.size)
+        with threads.team(n_threads) as team:
+            for start in range(0, n_rows, self.part_rows):
+                self.clock.check()
+                loss = self._part(start, min(start + self.part_rows, n_rows), params, team)
+        return loss
+
+    def _part(self, start: int, stop: int, params: np.ndarray, team: int | None) -> float:
+        several, began = team is not None, time.perf_counter()
+        if team is not None and self.task.n_jobs is None:
+            several, _ = self.pace.choose()
+            threads.use(team if several else 1)
+        rows = (self.task.sample, self.task.rows, start, stop)
+        arguments = (*rows, self.layers, params, self.steps, self.work, team)
+        kind = (*kind_of(self.task.sample, params), team is None)
+        loss = entry_point(full_gradient, kind, *arguments)(*arguments)
+        if team is not None:
+            self.pace.note(several, stop - start, time.perf_counter() - began)
+        return loss
