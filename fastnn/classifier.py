@@ -23,7 +23,6 @@ from fastnn.estimator import BaseMLP
 from fastnn.targets import (
     Targets,
     accuracy,
-    are_among,
     class_targets,
     labels,
     per_target,
@@ -455,9 +454,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if isinstance(self.classes_, list):
             if self.warm_start:
                 self._check_same_classes_of_targets(y)
-            return  # others `_encode` finds
-        if not self.warm_start and are_plain_labels(y, len(y)) and are_among(y, self.classes_):
-            return
+            return  # `_encode` finds others
+        if not self.warm_start and are_plain_labels(y, len(y)):
+            return  # `_encode` finds others
         classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):

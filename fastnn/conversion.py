@@ -125,13 +125,18 @@ def _copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
 def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> Solver:
     solver = solver_for(estimator, network.params.size, network.params.dtype)
     if isinstance(optimizer, AdamOptimizer) and solver.name == "adam":
-        solver.state[0] = np.concatenate([m.ravel() for m in optimizer.ms])
-        solver.state[1] = np.concatenate([v.ravel() for v in optimizer.vs])
+        _fill(solver.state[0], optimizer.ms)
+        _fill(solver.state[1], optimizer.vs)
         solver.progress[STEPS] = optimizer.t
     elif isinstance(optimizer, SGDOptimizer) and solver.name == "sgd":
-        solver.state[0] = np.concatenate([v.ravel() for v in optimizer.velocities])
+        _fill(solver.state[0], optimizer.velocities)
         solver.base_rate = optimizer.learning_rate
     return solver
+
+
+def _fill(vector: np.ndarray, arrays: list[np.ndarray]) -> None:
+    numbers = np.concatenate([array.ravel() for array in arrays])
+    vector[: numbers.size] = numbers
 
 
 def _solver_to_sklearn(estimator: Any) -> SGDOptimizer | AdamOptimizer:

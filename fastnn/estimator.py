@@ -9,7 +9,6 @@ import contextlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -240,17 +239,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         first = np.float32 if self.dtype == "float32" else np.float64
         return first, (np.float64 if first is np.float32 else np.float32)
 
-    def _architecture(self, n_layers: int) -> Architecture:
+    def _architecture(self, n_layers: int, trains: bool = False) -> Architecture:
         return Architecture(
             parameters.activations(self, n_layers - 1),
             self.out_activation_,
             self._blocks(),
             self.normalization,
+            parameters.dropout(self, n_layers - 1) if trains else (),
         )
-
-    def _training_architecture(self, n_layers: int) -> Architecture:
-        shares = parameters.dropout(self, n_layers - 1)
-        return replace(self._architecture(n_layers), dropout=shares)
 
     def _blocks(self) -> tuple[int, ...]:
         """Count of outputs of each target, where there are several targets of classes."""
@@ -330,7 +326,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         network = record.network_of(self)
-        return summary(network, self._training_architecture(len(network.coefs)))
+        return summary(network, self._architecture(len(network.coefs), trains=True))
 
     # ---------------------------------------------------------------------------- scikit-learn
 
@@ -363,6 +359,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         from fastnn.conversion import to_sklearn
 
         return to_sklearn(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnn import memory
 from fastnn.kernels.arguments import (
     BIASES,
     INPUTS,
@@ -89,28 +90,25 @@ class Network:
         self.params = params
         self.ready: dict[tuple, Any] = {}  # what predictions of a few rows need, by architecture
         self.running = params[:0] if running is None else running
-        self.table = _table(self.units)
-        self.n_weights = int(self.table[0, BIASES])
-        self.coefs = [
-            params[at : at + m * n].reshape(m, n)
-            for at, m, n in self.table[:, [WEIGHTS, INPUTS, UNITS]].tolist()
-        ]
-        normalized = self.table[:-1] if running is not None else self.table[:0]
-        self.intercepts = _vectors(params, self.table[:, BIASES], self.table)
-        self.scales = _vectors(params, normalized[:, SCALES], normalized)
-        self.shifts = _vectors(params, normalized[:, SHIFTS], normalized)
-        at = normalized[:, RUNNING]
-        self.means = _vectors(self.running, at, normalized)
-        self.variances = _vectors(self.running, at + normalized[:, UNITS], normalized)
+        self.table, places = _table(self.units), _places(self.units)
+        self.n_weights = places[0].biases.start
+        self.coefs = [params[at.weights].reshape(at.shape) for at in places]
+        self.intercepts = [params[at.biases] for at in places]
+        normalized = [] if running is None else places[:-1]
+        self.scales = [params[at.scales] for at in normalized]
+        self.shifts = [params[at.shifts] for at in normalized]
+        self.means = [self.running[at.means] for at in normalized]
+        self.variances = [self.running[at.variances] for at in normalized]
 
     @classmethod
     def zeros(cls, units: Sequence[int], dtype: np.dtype, normalized: bool = False) -> "Network":
         """Lay out a network of zeros; a normalized one begins with scale and variance 1."""
         size = sum(m * n + n for m, n in pairwise(units))
         if not normalized:
-            return cls(units, np.zeros(size, dtype))
+            return cls(units, memory.zeros((size,), dtype))
         hidden = sum(units[1:-1])
-        network = cls(units, np.zeros(size + 2 * hidden, dtype), np.zeros(2 * hidden, dtype))
+        params = memory.zeros((size + 2 * hidden,), dtype)
+        network = cls(units, params, np.zeros(2 * hidden, dtype))
         for vector in network.scales + network.variances:
             vector[:] = 1
         return network
@@ -174,7 +172,7 @@ class Network:
     def astype(self, dtype: np.dtype) -> "Network":
         """Copy in another dtype, or in the same."""
         running = self.running.astype(dtype) if self.scales else None
-        return Network(self.units, self.params.astype(dtype), running)
+        return Network(self.units, memory.copy_of(self.params, dtype), running)
 
     def is_finite(self) -> bool:
         """Whether no weight has diverged to NaN or infinity."""
@@ -201,7 +199,26 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
     return np.cumsum(sizes) - sizes
 
 
-def _vectors(vector: np.ndarray, starts: np.ndarray, layers: np.ndarray) -> list[np.ndarray]:
-    """View a part of a vector for each of these layers."""
-    sizes = layers[:, UNITS].tolist()
-    return [vector[at : at + n] for at, n in zip(starts.tolist(), sizes, strict=True)]
+class _Places(NamedTuple):
+    """Where a layer's arrays lie in `params` and in the running moments."""
+
+    shape: tuple[int, int]
+    weights: slice
+    biases: slice
+    scales: slice
+    shifts: slice
+    means: slice
+    variances: slice
+
+
+@cache
+def _places(units: tuple[int, ...]) -> list[_Places]:
+    """Give the table again, as what Python takes its views by."""
+    places = []
+    for layer in _table(units).tolist():
+        m, n = layer[INPUTS], layer[UNITS]
+        starts = layer[BIASES], layer[SCALES], layer[SHIFTS], layer[RUNNING], layer[RUNNING] + n
+        vectors = [slice(start, start + n) for start in starts]
+        weights = slice(layer[WEIGHTS], layer[WEIGHTS] + m * n)
+        places.append(_Places((m, n), weights, *vectors))
+    return places

@@ -40,7 +40,7 @@ class Objective:
         # Not a mini-batch's shards of 100 rows: each of them costs a gradient to be added.
         self.work = task.workspace(self.part_rows, TILE_ROWS, adds=n_rows > self.part_rows)
         self.layers, self.steps = task.prepared(self.work)
-        self.gradient = self.work.gradients[0]
+        self.gradient = self.work.gradients[0, : task.network.params.size]
 
     def __call__(self, params: np.ndarray) -> float:
         """Compute the loss, and leave its gradient in `gradient`."""

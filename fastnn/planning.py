@@ -122,7 +122,7 @@ def network_to_go_on_with(estimator: Any, given: Given) -> Network:
 
 def task_of(estimator: Any, network: Network, given: Given, rows: np.ndarray | None = None) -> Task:
     """Lay out what is trained on what; None stands for all rows."""
-    architecture = estimator._training_architecture(len(network.coefs))
+    architecture = estimator._architecture(len(network.coefs), trains=True)
     drops = any(architecture.dropout)
     seed = int(estimator._random_state.randint(2**62, dtype=np.int64)) if drops else 0
     return Task(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import memory
 from fastnn.kernels.arguments import ROWS, STEPS
 from fastnn.schedules import Schedule, schedule_for
 
@@ -43,7 +44,7 @@ class Solver:
         Epochs since the state was zero.
     base_rate : float
         Learning rate of the epoch, before corrections within its steps.
-    state : ndarray of shape (n_states, size)
+    state : ndarray of shape (n_states, size), padded with zeros to a cache line
         Velocity (sgd); first and second moment, and the largest second moment so far (adam and its
         kin); second moment (rmsprop); sum of squares (adagrad).
     progress : ndarray of shape (4,)
@@ -68,7 +69,7 @@ class Solver:
         self.weight_decay = weight_decay
         self.epochs = 0
         self.base_rate = float(schedule.initial_rate)
-        self.state = np.zeros((n_states, size), dtype)
+        self.state = memory.zeros((n_states, memory.padded(size, dtype)), dtype)
         self.progress = np.zeros(4)
 
     @property
@@ -105,7 +106,7 @@ class Solver:
 
         The user may have chosen another solver since, or weights of other shapes.
         """
-        shape = (_update_of(estimator).n_states, params.size)
+        shape = (_update_of(estimator).n_states, memory.padded(params.size, params.dtype))
         has_shape = self.state.shape == shape and self.state.dtype == params.dtype
         return self.name == estimator.solver and has_shape
 
@@ -127,7 +128,7 @@ class Solver:
     def copy(self) -> "Solver":
         """Copy that goes on by itself."""
         twin = copy(self)
-        twin.state, twin.progress = self.state.copy(), self.progress.copy()
+        twin.state, twin.progress = memory.copy_of(self.state), self.progress.copy()
         return twin
 
 

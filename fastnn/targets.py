@@ -150,18 +150,15 @@ def _columns(y: Any) -> list[np.ndarray]:
     return [y] if y.ndim == 1 else list(y.T)
 
 
-def are_among(y: np.ndarray, classes: np.ndarray) -> bool:
-    """Whether each label is one of the sorted classes."""
-    return bool((classes.take(np.searchsorted(classes, y), mode="clip") == y).all())
-
-
 def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Position of each label among its target's classes."""
-    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    wrong = np.flatnonzero(classes[codes] != y)
-    if wrong.size:
-        label = y[wrong[:1]].tolist()[0]
-        raise ValueError(f"`y` has the label {label!r}, which is not among {classes}.")
+    codes = classes.searchsorted(y)
+    np.minimum(codes, len(classes) - 1, out=codes)
+    if not (classes[codes] == y).all():
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has "
+            f"{np.unique(y)}."
+        )
     return codes
 
 

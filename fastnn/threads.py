@@ -29,8 +29,8 @@ class _Process:
 
     def __init__(self, may_launch: bool) -> None:
         self.lock = threading.Lock()
-        self.running = 0  # fits and predicts under way
-        self.blas_limit: Any = None
+        self.running: set[object] = set()  # fits and predicts under way
+        self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
         self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
         self.may_launch = may_launch
 
@@ -81,25 +81,36 @@ def layer() -> str:
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # 20 us a limit, where looking for the libraries takes 3 ms
+def _blas() -> list[Any]:
+    """Find the libraries, which takes 3 ms where a limit takes 3 us."""
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def _limit(library: Any, n_threads: int) -> None:
+    # threadpoolctl leaves OpenBLAS to the Python thread that was the first to limit it, and lets
+    # others do nothing: a fit that ends last, in another thread, could not put the limit back.
+    set_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
+    set_threads(n_threads)
 
 
 @contextlib.contextmanager
 def one_thread_blas() -> Iterator[None]:
     """Keep every matrix product on the thread that asks for it."""
-    process = _process
-    with process.lock:
-        process.running += 1
-        if process.running == 1:
-            process.blas_limit = _blas().limit(limits=1, user_api="blas")
-    try:
+    process, ours = _process, object()
+    try:  # an interrupt may come at any place
+        with process.lock:
+            process.running.add(ours)
+            if len(process.running) == 1:
+                process.blas_limits = [(library, library.num_threads) for library in _blas()]
+                for library in _blas():
+                    _limit(library, 1)
         yield
     finally:
         with process.lock:
-            process.running -= 1
-            if process.running == 0:
-                process.blas_limit.restore_original_limits()
+            process.running.discard(ours)
+            if not process.running:
+                for library, n_threads in process.blas_limits:
+                    _limit(library, n_threads)
 
 
 def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
@@ -112,7 +123,7 @@ def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
     wanted = min(n_shards, int(flops / min(MIN_FLOPS_PER_THREAD.values())))
     if wanted < 2 or not _process.may_launch:
         return 1
-    wanted = min(wanted, available() // max(1, _process.running))
+    wanted = min(wanted, available() // max(1, len(_process.running)))
     if wanted < 2 or layer() == "none":
         return 1
     return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))

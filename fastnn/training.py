@@ -324,11 +324,13 @@ class Training:
             If the weights are not finite.
         """
         last, network = None, self.task.network
-        best = self.initial if self.best is None and not network.is_finite() else self.best
+        is_finite = network.is_finite()
+        best = self.initial if self.best is None and not is_finite else self.best
         if self.rules.restore_best and best is not None:
             last = self.copies()
             network.params[:], network.running[:] = best
-        if not network.is_finite():
+            is_finite = network.is_finite()
+        if not is_finite:
             raise DivergenceError
         return last
 

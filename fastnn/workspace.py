@@ -1,9 +1,11 @@
 """How much memory the kernels work in, and how a mini-batch is cut into shards."""
 
+from functools import cache
 from itertools import accumulate
 
 import numpy as np
 
+from fastnn import memory
 from fastnn.kernels.arguments import Workspace
 
 TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
@@ -18,13 +20,70 @@ def training_workspace(
     rows_per_shard: int,
     block: int,
     dtype: np.dtype,
+    **needs: bool,
+) -> Workspace:
+    """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
+
+    Parameters
+    ----------
+    **needs : bool
+        `sparse`, `slopes`, `normalized`, `whole_shards`, `adds`: as `_training_layout` takes them.
+    """
+    rows = batch_rows, rows_per_shard
+    n_shards, tile, row_size, starts = _training_layout(units, n_params, *rows, dtype, **needs)
+    return Workspace(
+        memory=memory.empty((n_shards, row_size), dtype),
+        **starts,
+        gradients=memory.zeros((n_shards, memory.padded(n_params, dtype)), dtype),
+        row_losses=np.empty((n_shards, tile)),
+        losses=np.empty(n_shards),
+        squares=np.empty(-(-n_params // block)),
+    )
+
+
+def prediction_workspace(
+    units: tuple[int, ...],
+    n_rows: int,
+    n_threads: int,
+    dtype: np.dtype,
+    sparse: bool,
+    normalized: bool = False,
+) -> Workspace:
+    """Allocate for outputs alone, one tile for each thread."""
+    tile = min(n_rows, TILE_ROWS)
+    moments_size = _moments_size(units, tile) if normalized else 0
+    sizes = {
+        "inputs": 0 if sparse else tile * units[0],
+        "outputs": tile * sum(units[1:]),
+        "moments": moments_size * (len(units) - 1),
+    }
+    row_size, starts = _sections(sizes, dtype)
+    return Workspace(
+        memory=memory.empty((n_threads, row_size), dtype),
+        **starts,
+        moments_size=moments_size,
+        deltas_size=0,
+        gradients=np.empty((n_threads, 0), dtype),
+        row_losses=np.empty((n_threads, tile)),
+        losses=np.empty(0),
+        squares=np.empty(0),
+    )
+
+
+@cache
+def _training_layout(
+    units: tuple[int, ...],
+    n_params: int,
+    batch_rows: int,
+    rows_per_shard: int,
+    dtype: np.dtype,
     sparse: bool,
     slopes: bool = False,
     normalized: bool = False,
     whole_shards: bool = False,
     adds: bool = False,
-) -> Workspace:
-    """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
+) -> tuple[int, int, int, dict[str, int]]:
+    """Give the number of shards, a tile's rows, a shard's numbers, and what begins where in them.
 
     Batch normalization takes the moments of a whole shard, which is then one tile. Where a shard
     adds to its gradient from call to call, it needs room for a tile's.
@@ -48,41 +107,16 @@ def training_workspace(
         "deltas": 2 * deltas_size,
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
-    return Workspace(
-        **_sections(sizes, n_shards, dtype),
-        moments_size=moments_size,
-        deltas_size=deltas_size,
-        gradients=np.empty((n_shards, n_params), dtype),
-        row_losses=np.empty((n_shards, tile)),
-        losses=np.empty(n_shards),
-        squares=np.empty(-(-n_params // block)),
-    )
-
-
-def prediction_workspace(
-    units: tuple[int, ...],
-    n_rows: int,
-    n_threads: int,
-    dtype: np.dtype,
-    sparse: bool,
-    normalized: bool = False,
-) -> Workspace:
-    """Allocate for outputs alone, one tile for each thread."""
-    tile = min(n_rows, TILE_ROWS)
-    moments_size = _moments_size(units, tile) if normalized else 0
-    sizes = {
-        "inputs": 0 if sparse else tile * units[0],
-        "outputs": tile * sum(units[1:]),
-        "moments": moments_size * (len(units) - 1),
-    }
-    return Workspace(
-        **_sections(sizes, n_threads, dtype),
-        moments_size=moments_size,
-        deltas_size=0,
-        gradients=np.empty((n_threads, 0), dtype),
-        row_losses=np.empty((n_threads, tile)),
-        losses=np.empty(0),
-        squares=np.empty(0),
+    row_size, starts = _sections(sizes, dtype)
+    return (
+        n_shards,
+        tile,
+        row_size,
+        starts
+        | {
+            "moments_size": moments_size,
+            "deltas_size": deltas_size,
+        },
     )
 
 
@@ -92,14 +126,13 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
 
 
 SECTIONS = ("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "tile_gradient")
-ALIGNMENT = 16  # numbers: 64 bytes of float32, a cache line
 
 
-def _sections(sizes: dict[str, int], n_shards: int, dtype: np.dtype) -> dict:
-    """One row of memory a shard, and where each section begins in it."""
-    padded = [-(-sizes.get(name, 0) // ALIGNMENT) * ALIGNMENT for name in SECTIONS]
+def _sections(sizes: dict[str, int], dtype: np.dtype) -> tuple[int, dict[str, int]]:
+    """Give the numbers of a shard's memory, and where in it each section begins."""
+    padded = [memory.padded(sizes.get(name, 0), dtype) for name in SECTIONS]
     starts = dict(zip(SECTIONS, accumulate([0, *padded[:-1]]), strict=True))
     for name in ("slopes", "normalized"):
         if not sizes.get(name):
             starts[name] = starts["outputs"]
-    return {"memory": np.empty((n_shards, sum(padded)), dtype), **starts}
+    return sum(padded), starts

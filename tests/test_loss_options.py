@@ -152,7 +152,7 @@ def test_partial_fit_of_several_targets(form):
         (several, [0, 1, 2], "`classes` has to be a list with the classes of each"),
         (several, [[0, 1, 2], [5, 7], [1]], "`classes` has those of 3 targets"),
         (codes, [[0, 1, 2], [5, 7]], "`classes` has those of 2 targets"),
-        (several, [[0, 1], [5, 7]], "the label 2, which is not among"),
+        (several, [[0, 1], [5, 7]], r"has classes not in .self.classes_.*\[0 1\]. 'y' has \[2\]"),
     ],
 )
 def test_partial_fit_of_several_targets_with_other_classes(y, classes, told):

@@ -42,8 +42,12 @@ def test_the_same_bits_for_any_number_of_threads(forced, form, dtype, parameters
         assert loss == results[0][2]
 
 
+def threads_of(user_api):
+    return ThreadpoolController().select(user_api=user_api).info()
+
+
 def blas_threads():
-    return [library["num_threads"] for library in ThreadpoolController().info()]
+    return [library["num_threads"] for library in threads_of("blas")]
 
 
 def test_the_limit_of_blas_is_put_back():
@@ -58,6 +62,27 @@ def test_the_limit_of_blas_is_put_back():
             fitted(X)  # one ends while another goes on
             assert set(blas_threads()) != set(before) or set(before) == {1}
         assert blas_threads() == before
+
+
+def test_the_last_of_two_python_threads_puts_the_limit_back():
+    """Also where threadpoolctl leaves the limit to the first, which goes on living."""
+    before = blas_threads()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with threads.one_thread_blas():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with threads.one_thread_blas():
+        thread.start()
+        inside.wait()
+    during = [library["num_threads"] for library in threads_of("blas")]
+    leave.set()
+    thread.join()
+    assert set(during) <= {1}
+    assert blas_threads() == before
 
 
 def test_two_fits_in_two_python_threads():

@@ -74,7 +74,7 @@ class Solver(NamedTuple):
 
     prepare: int  # address: hyper-parameters -> rates of one step
     update: int  # address
-    state: np.ndarray  # (n_states, n_parameters)
+    state: np.ndarray  # (n_states, n_parameters and zeros up to a cache line)
     progress: np.ndarray  # float64 (4,): steps so far, what `prepare` remembers, and of the epoch
     # under way the rows done and the sum of losses times rows
     hyper: np.ndarray  # float64: the learning rate, then what the solver's kernels say
@@ -112,7 +112,7 @@ class Workspace(NamedTuple):
     tile_gradient: int  # n_parameters, where a shard has more rows than a tile
     moments_size: int
     deltas_size: int
-    gradients: np.ndarray  # (n_shards, n_parameters)
+    gradients: np.ndarray  # (n_shards, n_parameters and zeros up to a cache line)
     row_losses: np.ndarray  # float64 (n_shards, tile)
     losses: np.ndarray  # float64 (n_shards,)
     squares: np.ndarray  # float64 (n_blocks,): sum of squared weights

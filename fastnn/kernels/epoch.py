@@ -26,7 +26,7 @@ def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
     tile_rows, fresh = work.row_losses.shape[1], adds == 0
     if fresh:
         work.losses[k] = 0
-    whole = vector(work.gradients, k * params.size, params.size)
+    whole = vector(work.gradients, k * work.gradients.shape[1], params.size)
     part = vector(work.memory, k * work.memory.shape[1] + work.tile_gradient, params.size)
     for start in range(first, stop, tile_rows):
         tile = vector(rows, start, min(tile_rows, stop - start))

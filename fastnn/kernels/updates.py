@@ -167,7 +167,7 @@ def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squar
     start, n = j * BLOCK, min(BLOCK, params.size - j * BLOCK)
     g, p = vector(gradients, start, n), vector(params, start, n)
     for k in range(1, n_shards):
-        add(g, vector(gradients, k * params.size + start, n))
+        add(g, vector(gradients, k * gradients.shape[1] + start, n))
     scale, shrink = g.dtype.type(1.0 / total), g.dtype.type(alpha / total)
     split = min(max(n_weights - start, 0), n)
     sum_of_squares = g.dtype.type(0)
@@ -202,8 +202,8 @@ def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
         for i in range(min(max(n_weights - start, 0), n)):
             p[i] *= keep
     m = vector(state, start, n)
-    v = vector(state, min(1, last) * params.size + start, n)
-    u = vector(state, min(2, last) * params.size + start, n)
+    v = vector(state, min(1, last) * state.shape[1] + start, n)
+    u = vector(state, min(2, last) * state.shape[1] + start, n)
     call(update, p, vector(gradients, start, n), m, v, u, rates)
 
 

@@ -1,0 +1,39 @@
+"""Memory that begins at a cache line.
+
+NumPy's may begin 16 bytes behind one, so that each vector of 64 bytes lies across two lines: a
+step of Adam over 80000 parameters took 80 us instead of 36.
+"""
+
+import math
+
+import numpy as np
+
+LINE = 64  # bytes
+
+
+def padded(size: int, dtype: np.dtype) -> int:
+    """Round a number of elements up to whole lines."""
+    per_line = LINE // np.dtype(dtype).itemsize
+    return -(-size // per_line) * per_line
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Allocate an array in C order; its rows begin at a line too where they are of whole lines."""
+    dtype = np.dtype(dtype)
+    memory = np.empty(math.prod(shape) * dtype.itemsize + LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % LINE  # 1 us less than by `ctypes`
+    return np.ndarray(shape, dtype, memory, start)
+
+
+def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Allocate an array of zeros."""
+    array = empty(shape, dtype)
+    array[...] = 0
+    return array
+
+
+def copy_of(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
+    """Copy an array, in another dtype if one is given."""
+    copy = empty(array.shape, array.dtype if dtype is None else dtype)
+    copy[...] = array
+    return copy
