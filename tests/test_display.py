@@ -455,6 +455,20 @@ def test_outputs_are_bars_and_the_right_answer_a_star(flowers, iris):
         OutputDisplay.from_estimator(flowers, X[:1], "rose")
 
 
+@pytest.mark.parametrize("size", [(3, 2.5), (6, 4), (12, 9)])
+def test_the_legend_lies_over_neither_title_nor_star(flowers, iris, size):
+    X, y = iris
+    ax = plt.figure(figsize=size, layout="constrained").add_subplot()
+    display = OutputDisplay.from_estimator(flowers, X.iloc[[70]], y[70], ax=ax)
+    ax.set_title("a flower")
+    ax.figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert not legend.overlaps(ax.title.get_window_extent())
+    star = ax.transData.transform(display.stars_.get_xydata()[0])
+    assert star[1] + 7 < legend.y0
+    assert ax.get_tightbbox().x0 <= legend.x0 < legend.x1 <= ax.get_window_extent().x1
+
+
 def test_two_classes_have_two_bars(iris):
     X, y = iris[0][:100], iris[1][:100]
     model = fitted(MLPClassifier((3,), max_iter=5, random_state=0), X, y)
@@ -600,6 +614,19 @@ def test_boxes_stand_apart_and_results_right_of_operands():
     place = dict(zip(map(id, display.nodes_), boxes, strict=True))
     for node in display.nodes_:
         assert all(place[id(o)].x1 < place[id(node)].x0 for o in node.operands)
+
+
+def test_arrays_without_room_are_told_by_their_shapes(flowers, iris):
+    X, y = iris
+    page = GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2)
+    assert {text.get_fontsize() for text in page.values_} == {page.values_[0].get_fontsize()}
+    assert page.values_[0].get_fontsize() > 8
+    assert page.figure_.get_figwidth() < 8
+    stamp = plt.figure(figsize=(3, 2)).add_subplot()
+    small = GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2, ax=stamp)
+    told = [text.get_text().replace(style.TIMES, "x") for text in small.values_]
+    assert told[:2] == ["1 x 4", "4 x 3"]
+    assert "[" in page.values_[0].get_text()
 
 
 @pytest.mark.parametrize(

@@ -215,13 +215,14 @@ class OutputDisplay:
         ax.set_xlim(-0.7, max(len(at), 2))
         if n > len(at):
             ax.set_xlabel(f"{len(at)} of {n} outputs")
-        style.legend_above(ax, [self.bars_, *self._legend(star_colour)], n_columns=3)
+        style.legend_within(ax, [self.bars_, *self._legend(star_colour)], n_columns=3)
         return self
 
     def _set_heights(self, ax: Any, heights: np.ndarray) -> None:
         ax.set_ylabel(self.axis_name)
         if self.axis_name == "probability":
             ax.set_ylim(0, 1.12)
+            ax.set_yticks(np.linspace(0, 1, 6))
             return
         targets = [] if self.targets is None else self.targets[np.isfinite(self.targets)]
         lowest, highest = min(0, *heights, *targets), max(0, *heights, *targets)
