@@ -158,7 +158,7 @@ def _scores(training: Training, answers: np.ndarray) -> dict[str, str]:
             "balanced accuracy": f"{_balanced_accuracy(y, answers):.4f}",
         }
     return {
-        "R2": f"{metrics.r2_score(y, answers):.4f}" if len(y) > 1 else "needs two rows",
+        "R²": f"{metrics.r2_score(y, answers):.4f}" if len(y) > 1 else "needs two rows",
         "mean absolute error": f"{metrics.mean_absolute_error(y, answers):.4g}",
         "root mean squared error": f"{metrics.root_mean_squared_error(y, answers):.4g}",
     }

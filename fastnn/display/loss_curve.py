@@ -226,6 +226,8 @@ class LossCurveDisplay:
             if rates.min() > 0 and rates.max() > 10 * rates.min():
                 self.rate_ax_.set_yscale("log")
                 self.rate_ax_.tick_params(which="minor", labelleft=False)  # there is no room
+            elif rates.min() == rates.max():
+                self.rate_ax_.set_yticks(rates[:1])  # a constant says no more
         style.legend_above(ax, self._legend())
 
     def _legend(self) -> list[Any]:

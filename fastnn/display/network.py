@@ -224,7 +224,7 @@ class NetworkDisplay:
 
     def _figure_size(self, max_units: int) -> tuple[float, float]:
         n_units = min(max_units, max(max(W.shape) for W in self.coefs))
-        return min(12.0, max(6.4, 2.2 * (len(self.coefs) + 1))), min(7.5, 2.0 + 0.55 * n_units)
+        return min(12.0, max(6.4, 1.8 * (len(self.coefs) + 1))), min(7.5, 2.0 + 0.55 * n_units)
 
     def _lay_out(self, max_units: int) -> list[Layer]:
         """Place the units so that the diagram fills the axes, a circle staying round."""
