@@ -152,6 +152,26 @@ def test_names_from_data_are_no_formulas(flowers, iris, names):
     assert {"b c", r"\$e_\$"} <= {text.get_text() for text in display.ax_.texts}
 
 
+def test_long_names_stay_apart(flowers):
+    names = ["a very long name of x", "a very long name of y", "short", "$"]
+    assert style.plain_names(names, 10) == ["a ve… of x", "a ve… of y", "short", r"\$"]
+    assert style.plain_names(["one very long", "another"], 8) == ["one ver…", "another"]
+    assert style.plain_names(["the same name"] * 2, 8) == ["the sam…"] * 2
+    display = NetworkDisplay.from_estimator(
+        flowers, input_names=[f"{'x' * 40}{i}" for i in range(4)]
+    )
+    shown = [text.get_text() for text in display.ax_.texts if text.get_text().startswith("xx")]
+    assert [text[-1] for text in shown] == list("0123")
+
+
+def test_part_of_a_figure_is_drawn_on(flowers, iris):
+    X, y = iris
+    figure = plt.figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    NetworkDisplay.from_estimator(flowers, X[:1], y[0], ax=left.add_subplot())
+    GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2, ax=right.add_subplot())
+
+
 # ----------------------------------------------------------------------------------------- anatomy
 
 

@@ -23,6 +23,9 @@ Texts = tuple[str, str, str]  # name, value and derivative
 class GraphDisplay:
     """A computational graph, operands left and result right: a value and a derivative in each box.
 
+    An array of more than 12 numbers is told by its shape; so are all arrays where their numbers
+    would be too small to read.
+
     It is recommended to use :func:`~fastnn.display.GraphDisplay.from_expression` or
     :func:`~fastnn.display.GraphDisplay.from_estimator`. All parameters are stored as attributes.
 

@@ -250,7 +250,7 @@ class NetworkDisplay:
 
     def _margin(self, names: list[str] | None) -> float:
         """Points that the names beside a layer take."""
-        longest = max((len(style.plain(name, self._longest)) for name in names or []), default=0)
+        longest = max(map(len, style.plain_names(names or [], self._longest)), default=0)
         return longest * style.CHARACTER * style.SMALL * style.default_size()
 
     def _text_size(self, room: float, n_characters: float) -> float:
@@ -390,9 +390,10 @@ class NetworkDisplay:
 
     def _name_units(self, layer: Layer, names: list[str], side: int, align: str) -> None:
         size = min(style.SMALL * style.default_size(), 0.8 * self._scale)
+        labels = style.plain_names(names, self._longest)
         for unit, y in zip(layer.shown, layer.y, strict=True):
             self.ax_.text(
-                *(layer.x + side * (RADIUS + 0.12), y, style.plain(names[unit], self._longest)),
+                *(layer.x + side * (RADIUS + 0.12), y, labels[unit]),
                 ha=align,
                 va="center",
                 fontsize=size,

@@ -124,6 +124,19 @@ def plain(text: Any, longest: int = 16) -> str:
     return line.replace("$", r"\$")
 
 
+def plain_names(names: Any, longest: int = 16) -> list[str]:
+    """Texts of the data as short lines, cut in their middle where their ends tell them apart."""
+    lines = [plain(name, longest) for name in names]
+    if len(set(lines)) == len(set(names)):
+        return lines
+    head = (longest - 1) // 2
+    for i, name in enumerate(names):
+        line = " ".join(str(name).split())
+        if len(line) > longest:
+            lines[i] = plain(line[:head] + "…" + line[head + 1 - longest :], longest)
+    return lines
+
+
 def check_names(what: str, names: list[str] | None, n: int) -> None:
     """Refuse names of which there are not as many as of what they name."""
     if names is not None and len(names) != n:
