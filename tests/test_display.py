@@ -262,6 +262,17 @@ def test_loss_curve_draws_what_was_recorded(stopped):
     assert len({line.get_linestyle() for lines, _, _ in drawn[:3] for line in lines}) == 3
 
 
+@pytest.mark.parametrize("size", [(4, 3), (6.4, 4.8), (12, 9)])
+def test_the_labels_of_a_loss_curve_stay_within_the_figure(stopped, size):
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    display = LossCurveDisplay.from_estimator([stopped, stopped, stopped], ax=ax)
+    figure.canvas.draw()
+    for axes in (display.ax_, display.score_ax_):
+        box = axes.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
+
+
 def test_loss_curve_without_scores_marks_the_lowest_loss(iris):
     model = fitted(MLPClassifier((4,), max_iter=12, random_state=0), *iris)
     display = LossCurveDisplay.from_estimator(model, log_scale=True)

@@ -259,7 +259,7 @@ def few_ticks(axis: Any, n: int = 4) -> None:
     """Let a small panel's axis have n ticks or so."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(n))
+    axis.set_major_locator(MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
 
 
 def dashes(values: np.ndarray) -> list[Any]:
