@@ -64,7 +64,11 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_context = {"default_mode": "auto"}
-html_static_path = []
+# Pages without others beneath them have no list of them.
+alone = ("start", "guide", "from_sklearn", "from_pytorch", "contributing", "changelog")
+html_sidebars = {page: [] for page in alone}
+html_static_path = ["_static"]
+html_css_files = ["fastnn.css"]
 myst_heading_anchors = 3
 
 
@@ -74,7 +78,8 @@ def bring_results():
     results = docs.parent / "benchmarks" / "RESULTS.md"
     text = "Not measured for this version.\n"
     if results.exists():
-        text = re.sub(r"(?<!!)\[([^]]+)\]\((?!http)[^)]+\)", r"`\1`", results.read_text("utf-8"))
+        local_link = r"(?<!!)\[[^]]+\]\((?!http)([^)]+)\)"
+        text = re.sub(local_link, r"`benchmarks/\1`", results.read_text("utf-8"))
         text = re.sub(r"^# .*", "", text)  # the page has a title
         text = re.sub(r"^##+ (.*)$", r"**\1**", text, flags=re.MULTILINE)
     for image in results.parent.glob("*.svg"):

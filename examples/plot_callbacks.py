@@ -56,6 +56,9 @@ axes[0].plot(norms.weight_norms_, label=["layer 0", "layer 1", "output"])
 axes[0].set(title="weights", xlabel="epoch", ylabel="norm")
 axes[1].semilogy(norms.gradient_norms_)
 axes[1].set(title="gradients", xlabel="epoch")
+for ax in axes:
+    for line, dash in zip(ax.lines, ["-", "--", ":"], strict=True):
+        line.set_linestyle(dash)
 axes[0].legend()
 plt.show()
 

@@ -27,10 +27,12 @@ models = {
 }
 recalls = {}
 figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
-for name, model in models.items():
+for (name, model), dash in zip(models.items(), ["-", "--", ":"], strict=True):
     model.fit(X_train, y_train)
     recalls[name] = recall_score(y_test, model.predict(X_test))
-    PrecisionRecallDisplay.from_estimator(model, X_test, y_test, name=name, ax=ax)
+    PrecisionRecallDisplay.from_estimator(
+        model, X_test, y_test, name=name, ax=ax, curve_kwargs={"ls": dash}
+    )
 ax.set_title("rows of the rare class")
 plt.show()
 
@@ -52,9 +54,8 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrain
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     probability = model.predict_proba(X_test)[:, 1]
     for kind, label in enumerate(["frequent", "rare"]):
-        ax.hist(
-            probability[y_test == kind], bins=20, range=(0, 1), density=True, alpha=0.6, label=label
-        )
+        look = {"histtype": "stepfilled" if kind == 0 else "step", "lw": 2, "label": label}
+        ax.hist(probability[y_test == kind], bins=20, range=(0, 1), density=True, **look)
     ax.set(title=name, xlabel="probability of rare")
 axes[0].set_ylabel("density of rows")
 axes[0].legend()

@@ -58,8 +58,11 @@ plt.show()
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
 hidden = model.hidden_activations(X, 0)
 for ax, rows, title in zip(axes, [X, hidden], ["features", "hidden layer"], strict=True):
-    ax.scatter(*PCA(2).fit_transform(rows).T, c=y, cmap="viridis", edgecolor="black", s=20)
+    points = PCA(2).fit_transform(rows)
+    for kind, marker in enumerate("o^s"):
+        ax.scatter(*points[y == kind].T, marker=marker, s=20, label=wine.target_names[kind])
     ax.set_title(title)
+axes[0].legend()
 plt.show()
 
 # %%

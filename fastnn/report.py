@@ -158,7 +158,7 @@ def _scores(training: Training, answers: np.ndarray) -> dict[str, str]:
             "balanced accuracy": f"{_balanced_accuracy(y, answers):.4f}",
         }
     return {
-        "R2": f"{metrics.r2_score(y, answers):.4f}" if len(y) > 1 else "needs two rows",
+        "R²": f"{metrics.r2_score(y, answers):.4f}" if len(y) > 1 else "needs two rows",
         "mean absolute error": f"{metrics.mean_absolute_error(y, answers):.4g}",
         "root mean squared error": f"{metrics.root_mean_squared_error(y, answers):.4g}",
     }
@@ -300,7 +300,7 @@ def _confusion(ax: Any, y: np.ndarray, answers: np.ndarray) -> None:
     labels = np.unique(np.concatenate([y, answers]))
     matrix = metrics.confusion_matrix(y, answers, labels=labels)
     few = len(labels) <= MOST_CELLS
-    display = metrics.ConfusionMatrixDisplay(matrix, display_labels=list(map(style.plain, labels)))
+    display = metrics.ConfusionMatrixDisplay(matrix, display_labels=style.plain_names(labels))
     turned = "vertical" if max(len(str(label)) for label in labels) > 5 else "horizontal"
     display.plot(ax=ax, cmap="Blues", include_values=few, xticks_rotation=turned)
     if not few:

@@ -152,6 +152,26 @@ def test_names_from_data_are_no_formulas(flowers, iris, names):
     assert {"b c", r"\$e_\$"} <= {text.get_text() for text in display.ax_.texts}
 
 
+def test_long_names_stay_apart(flowers):
+    names = ["a very long name of x", "a very long name of y", "short", "$"]
+    assert style.plain_names(names, 10) == ["a ve… of x", "a ve… of y", "short", r"\$"]
+    assert style.plain_names(["one very long", "another"], 8) == ["one ver…", "another"]
+    assert style.plain_names(["the same name"] * 2, 8) == ["the sam…"] * 2
+    display = NetworkDisplay.from_estimator(
+        flowers, input_names=[f"{'x' * 40}{i}" for i in range(4)]
+    )
+    shown = [text.get_text() for text in display.ax_.texts if text.get_text().startswith("xx")]
+    assert [text[-1] for text in shown] == list("0123")
+
+
+def test_part_of_a_figure_is_drawn_on(flowers, iris):
+    X, y = iris
+    figure = plt.figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    NetworkDisplay.from_estimator(flowers, X[:1], y[0], ax=left.add_subplot())
+    GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2, ax=right.add_subplot())
+
+
 # ----------------------------------------------------------------------------------------- anatomy
 
 
@@ -240,6 +260,17 @@ def test_loss_curve_draws_what_was_recorded(stopped):
     assert display.rate_ax_.get_yscale() == "log"
     assert display.rate_ax_.get_position().y1 <= display.ax_.get_position().y0
     assert len({line.get_linestyle() for lines, _, _ in drawn[:3] for line in lines}) == 3
+
+
+@pytest.mark.parametrize("size", [(4, 3), (6.4, 4.8), (12, 9)])
+def test_the_labels_of_a_loss_curve_stay_within_the_figure(stopped, size):
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    display = LossCurveDisplay.from_estimator([stopped, stopped, stopped], ax=ax)
+    figure.canvas.draw()
+    for axes in (display.ax_, display.score_ax_):
+        box = axes.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
 
 
 def test_loss_curve_without_scores_marks_the_lowest_loss(iris):
@@ -455,6 +486,20 @@ def test_outputs_are_bars_and_the_right_answer_a_star(flowers, iris):
         OutputDisplay.from_estimator(flowers, X[:1], "rose")
 
 
+@pytest.mark.parametrize("size", [(3, 2.5), (6, 4), (12, 9)])
+def test_the_legend_lies_over_neither_title_nor_star(flowers, iris, size):
+    X, y = iris
+    ax = plt.figure(figsize=size, layout="constrained").add_subplot()
+    display = OutputDisplay.from_estimator(flowers, X.iloc[[70]], y[70], ax=ax)
+    ax.set_title("a flower")
+    ax.figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert not legend.overlaps(ax.title.get_window_extent())
+    star = ax.transData.transform(display.stars_.get_xydata()[0])
+    assert star[1] + 7 < legend.y0
+    assert ax.get_tightbbox().x0 <= legend.x0 < legend.x1 <= ax.get_window_extent().x1
+
+
 def test_two_classes_have_two_bars(iris):
     X, y = iris[0][:100], iris[1][:100]
     model = fitted(MLPClassifier((3,), max_iter=5, random_state=0), X, y)
@@ -600,6 +645,19 @@ def test_boxes_stand_apart_and_results_right_of_operands():
     place = dict(zip(map(id, display.nodes_), boxes, strict=True))
     for node in display.nodes_:
         assert all(place[id(o)].x1 < place[id(node)].x0 for o in node.operands)
+
+
+def test_arrays_without_room_are_told_by_their_shapes(flowers, iris):
+    X, y = iris
+    page = GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2)
+    assert {text.get_fontsize() for text in page.values_} == {page.values_[0].get_fontsize()}
+    assert page.values_[0].get_fontsize() > 8
+    assert page.figure_.get_figwidth() < 8
+    stamp = plt.figure(figsize=(3, 2)).add_subplot()
+    small = GraphDisplay.from_estimator(flowers, X[:1], y[0], layer=2, ax=stamp)
+    told = [text.get_text().replace(style.TIMES, "x") for text in small.values_]
+    assert told[:2] == ["1 x 4", "4 x 3"]
+    assert "[" in page.values_[0].get_text()
 
 
 @pytest.mark.parametrize(

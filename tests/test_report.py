@@ -111,7 +111,7 @@ def test_numbers(train, homes):
     assert status == 0, told.err
     page = assert_stands_alone(text)
     score = re.search(r"held-out rows: ([\d.]+)", told.out)[1]
-    assert page.texts[page.texts.index("R2") + 1] == score
+    assert page.texts[page.texts.index("R²") + 1] == score
     assert "How far the answers are off" in page.texts
     assert "(20, 10)" in page.texts
     model = tables.load(tables.Path("m.skops"))

@@ -2,7 +2,8 @@
 1. A unit
 =========
 
-A unit takes some numbers, multiplies each by a **weight**, adds them up, and adds a **bias**:
+A unit takes some numbers x, such as the measures of a flower: one row of a table. It multiplies
+each by a **weight** w, adds them up, and adds a **bias** b:
 
     z = x[0] w[0] + x[1] w[1] + ... + b
 
@@ -34,8 +35,8 @@ NetworkDisplay.from_estimator(
 plt.show()
 
 # %%
-# The picture shows one flower: its two numbers, the two weights as links (blue is positive), and
-# the unit's answer. The same by hand:
+# The picture shows one flower: its two numbers, the two weights as links (solid and blue, as both
+# are positive), and the unit's answer. The same by hand:
 
 w, b = unit.coefs_[0][:, 0], unit.intercepts_[0][0]
 z = X[20] @ w + b

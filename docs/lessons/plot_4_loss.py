@@ -26,10 +26,15 @@ probabilities = model.predict_proba(X)
 losses = -np.log(probabilities[np.arange(len(y)), y])
 best, worst = losses.argmin(), losses.argmax()
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-for ax, row, which in zip(axes, [best, worst], ["smallest", "largest"], strict=True):
-    OutputDisplay.from_estimator(model, X[row], y[row], names=iris.target_names, ax=ax)
-    ax.set_xlabel(f"the row with the {which} loss: {losses[row]:.2g}")
+OutputDisplay.from_estimator(model, X[best], y[best], names=iris.target_names)
+plt.title(f"the row with the smallest loss, {losses[best]:.2g}")
+plt.show()
+
+# %%
+# Here the network is almost sure, and right. There is a row about which it is not:
+
+OutputDisplay.from_estimator(model, X[worst], y[worst], names=iris.target_names)
+plt.title(f"the row with the largest loss, {losses[worst]:.2g}")
 plt.show()
 
 # %%

@@ -26,8 +26,10 @@ GraphDisplay.from_estimator(model, X[70], y[70], layer=1)
 plt.show()
 
 # %%
-# This is the last layer for one flower, values forward and derivatives backward. Two rules suffice
-# for the whole of it. With D the derivative of the loss by a layer's weighted sums Z = A W + b:
+# This is the last layer for one flower. A is what the three hidden units put out, W and b are the
+# layer's weights and biases, @ is the product A W, and beneath each value stands, after ∂, the
+# derivative of the loss by it. Two rules suffice for the whole of it. With D the derivative by a
+# layer's weighted sums Z = A W + b, and A' and W' for A and W with rows and columns exchanged:
 #
 # ==================  ===============================  =========================================
 # through             derivative                       in words

@@ -29,9 +29,10 @@ LossCurveDisplay.from_estimator(model)
 plt.show()
 
 # %%
-# The loss falls quickly, then slowly. The second curve belongs to rows that the network has not
-# learned from, and is the one that counts: where it rises while the first still falls, the network
-# learns its rows by heart (``early_stopping=True`` stops there).
+# The loss falls quickly, then slowly. The dashed curve is the loss of rows that the network has not
+# learned from, and is the one that counts: where it rises while the solid one still falls, the
+# network learns its rows by heart. The dotted curve, on the right axis, is the share of those rows
+# that it gets right; ``early_stopping=True`` stops where that no longer rises.
 #
 # The learning rate matters most. Too small, and nothing happens; too large, and each step jumps
 # over the goal:

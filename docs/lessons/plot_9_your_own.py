@@ -84,17 +84,28 @@ for mine, theirs in zip(Ws + bs, model.coefs_ + model.intercepts_, strict=True):
     np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 # %%
-# And a look at what they have learned, yours drawn by fastnn:
+# And a look at what they have learned: an image that neither has trained on,
 
 from matplotlib import pyplot as plt
 
 from fastnn.display import NetworkDisplay, OutputDisplay
 
 right = (yours.argmax(axis=1) == y_test).mean()
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-axes[0].imshow(X_test[0].reshape(8, 8), cmap="gray_r")
-axes[0].set_title(f"{right:.1%} of the test images are right")
-OutputDisplay.from_predictions(y_test[0], yours[0], ax=axes[1])
+figure, ax = plt.subplots(figsize=(3, 3), layout="constrained")
+ax.imshow(X_test[0].reshape(8, 8), cmap="gray_r")
+ax.set(title=f"a {y_test[0]}", xticks=[], yticks=[])
+plt.show()
+
+# %%
+# what your network makes of it,
+
+print(f"{right:.1%} of all test images are right")
+OutputDisplay.from_predictions(y_test[0], yours[0])
+plt.show()
+
+# %%
+# and fastnn's, which is the same, with the derivatives that one more step would follow:
+
 NetworkDisplay.from_estimator(model, X_test[0], y_test[0])
 plt.show()
 

@@ -5,7 +5,8 @@ stay with it. Matplotlib is imported by the first plot, not with this package.
 """
 
 from fastnn.display.activation import ActivationDisplay
-from fastnn.display.graph import GraphDisplay, Node
+from fastnn.display.expression import Node
+from fastnn.display.graph import GraphDisplay
 from fastnn.display.loss_curve import LossCurveDisplay
 from fastnn.display.network import NetworkDisplay
 from fastnn.display.output import OutputDisplay

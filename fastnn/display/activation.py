@@ -141,8 +141,10 @@ class ActivationDisplay:
             panel.set_xlabel("z" if lowest else "")
         self._set_heights(panels[0])
         width = style.points(ax)[0] / min(n, 4)  # of a panel or so
-        text = min(style.SMALL * style.default_size(), width / 9)
-        panels[-1].legend(frameon=False, fontsize=text, handlelength=1.5, loc="best")
+        text = min(style.SMALL * style.default_size(), width / 11)
+        self.axes_[self._lowest()].legend(
+            loc="upper left", frameon=False, fontsize=text, handlelength=1.2, borderaxespad=0.2
+        )
         return self
 
     def _draw(self, name: str, panel: Any) -> None:
@@ -158,6 +160,15 @@ class ActivationDisplay:
         if len(self.values) > 1:
             panel.set_xticks([self.z[0], (self.z[0] + self.z[-1]) / 2, self.z[-1]])
             panel.xaxis.set_major_formatter("{x:g}")
+
+    def _lowest(self) -> str:
+        """Find the activation that leaves most room above z < 0, where the legend may stand."""
+        left = self.z < 0
+        heights = {
+            name: max(self.values[name][left].max(initial=0), slopes[left].max(initial=0))
+            for name, slopes in self.derivatives.items()
+        }
+        return min(heights, key=lambda name: heights[name])
 
     def _set_heights(self, panel: Any) -> None:
         """Show all curves, but none that grows on so far that the others become flat."""

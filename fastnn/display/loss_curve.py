@@ -10,6 +10,7 @@ from fastnn.display import style
 from fastnn.display.anatomy import open_up
 
 LONGEST_NAME = 40
+N_TICKS = 5  # whatever the height, so that their width stays while a layout is found
 MARKERS = "os^Dv"
 LINES = {
     "loss": ("-", "training loss"),
@@ -214,8 +215,11 @@ class LossCurveDisplay:
         ax.set_ylabel("loss")
         if log_scale:
             ax.set_yscale("log")
+        else:
+            style.few_ticks(ax.yaxis, N_TICKS)
         if self.score_ax_ is not None:
             self.score_ax_.set_ylabel("validation score")
+            style.few_ticks(self.score_ax_.yaxis, N_TICKS)
         lowest = self.rate_ax_ or ax
         lowest.set_xlabel("epoch")
         lowest.xaxis.get_major_locator().set_params(integer=True)
@@ -226,6 +230,8 @@ class LossCurveDisplay:
             if rates.min() > 0 and rates.max() > 10 * rates.min():
                 self.rate_ax_.set_yscale("log")
                 self.rate_ax_.tick_params(which="minor", labelleft=False)  # there is no room
+            elif rates.min() == rates.max():
+                self.rate_ax_.set_yticks(rates[:1])  # a constant says no more
         style.legend_above(ax, self._legend())
 
     def _legend(self) -> list[Any]:

@@ -12,7 +12,8 @@ from fastnn.display.anatomy import gradient, layer_outputs, one_row, one_target,
 RADIUS = 0.36  # of a unit, where the next one is at a distance of 1
 RING = 0.07  # around a unit, of its delta
 SHIFT = 0.09  # of a gradient's link beside its weight's
-ABOVE, BELOW = 3.4, 3.6  # lines of text for the layers' names, and for loss and legend
+ABOVE, BELOW = 3.4, 3.6  # lines of text for the layers' names, and for loss and a line of legend
+READABLE = 7.5  # points of the legend, for which it takes a second line
 NAMES = 0.18  # share of the width for the names of inputs, and of outputs
 
 
@@ -223,30 +224,33 @@ class NetworkDisplay:
 
     def _figure_size(self, max_units: int) -> tuple[float, float]:
         n_units = min(max_units, max(max(W.shape) for W in self.coefs))
-        return min(12.0, max(6.4, 2.2 * (len(self.coefs) + 1))), min(7.5, 2.0 + 0.55 * n_units)
+        return min(12.0, max(6.4, 1.8 * (len(self.coefs) + 1))), min(7.5, 2.0 + 0.55 * n_units)
 
     def _lay_out(self, max_units: int) -> list[Layer]:
         """Place the units so that the diagram fills the axes, a circle staying round."""
+        self.ax_.set_axis_off()
         width, height = style.points(self.ax_)
         sizes = [len(self.coefs[0]), *(W.shape[1] for W in self.coefs)]
         line, n_gaps = 1.2 * style.default_size(), len(sizes) - 1
         self._longest = int(NAMES * width / (style.CHARACTER * style.SMALL * style.default_size()))
         left, right = (self._margin(names) for names in (self.input_names, self.output_names))
         top, between = min(max(sizes), max_units), width - left - right
-        inside = height - (ABOVE + BELOW) * line
+        n_entries = 2 if self.coef_gradients is None else 4
+        self._n_columns, self._legend_size = _legend_look(width, n_entries)
+        below = BELOW + 1.4 * (self._n_columns < n_entries)
+        inside = height - (ABOVE + below) * line
         self._scale = max(5.0, min(inside / top, between / (1.8 * n_gaps + 1.2)))  # points a unit
         self._gap = (between / self._scale - 1.2) / n_gaps
         self._top = top / 2
         ends = np.array([-0.6, n_gaps * self._gap + 0.6]) + np.array([-left, right]) / self._scale
-        middle = (ABOVE - BELOW) * line / 2 / self._scale
+        middle = (ABOVE - below) * line / 2 / self._scale
         half = height / 2 / self._scale
         self.ax_.set(xlim=ends, ylim=(middle - half, middle + half), aspect="equal")
-        self.ax_.set_axis_off()
         return [_layer(n, i * self._gap, max_units) for i, n in enumerate(sizes)]
 
     def _margin(self, names: list[str] | None) -> float:
         """Points that the names beside a layer take."""
-        longest = max((len(style.plain(name, self._longest)) for name in names or []), default=0)
+        longest = max(map(len, style.plain_names(names or [], self._longest)), default=0)
         return longest * style.CHARACTER * style.SMALL * style.default_size()
 
     def _text_size(self, room: float, n_characters: float) -> float:
@@ -358,7 +362,7 @@ class NetworkDisplay:
         rings.set(cmap=style.gradient_map(self.ax_), norm=style.symmetric(deltas))
         rings.set_array(deltas[layer.shown])
         self.rings_.append(rings)
-        size = self._text_size(1.0, 7)
+        size = self._text_size(1.8 * RADIUS, 5)
         if size < style.LEAST_TEXT:
             return
         for y, delta in zip(layer.y, deltas[layer.shown], strict=True):
@@ -386,9 +390,10 @@ class NetworkDisplay:
 
     def _name_units(self, layer: Layer, names: list[str], side: int, align: str) -> None:
         size = min(style.SMALL * style.default_size(), 0.8 * self._scale)
+        labels = style.plain_names(names, self._longest)
         for unit, y in zip(layer.shown, layer.y, strict=True):
             self.ax_.text(
-                *(layer.x + side * (RADIUS + 0.12), y, style.plain(names[unit], self._longest)),
+                *(layer.x + side * (RADIUS + 0.12), y, labels[unit]),
                 ha=align,
                 va="center",
                 fontsize=size,
@@ -408,18 +413,23 @@ class NetworkDisplay:
                 Line2D([], [], color=slopes(0.0), marker="<", lw=1, ls="--", label="gradient < 0"),
             ]
         loss = None if self.loss is None else f"loss {style.number(self.loss)}"
-        width = style.points(self.ax_)[0] / (18 * style.CHARACTER)  # of an entry's characters
-        n_columns = len(entries) if width / len(entries) > 6 else 2
         self.ax_.legend(
             handles=entries,
             title=loss,
             loc="lower center",
-            ncols=n_columns,
+            ncols=self._n_columns,
             columnspacing=1.0,
             frameon=False,
-            fontsize=min(style.SMALL * style.default_size(), width / n_columns),
+            fontsize=self._legend_size,
             title_fontsize="small",
         )
+
+
+def _legend_look(width: float, n_entries: int) -> tuple[int, float]:
+    """Columns and points of a legend's text in this width: one line if that can be read."""
+    size = width / (18 * style.CHARACTER)  # of an entry's characters, if it had all the width
+    n_columns = n_entries if size / n_entries > READABLE else 2
+    return n_columns, min(style.SMALL * style.default_size(), size / n_columns)
 
 
 def _layer(n: int, x: float, most: int) -> Layer:

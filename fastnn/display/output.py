@@ -198,7 +198,7 @@ class OutputDisplay:
         ax = style.axes_for("OutputDisplay.plot", ax, (6.4, 4.0))
         self.ax_, self.figure_ = ax, ax.figure
         self.shown_ = self._choose(max_bars)
-        labels = [style.plain(names[i]) for i in self.shown_]
+        labels = style.plain_names([names[i] for i in self.shown_])
         heights = self.outputs[self.shown_]
         bar_colour, star_colour = style.palette()[:2]
         at = np.arange(len(heights))
@@ -215,13 +215,14 @@ class OutputDisplay:
         ax.set_xlim(-0.7, max(len(at), 2))
         if n > len(at):
             ax.set_xlabel(f"{len(at)} of {n} outputs")
-        style.legend_above(ax, [self.bars_, *self._legend(star_colour)], n_columns=3)
+        style.legend_within(ax, [self.bars_, *self._legend(star_colour)], n_columns=3)
         return self
 
     def _set_heights(self, ax: Any, heights: np.ndarray) -> None:
         ax.set_ylabel(self.axis_name)
         if self.axis_name == "probability":
             ax.set_ylim(0, 1.12)
+            ax.set_yticks(np.linspace(0, 1, 6))
             return
         targets = [] if self.targets is None else self.targets[np.isfinite(self.targets)]
         lowest, highest = min(0, *heights, *targets), max(0, *heights, *targets)
@@ -259,18 +260,18 @@ class OutputDisplay:
             clip_on=False,
             label="right answer",
         )
+        low, high = ax.get_ylim()
+        hidden = 3 * style.default_size() * (high - low) / style.points(ax)[1]
         for x, target, height in zip(at[known], targets[known], heights[known], strict=True):
             beside = x + 0.37
             arrow = {"arrowstyle": "<->", "color": colour, "shrinkA": 0, "shrinkB": 0}
             self.gaps_.append(ax.annotate("", (beside, target), (beside, height), arrowprops=arrow))
             if len(at) <= MOST_BARS:
-                self._tell_gap(beside, target, height)
+                is_short = abs(target - height) < hidden
+                self._tell_gap(beside, target, height, is_short)
 
-    def _tell_gap(self, x: float, target: float, height: float) -> None:
+    def _tell_gap(self, x: float, target: float, height: float, is_short: bool) -> None:
         """Put the gap's number on its arrow, or beside an arrow that it would hide."""
-        low, high = self.ax_.get_ylim()
-        length = abs(target - height) / (high - low) * style.points(self.ax_)[1]
-        is_short = length < 3 * style.default_size()
         self.ax_.text(
             *(x + 0.06 * is_short, (target + height) / 2, style.number(target - height)),
             ha="left" if is_short else "center",

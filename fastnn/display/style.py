@@ -15,7 +15,8 @@ ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
 MINUS, TIMES, PRIME = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{PRIME}"
 CHARACTER = 0.6  # width of a character by its height, in Matplotlib's own font
 SMALL = 0.83  # of the style's text: Matplotlib's size "small"
-LEAST_TEXT = 4.5  # points; smaller numbers are left out of a diagram
+READABLE = 6.0  # points; for larger text a legend takes another line
+LEAST_TEXT = 5.0  # points; smaller numbers are left out of a diagram
 
 
 def pyplot(caller: str) -> Any:
@@ -123,6 +124,19 @@ def plain(text: Any, longest: int = 16) -> str:
     return line.replace("$", r"\$")
 
 
+def plain_names(names: Any, longest: int = 16) -> list[str]:
+    """Texts of the data as short lines, cut in their middle where their ends tell them apart."""
+    lines = [plain(name, longest) for name in names]
+    if len(set(lines)) == len(set(names)):
+        return lines
+    head = (longest - 1) // 2
+    for i, name in enumerate(names):
+        line = " ".join(str(name).split())
+        if len(line) > longest:
+            lines[i] = plain(line[:head] + "…" + line[head + 1 - longest :], longest)
+    return lines
+
+
 def check_names(what: str, names: list[str] | None, n: int) -> None:
     """Refuse names of which there are not as many as of what they name."""
     if names is not None and len(names) != n:
@@ -134,7 +148,7 @@ def number(value: float) -> str:
     if value == 0 or 0.01 <= abs(value) < 1000:
         text = f"{value:.2f}"
     else:
-        text = f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+        text = f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return text.replace("-", MINUS) if np.isfinite(value) else str(value)
 
 
@@ -208,31 +222,44 @@ def is_outer(panels: list[Any], panel: Any) -> tuple[bool, bool]:
 
 
 def points(ax: Any) -> tuple[float, float]:
-    """Width and height of axes in points, the unit of text."""
+    """Width and height of axes in points, the unit of text, as the figure's layout has them."""
+    layout = ax.figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(ax.figure.canvas.figure)  # the whole figure, also from within a subfigure
     box = ax.get_window_extent()
     return tuple(np.array([box.width, box.height]) * 72 / ax.figure.dpi)
 
 
 def legend_above(ax: Any, handles: list[Any], n_columns: int = 2) -> Any:
     """Put a legend above axes, in as many columns and as large as its texts find room."""
-    longest = max(len(handle.get_label()) for handle in handles) + 6  # with the sample of its line
-    width, size = points(ax)[0], SMALL * default_size()
-    n_columns = max(1, min(n_columns, int(width / (longest * CHARACTER * 0.8 * size))))
     return ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=n_columns,
-        frameon=False,
-        fontsize=min(size, width / (n_columns * longest * CHARACTER)),
+        **_fitted(ax, handles, n_columns), loc="lower left", bbox_to_anchor=(0, 1), frameon=False
     )
+
+
+def legend_within(ax: Any, handles: list[Any], n_columns: int = 2) -> Any:
+    """Put a legend at the top of axes, above what is drawn, so that there may be a title."""
+    look = _fitted(ax, handles, n_columns)
+    lines = 1.6 * -(-len(handles) // look["ncols"]) + 1
+    share = min(0.5, lines * look["fontsize"] / points(ax)[1])
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, low + (high - low) / (1 - share))
+    return ax.legend(**look, loc="upper left", frameon=False)
+
+
+def _fitted(ax: Any, handles: list[Any], n_columns: int) -> dict[str, Any]:
+    longest = max(len(handle.get_label()) for handle in handles) + 6  # with the sample of its line
+    room = points(ax)[0] / (longest * CHARACTER * 0.85)  # points of text, of a single column
+    n_columns = max(1, min(n_columns, int(room / READABLE)))
+    size = min(SMALL * default_size(), room / n_columns)
+    return {"handles": handles, "ncols": n_columns, "fontsize": size}
 
 
 def few_ticks(axis: Any, n: int = 4) -> None:
     """Let a small panel's axis have n ticks or so."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(n))
+    axis.set_major_locator(MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
 
 
 def dashes(values: np.ndarray) -> list[Any]:

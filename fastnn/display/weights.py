@@ -208,7 +208,7 @@ class WeightsDisplay:
         )
         ax.set_ylabel("feature")
         if self.input_names is not None and n_features <= 40:
-            names = [style.plain(name) for name in self.input_names]
+            names = style.plain_names(self.input_names, 20)
             ax.set_yticks(np.arange(n_features), names, fontsize="small")
         else:
             ax.yaxis.get_major_locator().set_params(integer=True)
