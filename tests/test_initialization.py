@@ -80,11 +80,13 @@ def test_orthogonal_matrices_are_uniform_among_all():
     assert_allclose(np.var(corners), 1 / 3, rtol=0.15)
 
 
+STILL = {"max_time": 1e-9, "learning_rate": lambda epoch: 0.0}  # leaves the initial weights
+
+
 @pytest.mark.parametrize("weight_init", ALL_INITS)
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_estimators_begin_with_them(weight_init, solver):
-    """A fit that ends before its first step leaves the initial weights."""
-    still = {"max_time": 1e-9, "solver": solver, "random_state": 0, "hidden_layer_sizes": (50, 20)}
+    still = {**STILL, "solver": solver, "random_state": 0, "hidden_layer_sizes": (50, 20)}
     for Estimator, y in ((MLPRegressor, X[:, 0]), (MLPClassifier, X[:, 0] > 0)):
         model = Estimator(weight_init=weight_init, **still).fit(X, y)
         expected = drawn(weight_init, units=(8, 50, 20, 1))
@@ -94,7 +96,7 @@ def test_estimators_begin_with_them(weight_init, solver):
 
 def test_layers_of_their_own_activation_have_its_gain():
     activations = ("tanh", "gelu")
-    still = {"max_time": 1e-9, "random_state": 0, "hidden_layer_sizes": (100, 100)}
+    still = {**STILL, "random_state": 0, "hidden_layer_sizes": (100, 100)}
     model = MLPRegressor(activation=activations, **still).fit(X, X[:, 0])
     for W, name in zip(model.coefs_, (*activations, "gelu"), strict=True):
         bound = ACTIVATIONS[name].gain * np.sqrt(6 / sum(W.shape))
