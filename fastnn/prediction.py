@@ -17,6 +17,7 @@ from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.workspace import TILE_ROWS, prediction_workspace
 
+SMALL_FLOPS = 4e7  # 1 ms of one thread; the kernel for several takes 1.5 s to compile, once
 PART_ROWS = 2**16  # of a prediction at a time: what is needed beside the result stays small
 
 
@@ -99,7 +100,9 @@ def predict_sample(
     params, layer = network.params, layer % len(layers.table)
     out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
     flops = 2.0 * network.n_weights  # of a row
-    n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
+    n_threads = 1
+    if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
+        n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
     n_at_once = max(TILE_ROWS * n_threads, int(MAX_FLOPS_PER_CALL / flops))
     with threads.team(n_threads) as team:
         work = prediction_workspace(

@@ -13,8 +13,9 @@ from scipy import special
 from scipy.sparse import random_array
 
 from fastnn import samples
+from fastnn.blas import dot
 from fastnn.initialization import initialize
-from fastnn.jit import FLAGS, call, jit, matrix, vector
+from fastnn.jit import FLAGS, call, entry_jit, jit, matrix, vector
 from fastnn.kernels import (
     activations,
     affine,
@@ -549,3 +550,32 @@ def test_a_mini_batch_of_no_weight_changes_nothing():
     assert solver.progress[STEPS] == 0
     assert solver.progress[LOSS] == 0
     np.testing.assert_array_equal(task.network.params, before)
+
+
+@entry_jit
+def products(A, B, C, D, out):
+    dot(A, B, out[0])
+    dot(C.T, B, out[1])
+    dot(A, D.T, out[2])
+    dot(C.T, D.T, out[3])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 4, 5), (100, 7, 1), (1, 30, 64), (4, 0, 3), (0, 2, 2)]
+)
+def test_matrix_products(shape, dtype):
+    (m, k, n), random = shape, np.random.default_rng(0)
+    A, B, C, D = (random.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), (k, m), (n, k)))
+    out = np.full((4, m, n), np.nan, dtype)  # is written over
+    products(A, B, C, D, out)
+    for ours, written in zip(out, (A @ B, C.T @ B, A @ D.T, C.T @ D.T), strict=True):
+        assert_allclose(ours, written, **close(dtype))
+
+
+@pytest.mark.skipif(not hasattr(products, "overloads"), reason="NumPy has them")
+def test_products_that_blas_has_not():
+    A = np.ones((4, 4))
+    for wrong in (A.astype(np.float32), A.astype(int), A[::2, ::2]):
+        with pytest.raises(numba.TypingError):
+            products(wrong, A, A, A, np.empty((4, 4, 4)))
