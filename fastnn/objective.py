@@ -16,6 +16,8 @@ from fastnn.pace import Pace
 from fastnn.training import Task
 from fastnn.workspace import TILE_ROWS
 
+ROWS_PER_SHARD = TILE_ROWS // 2  # smaller ones cost more gradients to add, larger ones idle threads
+
 
 class Objective:
     """Loss and gradient of all rows of a task, which the kernels take part by part.
@@ -37,8 +39,7 @@ class Objective:
         self.task, self.clock, self.pace = task, clock, Pace()
         n_rows, at_once = task.rows.size, int(MAX_FLOPS_PER_CALL / task.flops(1))
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
-        # Not a mini-batch's shards of 100 rows: each of them costs a gradient to be added.
-        self.work = task.workspace(self.part_rows, TILE_ROWS, adds=n_rows > self.part_rows)
+        self.work = task.workspace(self.part_rows, ROWS_PER_SHARD, adds=n_rows > self.part_rows)
         self.layers, self.steps = task.prepared(self.work)
         self.gradient = self.work.gradients[0, : task.network.params.size]
 
