@@ -1,12 +1,11 @@
 """Models carried over: from scikit-learn and back, and to ONNX."""
 
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
-from sklearn import neural_network
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.classifier import MLPClassifier
@@ -16,10 +15,6 @@ from fastnn.record import adopt, network_of
 from fastnn.regressor import MLPRegressor
 from fastnn.solvers import Solver, solver_for
 
-PAIRS = {
-    neural_network.MLPClassifier: MLPClassifier,
-    neural_network.MLPRegressor: MLPRegressor,
-}
 # What each side keeps for itself: buffers, and what is made anew below.
 OWN = (
     *("_own_network", "_optimizer", "_resumption", "_gradient_norms"),
@@ -59,13 +54,13 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     >>> fastnn.from_sklearn(model).predict([[1.0]])
     array([1])
     """
-    if type(model) not in PAIRS:
+    if type(model) not in pairs():
         raise TypeError(
             "from_sklearn takes scikit-learn's MLPClassifier or MLPRegressor, got "
             f"{type(model).__module__}.{type(model).__qualname__}. For a pipeline, convert the "
             "step that holds the network."
         )
-    estimator = PAIRS[type(model)](**model.get_params(deep=False))
+    estimator = pairs()[type(model)](**model.get_params(deep=False))
     _copy_record(model, estimator)
     if hasattr(model, "coefs_"):
         network = Network.from_arrays(model.coefs_, model.intercepts_)
@@ -75,9 +70,18 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     return estimator
 
 
+@cache
+def pairs() -> dict[type, type]:
+    """Pair scikit-learn's networks with ours; they are not imported with this file, in 25 ms."""
+    from sklearn.neural_network import MLPClassifier as Classifier
+    from sklearn.neural_network import MLPRegressor as Regressor
+
+    return {Classifier: MLPClassifier, Regressor: MLPRegressor}
+
+
 def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> BaseEstimator:
     """Carry a model over to scikit-learn; see `MLPClassifier.to_sklearn`."""
-    family = next(theirs for theirs, ours in PAIRS.items() if isinstance(estimator, ours))
+    family = next(theirs for theirs, ours in pairs().items() if isinstance(estimator, ours))
     parameters = estimator.get_params(deep=False)
     names = family().get_params()
     _check_for_sklearn(estimator, {k: v for k, v in parameters.items() if k not in names})
@@ -123,6 +127,8 @@ def _copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
 
 
 def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> Solver:
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
     solver = solver_for(estimator, network.params.size, network.params.dtype)
     if isinstance(optimizer, AdamOptimizer) and solver.name == "adam":
         _fill(solver.state[0], optimizer.ms)
@@ -139,7 +145,9 @@ def _fill(vector: np.ndarray, arrays: list[np.ndarray]) -> None:
     vector[: numbers.size] = numbers
 
 
-def _solver_to_sklearn(estimator: Any) -> SGDOptimizer | AdamOptimizer:
+def _solver_to_sklearn(estimator: Any) -> Any:
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
     solver, units = estimator._optimizer, network_of(estimator).units
     rate, hyper = solver.schedule.initial_rate, solver.hyper
 

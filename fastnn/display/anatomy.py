@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.classifier import MLPClassifier
-from fastnn.conversion import PAIRS, from_sklearn
+from fastnn.conversion import from_sklearn, pairs
 from fastnn.regressor import MLPRegressor
 
 # One step with these, whatever the model was trained with, takes the gradient off the weights.
@@ -86,7 +86,7 @@ def open_up(estimator: Any, X: Any = None, y: Any = None) -> tuple[Any, Any, Any
             y = estimator.transformer_.transform(np.reshape(y, (len(y), -1)))
             y = y[:, 0] if y.shape[1] == 1 else y
         return open_up(estimator.regressor_, X, y)
-    if type(estimator) in PAIRS:
+    if type(estimator) in pairs():
         estimator = from_sklearn(estimator)
     if not isinstance(estimator, MLPClassifier | MLPRegressor):
         raise TypeError(
