@@ -5,6 +5,8 @@ the thread that has its core waits, spinning, for the one that does not. No rule
 that, and the bits do not depend on the number of threads, so a fit may try again at any time.
 """
 
+import math
+
 TRIAL_SECONDS = 2e-3  # of one try: a few steps
 CALL_SECONDS = 2e-2  # of a call otherwise: a fit notices within so much that its pace has changed
 TRIAL_SHARE = 0.01  # of the time of a fit that goes into trying the slower way again
@@ -17,13 +19,13 @@ class Pace:
     Attributes
     ----------
     seconds : dict of bool to float
-        By whether the work ran on several threads: seconds a unit, of the last calls.
+        By whether the work ran on several threads: seconds a unit, a mean of the last calls.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[bool, float] = {}
+        self._last = {True: 0.0, False: 0.0}  # seconds of the last call
         self._untried = 0.0  # seconds worked since the slower way was last tried
-        self._trial = 0.0  # seconds that trying it took
         self._again = False
         self._warm = False
 
@@ -32,24 +34,27 @@ class Pace:
         for several in (True, False):
             if several not in self.seconds:
                 return several, self._units(several, TRIAL_SECONDS)
-        faster = self.seconds[True] < self.seconds[False]
-        if self._again or self._untried * TRIAL_SHARE > self._trial:
+        faster = self._faster()
+        if self._again or self._untried * TRIAL_SHARE > self._last[not faster]:
             return not faster, self._units(not faster, TRIAL_SECONDS)
         return faster, self._units(faster, CALL_SECONDS)
 
+    def _faster(self) -> bool:
+        return self.seconds[True] < self.seconds[False]
+
     def _units(self, several: bool, seconds: float) -> float:
-        known = self.seconds.get(several, max(self.seconds.values(), default=0.0))
-        return seconds / known if known else 1.0
+        return seconds / self.seconds[several] if several in self.seconds else 1.0
 
     def note(self, several: bool, units: float, seconds: float) -> None:
         """Learn from a call how long its work took."""
         if not self._warm:  # the first call starts the threads
             self._warm = True
             return
-        pace, known = seconds / units, self.seconds.get(several)
-        tried = len(self.seconds) == 2 and several != (self.seconds[True] < self.seconds[False])
-        self._again = not tried and known is not None and pace > SLOWER * known
-        self._untried = 0.0 if tried else self._untried + seconds
-        if tried:
-            self._trial = seconds
-        self.seconds[several] = pace
+        pace = seconds / units
+        known = self.seconds.get(several, pace)
+        is_trial = len(self.seconds) < 2 or several != self._faster()
+        # One thread that waits for a core gains nothing from asking for a second one.
+        self._again = several and not is_trial and pace > SLOWER * known
+        self._untried = 0.0 if is_trial else self._untried + seconds
+        self._last[several] = seconds
+        self.seconds[several] = math.sqrt(known * pace)  # one call that had to wait is not all
