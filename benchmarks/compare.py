@@ -266,7 +266,7 @@ def short_table(times: Times, rounds: int) -> str:
         f"Milliseconds an epoch of Adam, float32, all threads: {machine()}; {versions()}, "
         f"median of {rounds} interleaved rounds. fastnn is {geometric_mean(ratios):.1f} times as "
         "fast as scikit-learn in the geometric mean. One thread, float64, the best of the rounds "
-        "and the cells that fastnn loses: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
+        "and, in italics, cells that fastnn loses: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
     )
     return "\n".join([*lines, "", *textwrap.wrap(text, 100, break_on_hyphens=False)])
 

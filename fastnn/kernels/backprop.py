@@ -67,30 +67,15 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
         A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
         affine_gradient(A, D, matrix(gradient, table[l, WEIGHTS], m, n))
         affine_backward(D, matrix(params, table[l, WEIGHTS], m, n), dA)
-        if layers.hidden_backward == 0:
-            S, db = (
-                matrix(memory, work.slopes + at, n_rows, m),
-                vector(gradient, table[l - 1, BIASES], m),
-            )
-            call(table[l - 1, DERIVE], A, S, dA, db)
+        back = layers.hidden_backward
+        if back == 0:
+            S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)
+            call(table[l - 1, DERIVE], A, matrix(memory, S, n_rows, m), dA, db)
         else:
-            call(
-                layers.hidden_backward,
-                k,
-                l - 1,
-                n_rows,
-                first_row,
-                step,
-                layers,
-                params,
-                work,
-                dA,
-                gradient,
-            )
+            call(back, k, l - 1, n_rows, first_row, step, layers, params, work, dA, gradient)
         D, here, below = dA, below, here  # the next dA takes the place of this D
     m, n = table[0, INPUTS], table[0, UNITS]
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, m)
-    input_affine_gradient(
-        sample, sample.columns, rows, A, D, matrix(gradient, table[0, WEIGHTS], m, n)
-    )
+    dW = matrix(gradient, table[0, WEIGHTS], m, n)
+    input_affine_gradient(sample, sample.columns, rows, A, D, dW)

@@ -44,9 +44,9 @@ def shard_gradients_parallel(n_shards, adds, sample, rows, step, layers, params,
 
 
 @parallel_jit
-def update_blocks_parallel(
-    n_shards, total, n_weights, params, gradients, alpha, sums, state, rates, update, shrink, steps
-):
+def update_blocks_parallel(n_shards, total, shrink, layers, params, solver, steps, work):
+    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
+    rates, state, update = solver.rates, solver.state, solver.update
     for j in prange(sums.size):
         call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
         call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
@@ -106,10 +106,8 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
         else:
             shard_gradients_parallel(n_shards, 0, sample, rows, t, layers, params, steps, work)
         if steps.track != 0:
-            table, running, at = layers.table, layers.running, work.moments
-            call(
-                steps.track, n_shards, rows.size, table, running, work.memory, at, work.moments_size
-            )
+            memory, at, size = work.memory, work.moments, work.moments_size
+            call(steps.track, n_shards, rows.size, layers.table, layers.running, memory, at, size)
         call(solver.prepare, progress, solver.hyper, rates)
         shrink = solver.weight_decay * solver.hyper[0]
         if steps.clip != 0:
@@ -123,20 +121,7 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
                 call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
                 call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
         else:
-            update_blocks_parallel(
-                n_shards,
-                total,
-                n_weights,
-                params,
-                gradients,
-                alpha,
-                sums,
-                state,
-                rates,
-                update,
-                shrink,
-                steps,
-            )
+            update_blocks_parallel(n_shards, total, shrink, layers, params, solver, steps, work)
         progress[LOSS] += mean_loss(n_shards, total, alpha, work) * rows.size
 
 
