@@ -710,3 +710,16 @@ def test_a_layers_graph_agrees_with_the_networks_gradient(regressor, regression_
     assert len(last.nodes_) == len(display.nodes_)
     with pytest.raises(ValueError, match="layer=2"):
         GraphDisplay.from_estimator(regressor, X[0], y[0], layer=2)
+
+
+@pytest.mark.parametrize("size", [(4, 3), (6.4, 4.8), (12, 9)])
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_titles_of_panels_keep_off_the_panels_above(size, layout):
+    figure, ax = plt.subplots(figsize=size, layout=layout)
+    panels = list(ActivationDisplay.from_names(ax=ax).axes_.values())
+    figure.draw_without_rendering()
+    boxes = [panel.get_window_extent() for panel in panels]
+    for panel in panels:
+        title = panel.title.get_window_extent()
+        assert not any(title.overlaps(box) for box in boxes)
+    plt.close(figure)

@@ -49,8 +49,8 @@ assert np.allclose(by_hand, Z)
 # %%
 # The kernel
 # ----------
-# The product is BLAS', called by ``np.dot``. The bias is added by the activation, which passes
-# over Z anyway.
+# ``dot`` is NumPy's ``np.dot``, the matrix product of the BLAS library. The bias is added by the
+# activation, which passes over Z anyway.
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
 #    :pyobject: affine

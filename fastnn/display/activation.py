@@ -139,6 +139,7 @@ class ActivationDisplay:
             lowest, first = style.is_outer(panels, panel)
             panel.tick_params(labelbottom=lowest, labelleft=first)
             panel.set_xlabel("z" if lowest else "")
+        style.set_titles(panels, list(self.axes_))
         self._set_heights(panels[0])
         width = style.points(ax)[0] / min(n, 4)  # of a panel or so
         text = min(style.SMALL * style.default_size(), width / 11)
@@ -156,7 +157,6 @@ class ActivationDisplay:
             self.z, self.derivatives[name], "--", color=dashed, lw=2, label=f"f{style.PRIME}(z)"
         )
         panel.axhline(0, color=panel.spines["left"].get_edgecolor(), lw=0.5, zorder=0)
-        panel.set_title(name, fontsize="medium")
         if len(self.values) > 1:
             panel.set_xticks([self.z[0], (self.z[0] + self.z[-1]) / 2, self.z[-1]])
             panel.xaxis.set_major_formatter("{x:g}")

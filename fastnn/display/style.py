@@ -195,7 +195,14 @@ def panels(ax: Any, n: int, aspect: float = 1.3, share: bool = False) -> list[An
     columns = np.arange(1, n + 1)
     rows = -(-n // columns)
     n_columns = int(columns[np.argmin(np.abs(np.log(width / columns * rows / height / aspect)))])
-    grid = grid_in(ax, -(-n // n_columns), n_columns)
+    n_rows = -(-n // n_columns)
+    space = {}
+    if ax.figure.get_layout_engine() is None:  # which would keep titles off the panels above
+        row = height / n_rows
+        lines = 2 if share else 4  # a title, and numbers below each panel
+        between = min(lines * default_size(), row / 3)
+        space["hspace"] = between / (row - between)
+    grid = grid_in(ax, n_rows, n_columns, **space)
     ax.set_axis_off()
     first, axes = None, []
     for i in range(n):
@@ -208,6 +215,14 @@ def panels(ax: Any, n: int, aspect: float = 1.3, share: bool = False) -> list[An
         )
         first = axes[0]
     return axes
+
+
+def set_titles(panels: list[Any], texts: list[str]) -> None:
+    """Write the panels' titles, all of one size and no larger than there is room for."""
+    width, height = points(panels[0])
+    size = min(default_size(), height / 4, width / (0.6 * max(map(len, texts))))
+    for panel, text in zip(panels, texts, strict=True):
+        panel.set_title(text, fontsize=size, pad=0.4 * size)
 
 
 def is_outer(panels: list[Any], panel: Any) -> tuple[bool, bool]:

@@ -224,13 +224,14 @@ class WeightsDisplay:
         ax = style.axes_for("WeightsDisplay.plot", ax, size)
         self.ax_ = ax
         self.axes_ = style.panels(ax, n)
-        for layer, (A, panel) in enumerate(zip(activations, self.axes_, strict=True)):
-            self._draw_histogram(layer, A, panel)
+        style.set_titles(self.axes_, [f"hidden {layer}" for layer in range(n)])
+        for A, panel in zip(activations, self.axes_, strict=True):
+            self._draw_histogram(A, panel)
             lowest, first = style.is_outer(self.axes_, panel)
             panel.set_xlabel("activation" if lowest else "")
             panel.set_ylabel("share of units" if first else "")
 
-    def _draw_histogram(self, layer: int, A: np.ndarray, panel: Any) -> None:
+    def _draw_histogram(self, A: np.ndarray, panel: Any) -> None:
         counts, edges = np.histogram(A, bins=30)
         shares = counts / A.size
         colour = style.palette()[0]
@@ -238,7 +239,6 @@ class WeightsDisplay:
         told = f"mean {style.number(A.mean())}\nstd {style.number(A.std())}"
         if (A == 0).any():
             told += f"\nat zero {(A == 0).mean():.0%}"
-        panel.set_title(f"hidden {layer}", fontsize="medium")
         panel.set_ylim(0, 1.7 * shares.max())  # room for the text
         panel.set_yticks([])
         style.few_ticks(panel.xaxis, 3)
