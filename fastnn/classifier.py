@@ -232,7 +232,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         without either. Not set by 'lbfgs' without `X_val`.
 
     best_validation_score_ : float or None
-        Best of them. Not set by 'lbfgs'.
+        Best of them. Not set by 'lbfgs' without `X_val`.
 
     learning_rates_ : list of shape (`n_iter_`,)
         Learning rate of each epoch. Not set by 'lbfgs'.

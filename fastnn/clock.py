@@ -4,12 +4,16 @@ Neither the clock nor an interrupt reaches into a kernel, so no call of one is l
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sklearn.exceptions import ConvergenceWarning
 
 MAX_FLOPS_PER_CALL = 2e9  # 0.02 to 0.2 s
+UNIT_FLOPS = 200  # in whose time the slowest activations of a number are done: 4 ns
+FEATURE_FLOPS = 500  # in whose time a number is gathered from far away, as in Fortran order: 10 ns
 
 
 class TimeIsOverError(Exception):
@@ -27,37 +31,49 @@ class Clock:
 
     def __init__(self, max_time: float | None) -> None:
         self.max_time = max_time
+        self.waits = False  # whether it lets what is under way come to an end
         self._began = _now()
 
     def check(self) -> None:
         """Raise `TimeIsOverError` where time is over."""
-        if self.max_time is not None and _now() - self._began > self.max_time:
+        if self.max_time is not None and not self.waits and _now() - self._began > self.max_time:
             raise TimeIsOverError
 
-    def warning(self, stop: BaseException) -> tuple[str, type[Warning]]:
+    def warning(self, stop: BaseException, resumes: bool = True) -> tuple[str, type[Warning]]:
         """Tell why a fit ended early: its time was over, or its user did not want to wait."""
         if not isinstance(stop, TimeIsOverError):
             return "Training interrupted by user.", UserWarning
-        return (
-            f"Maximum time ({self.max_time} s) reached and the optimization hasn't converged yet. "
-            "`resume` goes on from here.",
-            ConvergenceWarning,
+        told = (
+            f"Maximum time ({self.max_time} s) reached and the optimization hasn't converged yet."
         )
+        return told + " `resume` goes on from here." * resumes, ConvergenceWarning
 
 
-_seconds_stopped = 0.0  # of this process
+class _Stopped(threading.local):
+    """Seconds for which the clocks of a thread have stood still."""
+
+    seconds = 0.0
+
+
+_stopped = _Stopped()
 
 
 def _now() -> float:
-    return time.perf_counter() - _seconds_stopped
+    return time.perf_counter() - _stopped.seconds
 
 
 @contextlib.contextmanager
 def stopped() -> Iterator[None]:
-    """Stop all clocks of this process, as while a kernel is compiled."""
-    global _seconds_stopped
+    """Stop the clocks of this thread, as while a kernel is compiled."""
     began = time.perf_counter()
     try:
         yield
     finally:
-        _seconds_stopped += time.perf_counter() - began
+        _stopped.seconds += time.perf_counter() - began
+
+
+def rows_at_once(units: tuple[int, ...], passes: int) -> int:
+    """Rows that a call of the kernels may take in, so many times forward or backward."""
+    products = sum(2 * m * n for m, n in pairwise(units))
+    work = passes * (products + UNIT_FLOPS * sum(units[1:])) + FEATURE_FLOPS * units[0]
+    return max(1, int(MAX_FLOPS_PER_CALL / work))

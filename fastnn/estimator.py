@@ -22,6 +22,8 @@ from fastnn.callbacks import EpochTasks, has_callbacks
 from fastnn.checks import has_plain_shape
 from fastnn.clock import Clock
 from fastnn.history import History
+from fastnn.interrupts import load_numba
+from fastnn.kernels.arguments import ROWS
 from fastnn.network import Architecture, Network
 from fastnn.randomness import random_state_of
 from fastnn.summary import summary
@@ -93,7 +95,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         resume: bool,
     ) -> Callable[[], None]:
         clock = Clock(self.max_time)
-        from fastnn import planning, threads  # here, as they import Numba
+        load_numba()
+        from fastnn import planning, threads
 
         hidden = parameters.hidden_layer_sizes(self)
         parameters.check_together(self, len(hidden))
@@ -175,7 +178,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _take_up(self, training: "Training") -> None:
         """Bring a training to where the fit that is resumed has stopped."""
-        resumption = getattr(self, "_resumption", None)
+        resumption, n_done = getattr(self, "_resumption", None), training.solver.progress[ROWS]
+        if n_done > training.order.size:
+            raise ValueError(
+                f"The fit to resume has stopped after {n_done:.0f} rows of an epoch, and here "
+                f"there are {training.order.size}: give resume the data of fit."
+            )
         training.skip(training.history.n_iter)
         if resumption is not None and resumption.last is not None:
             network = training.task.network
@@ -209,7 +217,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             warnings.warn(
                 "solver='lbfgs' keeps nothing to resume from but the weights: it starts anew from "
                 "them.",
-                stacklevel=5,
+                stacklevel=7,
             )
         # The line search compares losses that differ by less than float32 can tell apart.
         double, history = network.astype(np.dtype(np.float64)), History()
@@ -256,6 +264,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _outputs(self, X: Any, finish: Callable | None = None, layer: int = -1) -> np.ndarray:
         """Compute the outputs of a layer, of shape (n_samples, units), or what is made of them."""
+        load_numba()
         from fastnn.prediction import predict
 
         if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:
@@ -264,7 +273,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = record.network_of(self)
         architecture = self._architecture(len(network.coefs))
-        return predict(network, X, architecture, self.n_jobs, finish, layer)
+        clock = self.__dict__.get("_clock")  # of a fit that is being scored
+        return predict(network, X, architecture, self.n_jobs, finish, layer, clock)
 
     def _outputs_of_few(self, X: Any) -> np.ndarray | None:
         """Predict a few rows without the overhead; None where it takes more than that."""
@@ -403,6 +413,6 @@ def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
 def _warner(warning: tuple[str, type[Warning]] | None) -> Callable[[], None]:
     def warn() -> None:
         if warning is not None:
-            warnings.warn(*warning, stacklevel=4)
+            warnings.warn(*warning, stacklevel=6)
 
     return warn

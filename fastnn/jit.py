@@ -26,6 +26,7 @@ from numba.extending import lower_builtin, overload
 from numba.np import arrayobj
 
 from fastnn import clock
+from fastnn.interrupts import held_back
 
 __all__ = [
     "address_of",
@@ -344,7 +345,7 @@ def _address(kernel: Any, arguments: tuple) -> int:
 
 def _compiled(kernel: Any, arguments: tuple) -> Any:
     kinds = declare(*arguments)
-    with clock.stopped():
+    with clock.stopped(), held_back():
         kernel.compile(kinds)
     return kernel.overloads[kinds]
 

@@ -93,8 +93,8 @@ def minimize(
         )
     except (KeyboardInterrupt, TimeIsOverError) as stop:
         network.params[:] = last if best is None else best
-        told = clock.warning(stop)
-        return lambda: warnings.warn(*told, stacklevel=4)
+        told = clock.warning(stop, resumes=False)
+        return lambda: warnings.warn(*told, stacklevel=6)
     network.params[:] = result.x if best is None else best
     history.loss = np.float64(result.fun)
     history.n_iter = min(result.nit, rules.max_iter)

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from fastnn import threads
-from fastnn.clock import MAX_FLOPS_PER_CALL, Clock
+from fastnn.clock import Clock, rows_at_once
 from fastnn.jit import entry_point
 from fastnn.kernels.epoch import full_gradient
 from fastnn.layers import kind_of
@@ -37,7 +37,7 @@ class Objective:
 
     def __init__(self, task: Task, clock: Clock) -> None:
         self.task, self.clock, self.pace = task, clock, Pace()
-        n_rows, at_once = task.rows.size, int(MAX_FLOPS_PER_CALL / task.flops(1))
+        n_rows, at_once = task.rows.size, rows_at_once(task.network.units, passes=3)
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
         self.work = task.workspace(self.part_rows, ROWS_PER_SHARD, adds=n_rows > self.part_rows)
         self.layers, self.steps = task.prepared(self.work)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fastnn.initialization import WEIGHT_INITS
+from fastnn.interrupts import load_numba
 from fastnn.schedules import OF_SGD, SCHEDULES
 
 
@@ -32,6 +33,7 @@ class Names(StrOptions):
     @property
     def options(self) -> set[str]:
         """Valid names."""
+        load_numba()  # which the tables need
         module, table = self._where
         return {*getattr(import_module(module), table), *self._others}
 
@@ -109,7 +111,7 @@ def activations(estimator: Any, n_hidden: int) -> tuple[str, ...]:
 
 def dropout(estimator: Any, n_hidden: int) -> tuple[float, ...]:
     """Share of outputs that each hidden layer drops."""
-    if isinstance(estimator.dropout, Real):
+    if np.ndim(estimator.dropout) == 0:
         return (float(estimator.dropout),) * n_hidden
     shares = tuple(estimator.dropout)
     _check_one_a_layer("dropout", shares, n_hidden)

@@ -74,7 +74,10 @@ def validation_data(
         return None
     if X is None or y is None:
         raise ValueError("X_val and y_val go together, and sample_weight_val with them.")
-    X, y = estimator._check_input(X, y, reset=False)
+    try:
+        X, y = estimator._check_input(X, y, reset=False)
+    except ValueError as error:
+        raise ValueError(f"X_val, y_val: {error}") from error
     if y.shape[1:] != y_train.shape[1:]:
         raise ValueError(
             f"y_val of shape {y.shape} does not go with y of shape {y_train.shape}: it needs "
@@ -109,7 +112,8 @@ def network_to_go_on_with(estimator: Any, given: Given) -> Network:
             f"and this data has {n_features} and {n_outputs}. Fit a new estimator, or set "
             "warm_start=False."
         )
-    if bool(network.scales) != (estimator.normalization is not None):
+    normalizes = estimator.normalization is not None and len(network.units) > 2
+    if bool(network.scales) != normalizes:
         raise ValueError(
             f"normalization={estimator.normalization!r} does not go with the fitted network. Fit "
             "a new estimator, or set warm_start=False."
@@ -187,10 +191,13 @@ def judge_of(
         training = part(given, task.sample, task.rows)
     if validation is None and training is None:
         return None
-    return Judge(task, validation, training, _score_of(estimator, task.network), clock)
+    score = _score_of(estimator, task.network, clock)
+    return Judge(task, validation, training, score, clock)
 
 
-def _score_of(estimator: Any, network: Network) -> Callable[[np.ndarray, Rows], float] | None:
+def _score_of(
+    estimator: Any, network: Network, clock: Clock
+) -> Callable[[np.ndarray, Rows], float] | None:
     if estimator.scoring == "loss":
         return None
     if estimator.scoring is None:
@@ -199,6 +206,7 @@ def _score_of(estimator: Any, network: Network) -> Callable[[np.ndarray, Rows], 
         )
     twin = twin_of(estimator)
     twin.__dict__.pop("feature_names_in_", None)  # it is given arrays
+    twin._clock = clock
     adopt(twin, network)
     scorer = check_scoring(twin, estimator.scoring)
 
@@ -220,7 +228,7 @@ def rules_of(estimator: Any, n_samples: int, incremental: bool) -> Rules:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=6,
+                stacklevel=8,
             )
         batch_size = min(estimator.batch_size, n_samples)
     restore = estimator.restore_best_weights

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from fastnn import threads
-from fastnn.clock import MAX_FLOPS_PER_CALL, Clock
+from fastnn.clock import Clock, rows_at_once
 from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import predict_few as few_kernel
@@ -28,6 +28,7 @@ def predict(
     n_jobs: int | None = None,
     finish: Callable[[np.ndarray], np.ndarray] | None = None,
     layer: int = -1,
+    clock: Clock | None = None,
 ) -> np.ndarray:
     """Pass rows through a network.
 
@@ -44,6 +45,8 @@ def predict(
         Makes the result of the outputs of some rows, such as their labels.
     layer : int, default=-1
         Whose outputs, as an index of the layers after the input.
+    clock : Clock, default=None
+        Is looked at between two calls of the kernels.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def predict(
             if part.dtype not in (np.float32, np.float64):
                 part = part.astype(dtype)
             sample, rows = sample_of(part, no_targets), np.arange(part.shape[0])
-            outputs = predict_sample(network, layers, sample, rows, n_jobs, layer)
+            outputs = predict_sample(network, layers, sample, rows, n_jobs, layer, clock)
             outputs = outputs if finish is None else finish(outputs)
             if n <= PART_ROWS:
                 return outputs
@@ -103,7 +106,7 @@ def predict_sample(
     n_threads = 1
     if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
         n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
-    n_at_once = max(TILE_ROWS * n_threads, int(MAX_FLOPS_PER_CALL / flops))
+    n_at_once = max(TILE_ROWS * n_threads, rows_at_once(network.units, passes=1))
     with threads.team(n_threads) as team:
         work = prediction_workspace(
             network.units,

@@ -31,7 +31,11 @@ def sample_of(X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> Sampl
     weights = NO_WEIGHTS if weights is None else weights
     if type(X) is not np.ndarray and sparse.issparse(X):
         X = X.tocsr()
-        return Sample(_locked(X.data), _locked(X.indices), _locked(X.indptr), 0, 0, Y, weights)
+        values, columns, starts = (
+            _locked(np.require(part, requirements=["C", "A"]))
+            for part in (X.data, X.indices, X.indptr)
+        )
+        return Sample(values, columns, starts, 0, 0, Y, weights)
     values, row_stride, column_stride = _flat(np.asarray(X))
     return Sample(values, None, None, row_stride, column_stride, Y, weights)
 

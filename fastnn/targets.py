@@ -136,6 +136,11 @@ def row_weights(class_weight: Any, y: Any, y_train: Any, classes: Any) -> np.nda
             known = np.unique(trained[k])
         if isinstance(given, dict) and not all(map(_is_weight, given.values())):
             raise ValueError(f"class_weight has to hold numbers from 0 on, got {given}.")
+        if isinstance(given, dict) and (strange := set(given) - set(np.asarray(known).tolist())):
+            raise ValueError(
+                f"class_weight has {sorted(strange, key=str)}, which are not among the classes "
+                f"{np.asarray(known)}: leave them out."
+            )
         of_classes = compute_class_weight(given, classes=np.asarray(known), y=trained[k])
         weights *= of_classes.take(np.searchsorted(known, columns[k]), mode="clip")
     return weights

@@ -43,7 +43,9 @@ def _after_fork() -> None:
     global _process
     numba_threads = sys.modules.get("numba.np.ufunc.parallel")
     launched = getattr(numba_threads, "_is_initialized", False)
+    limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
     _process = _Process(may_launch=_process.may_launch and not launched)
+    _process.blas_limits = limits
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -100,7 +102,7 @@ def one_thread_blas() -> Iterator[None]:
     try:  # an interrupt may come at any place
         with process.lock:
             process.running.add(ours)
-            if len(process.running) == 1:
+            if not process.blas_limits:
                 process.blas_limits = [(library, library.num_threads) for library in _blas()]
                 for library in _blas():
                     _limit(library, 1)
@@ -111,6 +113,7 @@ def one_thread_blas() -> Iterator[None]:
             if not process.running:
                 for library, n_threads in process.blas_limits:
                     _limit(library, n_threads)
+                process.blas_limits = []
 
 
 def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
@@ -141,16 +144,24 @@ def team(n_threads: int) -> Iterator[int | None]:
     """Set Numba to this many threads; yields None where the serial kernels are to run."""
     if n_threads == 1:
         yield None
-    elif layer() == "workqueue":
-        if _process.workqueue.acquire(blocking=False):
-            try:
-                yield use(n_threads)
-            finally:
-                _process.workqueue.release()
-        else:
-            yield None
+    elif layer() != "workqueue":
+        yield from _using(n_threads)
+    elif _process.workqueue.acquire(blocking=False):
+        try:
+            yield from _using(n_threads)
+        finally:
+            _process.workqueue.release()
     else:
+        yield None
+
+
+def _using(n_threads: int) -> Iterator[int]:
+    """Set Numba to so many threads, and back to the user's own number."""
+    before = numba.get_num_threads()
+    try:
         yield use(n_threads)
+    finally:
+        use(before)
 
 
 def use(n_threads: int) -> int:

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn import threads
 from fastnn.callbacks import EpochTasks, layer_norm
-from fastnn.clock import MAX_FLOPS_PER_CALL, Clock, TimeIsOverError
+from fastnn.clock import MAX_FLOPS_PER_CALL, Clock, TimeIsOverError, rows_at_once
 from fastnn.history import History
 from fastnn.jit import address_of, entry_point
 from fastnn.kernels import epoch, updates
@@ -199,11 +199,14 @@ class Training:
         """Train, until a rule, a callback, the clock or the user says to stop."""
         history, solver = self.history, self.solver
         marks = history.mark(), solver.mark()
+        self.clock.waits = solver.progress[ROWS] == self.order.size  # for a record cut short before
         try:
             while history.n_iter < self.rules.max_iter:
                 marks = history.mark(), solver.mark()
                 self._epoch()
-                if self._record() or self.rules.one_epoch:
+                stops = self._record()
+                self.clock.waits = False
+                if stops or self.rules.one_epoch:
                     break
                 self.clock.check()
             else:
@@ -275,9 +278,10 @@ class Training:
         return self.compiled[is_serial]
 
     def _rows_per_call(self) -> int:
-        n_params, batch = self.task.network.params.size, self.rules.batch_size
-        flops = self.task.flops(batch) + 30 * n_params + 1e5  # the update, and a step's overhead
-        return batch * max(1, int(MAX_FLOPS_PER_CALL / flops))
+        network, batch = self.task.network, self.rules.batch_size
+        update = 30 * network.params.size + 1e5  # and a step's overhead
+        n_rows = rows_at_once(network.units, passes=3)
+        return batch * max(1, int(1 / (batch / n_rows + update / MAX_FLOPS_PER_CALL)))
 
     def _record(self) -> bool:
         """Note what an epoch has brought; returns whether to stop."""

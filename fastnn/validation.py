@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.clock import Clock
+from fastnn.clock import Clock, rows_at_once
 from fastnn.history import History
 from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
@@ -72,14 +72,19 @@ class Judge:
         outputs = predict_sample(
             network, self.layers, part.sample, part.rows, n_jobs, clock=self.clock
         )
-        loss = mean_loss(outputs, part, self.task.layers)
+        loss = mean_loss(outputs, part, self.task.layers, self.clock)
         return (-loss if self.score is None else self.score(outputs, part)), loss
 
 
-def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers) -> float:
+def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers, clock: Clock) -> float:
     """Weighted mean of the rows' losses, without the penalty of large weights."""
     losses, weights = np.empty(len(outputs)), part.sample.weights
-    rows, settings = (part.sample.Y, part.rows), (layers.blocks, layers.loss_settings)
-    arguments = (layers.loss, outputs, *rows, *settings, np.empty_like(outputs), losses)
-    entry_point(losses_of_rows, outputs.dtype, *arguments)(*arguments)
+    n_at_once = rows_at_once((0, outputs.shape[1]), passes=1)
+    for start in range(0, len(outputs), n_at_once):
+        clock.check()
+        some = slice(start, start + n_at_once)
+        rows, settings = (part.sample.Y, part.rows[some]), (layers.blocks, layers.loss_settings)
+        derivatives = np.empty_like(outputs[some])
+        arguments = (layers.loss, outputs[some], *rows, *settings, derivatives, losses[some])
+        entry_point(losses_of_rows, outputs.dtype, *arguments)(*arguments)
     return float(np.average(losses, weights=weights[part.rows] if weights.size else None))

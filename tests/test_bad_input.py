@@ -474,3 +474,53 @@ def test_sparse_targets_of_a_regression():
     dense = MLPRegressor(max_iter=3, random_state=0).fit(X, targets)
     model = MLPRegressor(max_iter=3, random_state=0).fit(X, sparse.csr_array(targets))
     assert_array_equal(model.predict(X), dense.predict(X))
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "other byte order"])
+def test_any_place_of_sparse_data_gives_the_same_model(form, tmp_path):
+    plain = sparse.csr_array(np.where(X > 0, X, 0))
+    moved = sparse.csr_array(plain.shape)
+    if form == "every other row and column":
+        moved.data, moved.indices, moved.indptr = (
+            np.repeat(part, 2)[::2] for part in (plain.data, plain.indices, plain.indptr)
+        )
+    else:
+        moved.data = laid_out(plain.data, form, tmp_path)
+        (tmp_path / "indices").mkdir()
+        moved.indices = laid_out(plain.indices, form, tmp_path / "indices")
+        moved.indptr = plain.indptr
+    models = [
+        MLPClassifier((5,), max_iter=3, random_state=0).fit(data, y, X_val=data, y_val=y)
+        for data in (plain, moved)
+    ]
+    assert_array_equal(params_of(models[0]), params_of(models[1]))
+    assert models[0].validation_loss_curve_ == models[1].validation_loss_curve_
+    assert_array_equal(models[0].predict_proba(plain), models[0].predict_proba(moved))
+
+
+@pytest.mark.parametrize(
+    ("X_val", "y_val", "told"),
+    [
+        (X[:9, :2], y[:9], "X_val, y_val: X has 2 features"),
+        (np.full_like(X[:9], np.nan), y[:9], "X_val, y_val: Input X contains NaN"),
+        (X[:9], y[:8], "X_val, y_val: Found input variables with inconsistent numbers of samples"),
+        (X[:0], y[:0], "X_val, y_val: Found array with 0 sample"),
+    ],
+)
+def test_bad_validation_data_is_named(X_val, y_val, told):
+    with pytest.raises(ValueError, match=told):
+        MLPClassifier(max_iter=2).fit(X, y, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize(
+    ("warned", "parameters"),
+    [
+        ("Maximum iterations", {"max_iter": 1}),
+        ("Maximum time", {"max_time": 1e-9}),
+        ("larger than sample size", {"batch_size": 10_000, "tol": 10.0, "n_iter_no_change": 1}),
+    ],
+)
+def test_warnings_name_the_line_of_the_user(warned, parameters):
+    with pytest.warns(match=warned) as told:
+        MLPClassifier((3,), **parameters).fit(X, y)
+    assert [warning.filename for warning in told] == [__file__]

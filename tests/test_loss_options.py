@@ -81,8 +81,8 @@ def test_validation_rows_have_the_weights_of_the_training_classes(class_weight):
 @pytest.mark.parametrize(
     ("y", "class_weight", "told"),
     [
-        (codes, {9: 5.0}, "not in class_weight"),
-        (codes, {0: 5.0, 9: 5.0}, "not in class_weight"),
+        (codes, {9: 5.0}, r"class_weight has \[9\], which are not among the classes \[0 1 2\]"),
+        (codes, {0: 5.0, 9: 5.0}, r"class_weight has \[9\], which are not among the classes"),
         (codes, {0: -5.0}, "class_weight has to hold numbers from 0 on"),
         (codes, {0: np.nan}, "class_weight has to hold numbers from 0 on"),
         (codes, {0: "a"}, "class_weight has to hold numbers from 0 on"),

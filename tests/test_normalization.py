@@ -175,3 +175,10 @@ def test_float32_predicts_alike_and_scikit_learn_has_no_such_layer(kind):
     assert_allclose(model.predict(X.astype(np.float32)), model.predict(X), rtol=1e-3, atol=1e-4)
     with pytest.raises(ValueError, match="normalization"):
         model.to_sklearn()
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+def test_a_network_without_hidden_layers_goes_on_too(kind):
+    model = network(hidden_layer_sizes=(), normalization=kind, max_iter=2).fit(X, y)
+    model.set_params(max_iter=4).resume(X, y).partial_fit(X, y)
+    assert model.set_params(warm_start=True).fit(X, y).predict(X).shape == y.shape

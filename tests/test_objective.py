@@ -34,7 +34,7 @@ def test_parts_add_up_to_the_whole(form, weighted, normalization, monkeypatch):
     loss, gradient, whole = loss_and_gradient(**setting)
     assert whole.part_rows == 1900
     for rows in (256, 300, 700):
-        monkeypatch.setattr(objective, "MAX_FLOPS_PER_CALL", rows * whole.task.flops(1) + 1)
+        monkeypatch.setattr(objective, "rows_at_once", lambda units, passes, rows=rows: rows)
         loss_of_parts, gradient_of_parts, parts = loss_and_gradient(**setting)
         assert parts.part_rows == rows
         assert_allclose(loss_of_parts, loss, rtol=1e-12)
@@ -44,7 +44,7 @@ def test_parts_add_up_to_the_whole(form, weighted, normalization, monkeypatch):
 @pytest.mark.parametrize("n_rows", [1, 2, 255, 256, 257, 511, 513, 1900])
 @pytest.mark.parametrize("max_flops", [1, 2e9])
 def test_the_same_bits_for_any_number_of_threads(n_rows, max_flops, monkeypatch):
-    monkeypatch.setattr(objective, "MAX_FLOPS_PER_CALL", max_flops)
+    monkeypatch.setattr("fastnn.clock.MAX_FLOPS_PER_CALL", max_flops)
     one = loss_and_gradient(np.asarray, False, n_rows, n_jobs=1)
     two = loss_and_gradient(np.asarray, False, n_rows, n_jobs=2)
     assert one[0] == two[0]

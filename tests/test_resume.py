@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import joblib
@@ -17,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastnn import MLPClassifier, MLPRegressor, training
 from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
 from fastnn.clock import Clock, TimeIsOverError, stopped
+from fastnn.interrupts import held_back
 from fastnn.training import Training
 
 pytestmark = pytest.mark.filterwarnings(
@@ -310,11 +312,99 @@ def copy_of(estimator):
     return pickle.loads(pickle.dumps(estimator))
 
 
+def test_scoring_that_takes_longer_than_the_time_limit_comes_to_an_end(monkeypatch):
+    monkeypatch.setattr("fastnn.clock.MAX_FLOPS_PER_CALL", 1)
+    data = {"X_val": np.tile(X, (3, 1)), "y_val": np.tile(y, 3), "X": X, "y": y}
+    whole = model("adam", max_iter=4).fit(**data)
+    cut = model("adam", max_iter=4, max_time=1e-9).fit(**data)
+    for _ in range(100):
+        cut.resume(**data)
+        if cut.n_iter_ == 4:
+            break
+    assert_same(cut, whole)
+    assert cut.validation_loss_curve_ == whole.validation_loss_curve_
+
+
+def test_fewer_rows_than_an_epoch_has_done(cut):
+    with pytest.raises(
+        ValueError, match="stopped after 80 rows of an epoch, and here there are 70"
+    ):
+        cut.resume(X[:70], y[:70])
+
+
+def test_a_scorer_of_the_users_has_the_clock_too(monkeypatch):
+    monkeypatch.setattr("fastnn.clock.MAX_FLOPS_PER_CALL", 1)
+    n_calls = []
+
+    def check(clock):
+        n_calls.append(clock)
+        if len(n_calls) == 10:
+            raise TimeIsOverError
+
+    monkeypatch.setattr(Clock, "check", check)
+    many = np.tile(X, (40, 1))
+
+    def scorer(estimator, data, target):
+        n_calls.clear()
+        return (estimator.predict(data) == target).mean()
+
+    one = MLPClassifier((9,), batch_size=220, max_time=1e9, scoring=scorer, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="Maximum time"):
+        one.fit(X, y, X_val=many, y_val=np.tile(y, 40))
+    assert one.n_iter_ == 0
+
+
+def stop_the_clock(seconds):
+    with stopped():
+        time.sleep(seconds)
+
+
+def test_an_interrupt_waits_for_what_must_not_be_cut_in_two():
+    done = []
+
+    @held_back()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        done.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with held_back():
+        pass
+
+
+CUT_IN_COMPILING = """
+    import os, signal, threading, time
+    import numpy as np
+    from fastnn import MLPClassifier
+
+    X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
+    model = MLPClassifier(tol=10.0, n_iter_no_change=1)
+    for delay in ({delay}, 0.4):
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            model.fit(X, y)
+            time.sleep(delay)
+        except KeyboardInterrupt:
+            pass
+    print(model.fit(X, y).predict(X).shape)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself an interrupt there")
+@pytest.mark.parametrize("delay", [0.05, 0.3])
+def test_an_interrupt_of_the_first_fit_leaves_numba_whole(delay, tmp_path):
+    program = CUT_IN_COMPILING.format(delay=delay)
+    assert python(program, NUMBA_CACHE_DIR=str(tmp_path)) == "(6,)"
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_the_clock_is_looked_at_between_any_two_calls(solver, early_stopping, monkeypatch):
     """Also where a mini-batch, an evaluation or the scoring of validation rows takes long."""
-    for module in ("training", "prediction", "objective"):
+    for module in ("training", "clock"):
         monkeypatch.setattr(f"fastnn.{module}.MAX_FLOPS_PER_CALL", 1)
     checks, limit = [], None
 
@@ -351,6 +441,9 @@ def test_the_time_of_the_compiler_does_not_count():
     with stopped():
         time.sleep(0.1)
     clock.check()
+    other = threading.Thread(target=stop_the_clock, args=(0.1,))  # of its own thread
+    other.start()
+    other.join()
     time.sleep(0.1)
     with pytest.raises(TimeIsOverError):
         clock.check()

@@ -1,9 +1,11 @@
 """Threads change the time and not one bit; and nothing aborts, hangs or is left limited."""
 
+import os
 import sys
 import threading
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from processes import python
@@ -62,6 +64,39 @@ def test_the_limit_of_blas_is_put_back():
             fitted(X)  # one ends while another goes on
             assert set(blas_threads()) != set(before) or set(before) == {1}
         assert blas_threads() == before
+
+
+def test_the_users_number_of_numba_threads_is_put_back():
+    before = numba.get_num_threads()
+    for n_threads in (1, before):
+        numba.set_num_threads(n_threads)
+        for n_jobs in (None, 2):
+            fitted(X, n_jobs=n_jobs)
+            assert numba.get_num_threads() == n_threads
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_during_a_fit_puts_the_limit_back_too():
+    program = """
+        import os
+        import numpy as np
+        from threadpoolctl import threadpool_info
+        from fastnn import MLPClassifier, threads
+
+        def limits():
+            return [library["num_threads"] for library in threadpool_info()]
+
+        X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
+        model = MLPClassifier(tol=10.0, n_iter_no_change=1).fit(X, y)
+        before = limits()
+        with threads.one_thread_blas():
+            child = os.fork()
+            if child == 0:
+                model.fit(X, y)
+                os._exit(0 if limits() == before else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), limits() == before)
+    """
+    assert python(program) == "0 True"
 
 
 def test_the_last_of_two_python_threads_puts_the_limit_back():
