@@ -2,9 +2,17 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from operator import attrgetter
 
+SINGLE = (
+    *("n_iter", "rows_seen", "loss", "best_loss", "best_validation_score"),
+    *("no_improvement_count", "warning"),
+)
 CURVES = ("loss_curve", "validation_losses", "validation_scores", "train_scores", "learning_rates")
+_single_values, _curves = (
+    attrgetter(*SINGLE),
+    attrgetter(*CURVES),
+)  # 1 us less an epoch than by name
 
 
 @dataclass
@@ -69,17 +77,14 @@ class History:
             setattr(twin, name, list(getattr(self, name)))
         return twin
 
-    def mark(self) -> dict[str, Any]:
+    def mark(self) -> tuple[tuple, tuple[int, ...]]:
         """Note where the record stands; `rewind` goes back to it."""
-        mark = self.__dict__.copy()
-        for name in CURVES:
-            mark[name] = len(mark[name])
-        return mark
+        return _single_values(self), tuple(map(len, _curves(self)))
 
-    def rewind(self, mark: dict[str, Any]) -> None:
+    def rewind(self, mark: tuple[tuple, tuple[int, ...]]) -> None:
         """Take back what was recorded after a mark, as where an interrupt came in between."""
-        for name, value in mark.items():
-            if name in CURVES:
-                del getattr(self, name)[value:]
-            else:
-                setattr(self, name, value)
+        values, lengths = mark
+        for name, value in zip(SINGLE, values, strict=True):
+            setattr(self, name, value)
+        for curve, length in zip(_curves(self), lengths, strict=True):
+            del curve[length:]

@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 # Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
 # Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
 MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
+LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
 
 
 class _Process:
@@ -36,6 +37,16 @@ class _Process:
 
 
 _process = _Process(may_launch=True)
+
+
+class _Mine(threading.local):
+    """Numba's number of threads for one Python thread."""
+
+    before: int | None = None  # the user's own, where a fit has set another
+    now: int | None = None
+
+
+_mine = _Mine()
 
 
 def _after_fork() -> None:
@@ -97,7 +108,7 @@ def _limit(library: Any, n_threads: int) -> None:
 
 @contextlib.contextmanager
 def one_thread_blas() -> Iterator[None]:
-    """Keep every matrix product on the thread that asks for it."""
+    """Keep every matrix product on the thread that asks for it; then all limits are put back."""
     process, ours = _process, object()
     try:  # an interrupt may come at any place
         with process.lock:
@@ -108,6 +119,9 @@ def one_thread_blas() -> Iterator[None]:
                     _limit(library, 1)
         yield
     finally:
+        if _mine.before is not None:
+            numba.set_num_threads(_mine.before)
+            _mine.before = _mine.now = None
         with process.lock:
             process.running.discard(ours)
             if not process.running:
@@ -123,7 +137,7 @@ def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
     """
     if n_jobs is not None:
         return asked_for(n_jobs, n_shards)
-    wanted = min(n_shards, int(flops / min(MIN_FLOPS_PER_THREAD.values())))
+    wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
     if wanted < 2 or not _process.may_launch:
         return 1
     wanted = min(wanted, available() // max(1, len(_process.running)))
@@ -145,26 +159,21 @@ def team(n_threads: int) -> Iterator[int | None]:
     if n_threads == 1:
         yield None
     elif layer() != "workqueue":
-        yield from _using(n_threads)
+        yield use(n_threads)
     elif _process.workqueue.acquire(blocking=False):
         try:
-            yield from _using(n_threads)
+            yield use(n_threads)
         finally:
             _process.workqueue.release()
     else:
         yield None
 
 
-def _using(n_threads: int) -> Iterator[int]:
-    """Set Numba to so many threads, and back to the user's own number."""
-    before = numba.get_num_threads()
-    try:
-        yield use(n_threads)
-    finally:
-        use(before)
-
-
 def use(n_threads: int) -> int:
     """Set the number of threads of the parallel kernels that this thread calls next."""
-    numba.set_num_threads(n_threads)
+    if _mine.before is None:
+        _mine.before = numba.get_num_threads()
+    if _mine.now != n_threads:  # 2 us
+        numba.set_num_threads(n_threads)
+        _mine.now = n_threads
     return n_threads

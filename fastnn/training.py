@@ -187,6 +187,8 @@ class Training:
         self.layers, self.steps = task.prepared(self.work)
         self.arguments = self._solver_arguments()
         self.rows_per_call = self._rows_per_call()
+        flops = task.flops(rules.batch_size)
+        self.is_small = task.n_jobs is None and flops < threads.LEAST_FLOPS  # whatever else runs
         self.compiled: dict[bool, Callable] = {}  # train_steps, serial or not
 
     def skip(self, n_epochs: int) -> None:
@@ -246,7 +248,7 @@ class Training:
     def _some_steps(self, start: int) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
         batch, call = self.rules.batch_size, self.rows_per_call
-        n_threads = self.task.threads(batch, self.work.losses.size)
+        n_threads = 1 if self.is_small else self.task.threads(batch, self.work.losses.size)
         if n_threads == 1:
             self._call_kernels(start, call, None)
             return
