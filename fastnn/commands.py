@@ -59,11 +59,12 @@ def demo() -> None:
     )
     click.echo(f"Digits: {len(X_train)} images of 8 x 8 to train on, {len(X_test)} held out.")
     parameters: dict[str, Any] = {"hidden_layer_sizes": (100,), "max_iter": 80, "random_state": 0}
-    ready = _seconds(_fit, fastnn.MLPClassifier(**{**parameters, "max_iter": 1}), X_train, y_train)
+    data, watched = (X_train, y_train), {"X_val": X_test, "y_val": y_test}
+    ready = _seconds(_fit, fastnn.MLPClassifier(**{**parameters, "max_iter": 1}), *data, **watched)
     ours = fastnn.MLPClassifier(**parameters).set_callbacks(EpochProgress())
-    seconds = _seconds(_fit, ours, X_train, y_train)
+    seconds = _seconds(_fit, ours, *data, **watched)
     theirs = sklearn.neural_network.MLPClassifier(**parameters)
-    seconds_theirs = _seconds(_fit, theirs, X_train, y_train)
+    seconds_theirs = _seconds(_fit, theirs, *data)
     rows = [
         ("fastnn", ours.score(X_test, y_test), seconds),
         ("scikit-learn", theirs.score(X_test, y_test), seconds_theirs),
@@ -203,20 +204,20 @@ def _pages(report: Path) -> Any:
     return pages
 
 
-def _fit(model: Any, X: Any, y: Any) -> None:
+def _fit(model: Any, X: Any, y: Any, **validation: Any) -> None:
     """Fit, to the last epoch if need be; an interrupt goes on to the caller."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("error", "Training interrupted by user")
         try:
-            model.fit(X, y)
+            model.fit(X, y, **validation)
         except UserWarning:
             raise KeyboardInterrupt from None
 
 
-def _seconds(function: Any, *arguments: Any) -> float:
+def _seconds(function: Any, *arguments: Any, **options: Any) -> float:
     began = time.perf_counter()
-    function(*arguments)
+    function(*arguments, **options)
     return time.perf_counter() - began
 
 

@@ -69,6 +69,9 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
 
 def _check_fit(network: Network, architecture: Architecture) -> None:
     n_hidden, n_outputs = len(network.units) - 2, network.units[-1]
+    for name in architecture.activations:
+        if name not in ACTIVATIONS:  # set after the fit
+            raise ValueError(f"activation={name!r} does not exist: use one of {[*ACTIVATIONS]}.")
     if len(architecture.activations) != n_hidden:
         raise ValueError(
             f"The network has {n_hidden} hidden layers and {len(architecture.activations)} "

@@ -476,6 +476,13 @@ def test_sparse_targets_of_a_regression():
     assert_array_equal(model.predict(X), dense.predict(X))
 
 
+def test_an_activation_that_is_set_after_the_fit():
+    model = MLPClassifier((5,), max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="activation='foo' does not exist: use one of"):
+        model.set_params(activation="foo").predict(X)
+    assert_array_equal(model.set_params(activation="tanh").predict(X).shape, y.shape)
+
+
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "other byte order"])
 def test_any_place_of_sparse_data_gives_the_same_model(form, tmp_path):
     plain = sparse.csr_array(np.where(X > 0, X, 0))

@@ -74,6 +74,7 @@ def test_demo_is_the_default(fastnn):
     assert "Threads:" in out
     assert "Compiled kernels:" in out
     assert "epoch 80 of at most 80" in err
+    assert re.search(r"loss 0\.\d+, score 0\.9\d+, .*rows/s", err)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
