@@ -1,6 +1,11 @@
+import signal
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
+
+# A shell that starts the tests in the background has them ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
