@@ -3,10 +3,8 @@
 Neither the clock nor an interrupt reaches into a kernel, so no call of one is long.
 """
 
-import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 
 from sklearn.exceptions import ConvergenceWarning
@@ -49,27 +47,22 @@ class Clock:
         return told + " `resume` goes on from here." * resumes, ConvergenceWarning
 
 
-class _Stopped(threading.local):
-    """Seconds for which the clocks of a thread have stood still."""
+class _LeftOut(threading.local):
+    """Seconds of a thread that its clocks do not count."""
 
     seconds = 0.0
 
 
-_stopped = _Stopped()
+_left_out = _LeftOut()
 
 
 def _now() -> float:
-    return time.perf_counter() - _stopped.seconds
+    return time.perf_counter() - _left_out.seconds
 
 
-@contextlib.contextmanager
-def stopped() -> Iterator[None]:
-    """Stop the clocks of this thread, as while a kernel is compiled."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        _stopped.seconds += time.perf_counter() - began
+def leave_out(seconds: float) -> None:
+    """Let the clocks of this thread not count what has just passed, as the compiler's time."""
+    _left_out.seconds += seconds
 
 
 def rows_at_once(units: tuple[int, ...], passes: int) -> int:

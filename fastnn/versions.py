@@ -18,11 +18,9 @@ def show_versions() -> None:
     System
     ...
     """
-    import numba  # noqa: F401  loads what is listed below
-    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
 
-    from fastnn import __version__, threads
+    from fastnn import __version__, threads  # which loads Numba and BLAS, listed below
     from fastnn.jit import cache_directory
 
     _print_table("System", {"Python": sys.version, "platform": platform.platform()})

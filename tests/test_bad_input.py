@@ -10,6 +10,7 @@ import pytest
 import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from watchers import Watcher
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor
@@ -353,21 +354,12 @@ def test_a_failed_first_fit_leaves_a_model_that_is_not_fitted(name):
     assert vars(model) == before
 
 
-class Interrupt:
+class Interrupt(Watcher):
     """A callback that does what Ctrl-C does, in the middle of a fit."""
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_name == "epoch" and context.task_id == 2:
             raise KeyboardInterrupt
-
-    def teardown(self, estimator, context):
-        pass
 
 
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=str)

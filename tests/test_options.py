@@ -9,6 +9,7 @@ from options import OF_CLASSES, OF_NUMBERS, OPTIONS
 from processes import ROOT, python
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor, threads
 
@@ -93,20 +94,11 @@ def test_float32_and_sparse_data_give_about_the_same(task, name):
     assert_allclose(params_of(sparse), params_of(model), rtol=1e-7, atol=1e-9)
 
 
-class Stop:
+class Stop(Watcher):
     """A callback that asks to stop after two epochs."""
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         return context.task_name == "epoch" and context.task_id == 1
-
-    def teardown(self, estimator, context):
-        pass
 
 
 @pytest.mark.parametrize(("task", "name"), ONE_TASK)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from processes import ROOT, python
 from sklearn.exceptions import ConvergenceWarning
+from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor, training
 from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
-from fastnn.clock import Clock, TimeIsOverError, stopped
+from fastnn.clock import Clock, TimeIsOverError, leave_out
 from fastnn.interrupts import held_back
 from fastnn.training import Training
 
@@ -62,25 +63,16 @@ def assert_same(ours, whole):
         np.testing.assert_array_equal(a, b)
 
 
-class Interrupt:
+class Interrupt(Watcher):
     """A callback that interrupts the fit as a user would, after some epochs."""
 
     def __init__(self, epochs):
         self.left = epochs
 
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
     def on_fit_task_end(self, estimator, context):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
-
-    def teardown(self, estimator, context):
-        pass
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -354,11 +346,6 @@ def test_a_scorer_of_the_users_has_the_clock_too(monkeypatch):
     assert one.n_iter_ == 0
 
 
-def stop_the_clock(seconds):
-    with stopped():
-        time.sleep(seconds)
-
-
 def test_an_interrupt_waits_for_what_must_not_be_cut_in_two():
     done = []
 
@@ -438,10 +425,10 @@ def test_the_clock_is_looked_at_between_any_two_calls(solver, early_stopping, mo
 
 def test_the_time_of_the_compiler_does_not_count():
     clock = Clock(0.05)
-    with stopped():
-        time.sleep(0.1)
+    time.sleep(0.1)
+    leave_out(0.1)
     clock.check()
-    other = threading.Thread(target=stop_the_clock, args=(0.1,))  # of its own thread
+    other = threading.Thread(target=leave_out, args=(0.1,))  # of its own clocks
     other.start()
     other.join()
     time.sleep(0.1)

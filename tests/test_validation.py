@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
 
@@ -85,21 +86,12 @@ def test_stopping_by_the_loss():
     assert_allclose(log_loss(y_val, probabilities), min(fitted.validation_loss_curve_))
 
 
-class Interrupt:
+class Interrupt(Watcher):
     """A callback that interrupts the fit as a user would, after its last epoch."""
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         if context.task_id == estimator.max_iter - 1:
             raise KeyboardInterrupt
-
-    def teardown(self, estimator, context):
-        pass
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
