@@ -36,7 +36,7 @@ class Affine:
         self.arguments = {
             "affine": (A, W, Z),
             "affine_gradient": (A, Z, W),
-            "affine_backward": (Z, W, A),
+            "affine_backward": (Z, W, np.empty(W.size, dtype), A),
         }[product]
 
     def track_share(self, product, shape, dtype):

@@ -12,7 +12,7 @@ from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import predict_few as few_kernel
 from fastnn.kernels.prediction import predict_rows
-from fastnn.layers import kind_of, prediction_layers, with_forward
+from fastnn.layers import keeps_slopes, kind_of, prediction_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.workspace import TILE_ROWS, prediction_workspace
@@ -74,7 +74,8 @@ def predict(
             if part.dtype not in (np.float32, np.float64):
                 part = part.astype(dtype)
             sample, rows = sample_of(part, no_targets), np.arange(part.shape[0])
-            outputs = predict_sample(network, layers, sample, rows, n_jobs, layer, clock)
+            rest = n_jobs, layer, clock, keeps_slopes(architecture)
+            outputs = predict_sample(network, layers, sample, rows, *rest)
             outputs = outputs if finish is None else finish(outputs)
             if n <= PART_ROWS:
                 return outputs
@@ -92,8 +93,11 @@ def predict_sample(
     n_jobs: int | None = None,
     layer: int = -1,
     clock: Clock | None = None,
+    slopes: bool = False,
 ) -> np.ndarray:
     """Pass the given rows of a sample through a network, up to a layer.
+
+    Where an activation writes slopes, `slopes` gives it memory to write them to.
 
     Raises
     ------
@@ -115,6 +119,7 @@ def predict_sample(
             params.dtype,
             sparse=sample.columns is not None,
             normalized=network.running.size > 0,
+            slopes=slopes,
         )
         layers = with_forward(layers, sample, params, work)
         kind = (*kind_of(sample, params), team is None)
@@ -164,8 +169,9 @@ def _prepare_few(
     """Arguments of the kernel between X and the result."""
     hidden = (activation,) * (len(network.units) - 2)
     params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
-    layers = prediction_layers(network, Architecture(hidden, output, blocks))
-    work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, sparse=False)
+    architecture = Architecture(hidden, output, blocks)
+    layers, slopes = prediction_layers(network, architecture), keeps_slopes(architecture)
+    work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, slopes=slopes)
     layers = with_forward(layers, sample, params, work)
     size = work.memory.shape[1]
     work = work._replace(memory=work.memory[:, :0])  # each call has its own

@@ -10,7 +10,7 @@ from fastnn.history import History
 from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import losses_of_rows
-from fastnn.layers import prediction_layers
+from fastnn.layers import keeps_slopes, prediction_layers
 from fastnn.prediction import predict_sample
 from fastnn.targets import Targets
 from fastnn.training import Task
@@ -55,6 +55,7 @@ class Judge:
         self.task, self.validation, self.training = task, validation, training
         self.score, self.clock = score, clock
         self.layers = prediction_layers(task.network, task.architecture)
+        self.slopes = keeps_slopes(task.architecture)
 
     def __call__(self, history: History) -> float | None:
         """Judge the network as it stands; returns the validation rows' score, if there are any."""
@@ -68,9 +69,14 @@ class Judge:
         return score
 
     def _judge(self, part: Rows) -> tuple[float, float]:
-        network, n_jobs = self.task.network, self.task.n_jobs
         outputs = predict_sample(
-            network, self.layers, part.sample, part.rows, n_jobs, clock=self.clock
+            self.task.network,
+            self.layers,
+            part.sample,
+            part.rows,
+            self.task.n_jobs,
+            clock=self.clock,
+            slopes=self.slopes,
         )
         loss = mean_loss(outputs, part, self.task.layers, self.clock)
         return (-loss if self.score is None else self.score(outputs, part)), loss

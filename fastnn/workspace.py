@@ -1,11 +1,12 @@
 """How much memory the kernels work in, and how a mini-batch is cut into shards."""
 
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise, starmap
 
 import numpy as np
 
 from fastnn import memory
+from fastnn.kernels.affine import is_copied
 from fastnn.kernels.arguments import Workspace
 
 TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
@@ -48,6 +49,7 @@ def prediction_workspace(
     dtype: np.dtype,
     sparse: bool,
     normalized: bool = False,
+    slopes: bool = False,
 ) -> Workspace:
     """Allocate for outputs alone, one tile for each thread."""
     tile = min(n_rows, TILE_ROWS)
@@ -55,6 +57,7 @@ def prediction_workspace(
     sizes = {
         "inputs": 0 if sparse else tile * units[0],
         "outputs": tile * sum(units[1:]),
+        "slopes": tile * sum(units[1:]) if slopes else 0,
         "moments": moments_size * (len(units) - 1),
     }
     row_size, starts = _sections(sizes, dtype)
@@ -105,6 +108,7 @@ def _training_layout(
         "normalized": outputs if normalized else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
+        "transposed": max(starmap(_copied, pairwise(units[1:])), default=0),
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
     row_size, starts = _sections(sizes, dtype)
@@ -125,7 +129,15 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
     return max(4 * max(units[1:]), tile)
 
 
-SECTIONS = ("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "tile_gradient")
+def _copied(m: int, n: int) -> int:
+    """Numbers of a layer's weights that are copied for some number of rows: n at least."""
+    return m * n if is_copied(n, m, n) else 0
+
+
+SECTIONS = (
+    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "transposed"),
+    "tile_gradient",
+)
 
 
 def _sections(sizes: dict[str, int], dtype: np.dtype) -> tuple[int, dict[str, int]]:

@@ -218,6 +218,16 @@ def test_elementary_functions_are_right_to_3_ulp(name, dtype):
     assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(dtype))) < ULPS
 
 
+def test_logarithm_is_right_to_3_ulp():
+    near_1 = 1 + np.concatenate([[0], np.geomspace(-1e-16, -0.5, 999), np.geomspace(3e-16, 1, 999)])
+    x = np.concatenate([near_1, np.geomspace(1e-300, 1e300, 4001)])
+    exact, out = np.log(x.astype(np.longdouble)), np.empty_like(x)
+    apply("log")(x, out)
+    assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(float))) < ULPS
+    apply("log")(np.array([np.nan]), out[:1])
+    assert np.isnan(out[0])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_erf_is_right_to_2_ulp_of_1(dtype):
     x = np.linspace(-8, 8, 8001).astype(dtype)
@@ -237,12 +247,22 @@ def test_exponential_of_extremes(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_affine(dtype):
-    A, W, D = normal((9, 5), dtype), normal((5, 4), dtype, 1), normal((9, 4), dtype, 2)
-    assert_compiled_as_written(affine.affine, [A, W], [np.empty((9, 4), dtype)], dtype)
-    assert_compiled_as_written(affine.affine_gradient, [A, D], [np.empty((5, 4), dtype)], dtype)
-    assert_compiled_as_written(affine.affine_backward, [D, W], [np.empty((9, 5), dtype)], dtype)
-    sums = np.empty(4, dtype)
+@pytest.mark.parametrize("units", [4, 11])  # fewer than rows: W is copied for the way back
+def test_affine(dtype, units):
+    A, W, D = normal((9, 5), dtype), normal((5, units), dtype, 1), normal((9, units), dtype, 2)
+    assert_compiled_as_written(affine.affine, [A, W], [np.empty((9, units), dtype)], dtype)
+    assert_compiled_as_written(affine.affine_gradient, [A, D], [np.empty_like(W)], dtype)
+    copy, dA = np.full(W.size, np.nan, dtype), np.empty((9, 5), dtype)
+    assert_compiled_as_written(affine.affine_backward, [D, W, copy], [dA], dtype)
+    compiled(affine.affine_backward)(D, W, copy, dA)
+    assert_allclose(dA, D @ W.T, **close(dtype))
+    assert np.isnan(copy).all() == (units > 9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_rows", [0, 1, 4, 9])
+def test_column_sums(dtype, n_rows):
+    D, sums = normal((n_rows, 5), dtype), np.full(5, np.nan, dtype)
     compiled(affine.column_sums)(D, sums)
     assert_allclose(sums, D.sum(axis=0), **close(dtype))
 
@@ -275,10 +295,11 @@ def test_first_layer(order, dtype, monkeypatch):
 
 def loss_inputs(name, dtype):
     """Outputs, targets, rows, blocks and settings of a loss."""
-    random, blocks = np.random.default_rng(0), np.array([0, 3])
-    A = random.uniform(0.05, 0.95, (7, 3)).astype(dtype)
-    codes = losses.LOSSES[name].output == "softmax"
-    Y = random.integers(0, 2, (20, 1 if codes or name == "quantiles" else 3)).astype(dtype)
+    random, codes = np.random.default_rng(0), losses.LOSSES[name].output == "softmax"
+    blocks = np.array([0, 3, 5] if codes else [0, 3])
+    A = random.uniform(0.05, 0.95, (7, blocks[-1])).astype(dtype)
+    n_columns = 2 if codes else 1 if name == "quantiles" else 3
+    Y = random.integers(0, 2, (20, n_columns)).astype(dtype)
     if name == "gamma":
         Y += 0.5
     if name == "quantile":

@@ -2,8 +2,8 @@
 
 Each function stands beside its derivative. Both work in place on (B, units) arrays: the forward
 one adds the bias and turns Z into A, the backward one turns dA into D and sums its columns, which
-is db. Where A does not say f'(z), the forward one leaves it in S for the backward one, before it
-writes to Z: where nothing goes backward, S is the same memory.
+is db. Where A does not say f'(z), the forward one leaves it in S for the backward one; for all
+other functions S is the memory of Z.
 
 ===========  =====================================  ===============================  ==============
 name         A = f(z)                               f'(z)                            source
@@ -106,7 +106,8 @@ def relu_backward(A, S, D, db):
     db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
-            D[i, j] = D[i, j] if A[i, j] > zero else zero
+            d = D[i, j]  # read in either case, so that nothing is left to branch prediction
+            D[i, j] = d if A[i, j] > zero else zero
             db[j] += D[i, j]
 
 

@@ -109,6 +109,7 @@ class Workspace(NamedTuple):
     normalized: int  # the same: normalized Z; else as outputs
     moments: int  # moments_size for each layer: what normalization keeps for the way back
     deltas: int  # twice deltas_size: D of a layer, and dA of the one below
+    transposed: int  # copy of a W that is multiplied as W'
     tile_gradient: int  # n_parameters, where a shard has more rows than a tile
     moments_size: int
     deltas_size: int

@@ -66,7 +66,8 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
         m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l - 1, OUTPUTS]
         A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
         affine_gradient(A, D, matrix(gradient, table[l, WEIGHTS], m, n))
-        affine_backward(D, matrix(params, table[l, WEIGHTS], m, n), dA)
+        W = matrix(params, table[l, WEIGHTS], m, n)
+        affine_backward(D, W, vector(memory, base + work.transposed, m * n), dA)
         back = layers.hidden_backward
         if back == 0:
             S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)

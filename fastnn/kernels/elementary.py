@@ -1,4 +1,6 @@
-r"""Elementary functions, written so that the compiler vectorises them: exp, expm1, log1p and erf.
+r"""Elementary functions, written so that the compiler vectorises them.
+
+They are exp, expm1, log, log1p and erf.
 
 The maths library's functions are a call for each element: 2.4 ns for exp, against 0.3 (float32) and
 0.7 ns (float64) here.
@@ -14,6 +16,8 @@ Elementary Functions, 1980); the float32 polynomial is that of Cephes' expf (S. 
 float64 one is Taylor's.
 
 log1p: log(1 + x) = 2 artanh(s) with s = x / (2 + x), a polynomial in s^2 for 0 <= x <= 1.
+
+log: with x = 2^n (1 + m) and 1 + m from sqrt(1/2) to sqrt(2), n log 2 + log(1 + m) by the same.
 
 erf: 1 - e^(-x^2) p(t) with t = (x - k) / (x + k) for x >= 0, which maps the half-line to [-1, 1)
 (Shepherd and Laframboise, Mathematics of Computation 36, 1981). The polynomials of both were fitted
@@ -38,6 +42,8 @@ MIN_32, MAX_32 = f4(-87.33654), f4(88.72283)  # smallest normal number; beyond l
 MIN_64, MAX_64 = -708.3964185322641, 709.782712893384
 LOG_2_HIGH_32, LOG_2_LOW_32 = f4(0.693359375), f4(-2.12194440e-4)
 LOG_2_HIGH_64, LOG_2_LOW_64 = 6.93145751953125e-1, 1.42860682030941723212e-6
+
+ROOT_HALF_BITS = np.float64(math.sqrt(0.5)).view(np.int64)
 
 EXP_32 = _float32(
     *(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3),
@@ -134,6 +140,24 @@ def _choose_expm1(x):
         return np.inf if x > MAX_64 else s * q + (s - 1.0)
 
     return expm1_32 if x == types.float32 else expm1_64
+
+
+def log(x):
+    """log(x) of a positive float64, except for the tiniest below 2^-1022; NaN stays NaN."""
+    return math.log(x)
+
+
+@specialize(log)
+def _choose_log(x):
+    def log_64(x):
+        bits = np.float64(x).view(np.int64)
+        n = (bits - ROOT_HALF_BITS) >> 52
+        m = np.int64(bits - (n << 52)).view(np.float64) - 1.0
+        s = m / (2.0 + m)
+        value = s * _polynomial(s * s, LOG1P_64) + n * LOG_2_LOW_64 + n * LOG_2_HIGH_64
+        return value if x == x else x
+
+    return log_64
 
 
 def log1p(x):

@@ -57,6 +57,7 @@ def predict_few(X, Y, weights, layers, params, work, memory_size, out):
         work.normalized,
         work.moments,
         work.deltas,
+        work.transposed,
         work.tile_gradient,
         work.moments_size,
         work.deltas_size,
