@@ -13,7 +13,7 @@ class Affine:
     """Share of the limit that a product reaches in the shape of a shard of 100 rows."""
 
     params = (
-        ["affine", "affine_gradient", "affine_backward"],
+        ["A W", "A' D", "D W'"],
         SHAPES[:1] if QUICK else SHAPES,
         DTYPES,
     )
@@ -21,6 +21,7 @@ class Affine:
     unit = "share of the limit"
 
     def setup(self, product, shape, dtype):
+        from fastnn.blas import small_product
         from fastnn.jit import FLAGS
         from fastnn.kernels import affine
 
@@ -30,14 +31,15 @@ class Affine:
             random.random(size).astype(dtype)
             for size in [(rows, inputs), (inputs, units), (rows, units)]
         )
-        kernel = getattr(affine, product)
+        address, kernel = affine.product.address(dtype), affine.product
+        arguments = {
+            "A W": (kernel, A, W, Z),
+            "A' D": (kernel, A.T, Z, W),
+            "D W'": (affine.product_back, Z, W, np.empty(W.size, dtype), A, address),
+        }
+        kernel, *self.arguments = *arguments[product], small_product()
         # Called from Python itself, a kernel runs as Python.
         self.kernel = numba.njit(**FLAGS)(lambda *arrays: kernel(*arrays))
-        self.arguments = {
-            "affine": (A, W, Z),
-            "affine_gradient": (A, Z, W),
-            "affine_backward": (Z, W, np.empty(W.size, dtype), A),
-        }[product]
 
     def track_share(self, product, shape, dtype):
         square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)

@@ -9,9 +9,11 @@ from itertools import accumulate
 
 import numpy as np
 
+from fastnn import blas
 from fastnn.jit import address_of, declare
 from fastnn.kernels import backprop, hidden
 from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.affine import product
 from fastnn.kernels.arguments import (
     ACTIVATE,
     DENORMALIZE,
@@ -57,6 +59,8 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
         blocks=np.array([0, *accumulate(blocks)]),
         dropout=np.zeros(len(table)),
         seed=0,
+        product=product.address(dtype),
+        small_product=blas.small_product(),
         running=network.running,
         forward=0,
         gradient=0,

@@ -11,7 +11,7 @@ from fastnn.clock import Clock, rows_at_once
 from fastnn.jit import entry_point
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import predict_few as few_kernel
-from fastnn.kernels.prediction import predict_rows
+from fastnn.kernels.prediction import predict_rows, predict_rows_parallel
 from fastnn.layers import keeps_slopes, kind_of, prediction_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
@@ -122,11 +122,16 @@ def predict_sample(
             slopes=slopes,
         )
         layers = with_forward(layers, sample, params, work)
-        kind = (*kind_of(sample, params), team is None)
+        kind = kind_of(sample, params)
         for start in range(0, rows.size, n_at_once):
             part = slice(start, start + n_at_once)
-            arguments = (sample, rows[part], layer, layers, params, work, out[part], team)
-            entry_point(predict_rows, kind, *arguments)(*arguments)
+            arguments = (sample, rows[part], layer, layers, params, work, out[part])
+            if team is None:
+                run = entry_point(predict_rows, kind, 0, 1, *arguments)
+                run(0, 1, *arguments)
+            else:
+                run = entry_point(predict_rows_parallel, kind, team, *arguments)
+                run(team, *arguments)
             if clock and part.stop < rows.size:
                 clock.check()
     return out

@@ -16,8 +16,8 @@ from typing import Any
 
 import joblib
 import numba
-import scipy.linalg  # noqa: F401 loads the BLAS that Numba calls, so that the limit reaches it
-from threadpoolctl import ThreadpoolController
+
+from fastnn import blas
 
 # Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
 # Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
@@ -93,12 +93,6 @@ def layer() -> str:
         return "none"
 
 
-@cache
-def _blas() -> list[Any]:
-    """Find the libraries, which takes 3 ms where a limit takes 3 us."""
-    return ThreadpoolController().select(user_api="blas").lib_controllers
-
-
 def _limit(library: Any, n_threads: int) -> None:
     # threadpoolctl leaves OpenBLAS to the Python thread that was the first to limit it, and lets
     # others do nothing: a fit that ends last, in another thread, could not put the limit back.
@@ -114,8 +108,9 @@ def one_thread_blas() -> Iterator[None]:
         with process.lock:
             process.running.add(ours)
             if not process.blas_limits:
-                process.blas_limits = [(library, library.num_threads) for library in _blas()]
-                for library in _blas():
+                libraries = blas.libraries()
+                process.blas_limits = [(library, library.num_threads) for library in libraries]
+                for library in libraries:
                     _limit(library, 1)
         yield
     finally:

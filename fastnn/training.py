@@ -105,7 +105,7 @@ class Task:
             shard_gradient=address_of(epoch.shard_gradient, data, *shard),
             track=track.address(dtype) if self.keeps_moments else 0,
             combine=updates.combine_block.address(dtype),
-            clip=0 if self.max_norm is None else updates.clip.address(dtype),
+            clipped_update=0 if self.max_norm is None else updates.clipped_update.address(dtype),
             step=updates.step_block.address(dtype),
             alpha=float(self.alpha),
             max_norm=math.inf if self.max_norm is None else float(self.max_norm),

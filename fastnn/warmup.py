@@ -46,9 +46,9 @@ def _compile_functions(dtype: np.dtype) -> None:
     from fastnn.kernels.losses import LOSSES
     from fastnn.kernels.normalization import NORMALIZATIONS, track
     from fastnn.kernels.outputs import OUTPUTS
-    from fastnn.kernels.updates import AMSGRAD, SOLVERS, clip
+    from fastnn.kernels.updates import AMSGRAD, SOLVERS, clipped_update
 
-    kernels = [drop, undrop, track, clip, *OUTPUTS.values()]
+    kernels = [drop, undrop, track, clipped_update, *OUTPUTS.values()]
     kernels += [loss.kernel for loss in LOSSES.values()]
     for activation in ACTIVATIONS.values():
         kernels += [activation.forward, activation.backward]

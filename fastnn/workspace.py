@@ -1,7 +1,7 @@
 """How much memory the kernels work in, and how a mini-batch is cut into shards."""
 
 from functools import cache
-from itertools import accumulate, pairwise, starmap
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -99,6 +99,7 @@ def _training_layout(
     n_tiles = 1 if whole_shards else max(1, round(longest / TILE_ROWS))
     tile = -(-longest // n_tiles)
     outputs = tile * sum(units[1:])
+    copies = [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
     moments_size = _moments_size(units, tile) if normalized else 0
     deltas_size = tile * max(units[1:])
     sizes = {
@@ -108,7 +109,7 @@ def _training_layout(
         "normalized": outputs if normalized else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
-        "transposed": max(starmap(_copied, pairwise(units[1:])), default=0),
+        "transposed": max(copies, default=0),
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
     row_size, starts = _sections(sizes, dtype)
@@ -127,11 +128,6 @@ def _training_layout(
 def _moments_size(units: tuple[int, ...], tile: int) -> int:
     """Four numbers for each unit of a layer (batch), one for each row (layer)."""
     return max(4 * max(units[1:]), tile)
-
-
-def _copied(m: int, n: int) -> int:
-    """Numbers of a layer's weights that are copied for some number of rows: n at least."""
-    return m * n if is_copied(n, m, n) else 0
 
 
 SECTIONS = (

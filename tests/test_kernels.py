@@ -8,7 +8,7 @@ import warnings
 import numba
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 from scipy.sparse import random_array
 
@@ -246,17 +246,46 @@ def test_exponential_of_extremes(dtype):
 # ------------------------------------------------------------------------------------- products
 
 
+# Up to how many multiplications a product is small: all, strips of 24 and of 12 rows, of 32 and of
+# 16 columns, and none.
+SMALL = [10**6, 24 * 35, 12 * 35, 32 * 31, 17 * 31, 0]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("units", [4, 11])  # fewer than rows: W is copied for the way back
-def test_affine(dtype, units):
-    A, W, D = normal((9, 5), dtype), normal((5, units), dtype, 1), normal((9, units), dtype, 2)
-    assert_compiled_as_written(affine.affine, [A, W], [np.empty((9, units), dtype)], dtype)
-    assert_compiled_as_written(affine.affine_gradient, [A, D], [np.empty_like(W)], dtype)
-    copy, dA = np.full(W.size, np.nan, dtype), np.empty((9, 5), dtype)
-    assert_compiled_as_written(affine.affine_backward, [D, W, copy], [dA], dtype)
-    compiled(affine.affine_backward)(D, W, copy, dA)
-    assert_allclose(dA, D @ W.T, **close(dtype))
-    assert np.isnan(copy).all() == (units > 9)
+@pytest.mark.parametrize("small", SMALL)
+@pytest.mark.parametrize("shape", [(31, 1, 35), (31, 35, 1), (5, 7, 50), (1, 1, 1), (31, 7, 17)])
+def test_products_in_strips(shape, small, dtype):
+    m, k, n = shape
+    A, B, out = normal((m, k), dtype), normal((k, n), dtype, 1), np.empty((m, n), dtype)
+    for left in (A, np.asfortranarray(A)):
+        for form in (compiled(affine.product), plain(affine.product)):
+            out[:] = np.nan
+            form(left, B, out, small)
+            assert_allclose(out, A @ B, **close(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("small", [10**6, 12 * 35, 0])
+@pytest.mark.parametrize(
+    ("n_rows", "shape", "is_copied"),
+    [
+        (9, (40, 9), True),
+        (9, (40, 10), False),  # more numbers in a row of W than rows to use them
+        (40, (33, 50), True),
+        (32, (300, 250), False),  # a large copy
+    ],
+)
+def test_products_by_transposed_weights(n_rows, shape, is_copied, small, dtype):
+    W, D = normal(shape, dtype), normal((n_rows, shape[1]), dtype, 1)
+    address = affine.product.address(np.dtype(dtype))
+    for form in (compiled(affine.product_back), plain(affine.product_back)):
+        copy, dA = np.full(W.size, np.nan, dtype), np.full((n_rows, shape[0]), np.nan, dtype)
+        form(D, W, copy, dA, address, small)
+        assert_allclose(dA, D @ W.T, **close(dtype) | {"atol": 1e-4 if dtype == np.float32 else 0})
+        if is_copied and small > 0:
+            assert_array_equal(copy.reshape(shape[::-1]), W.T)
+        else:
+            assert np.isnan(copy).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -280,13 +309,14 @@ def test_first_layer(order, dtype, monkeypatch):
     dense = X.toarray() if order == "sparse" else X
     picked, sample = np.array([3, 3, 0, 11]), sample_of(X, np.empty((0, 0), dtype))
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
-    for form in (compiled(rows.input_affine), plain(rows.input_affine)):
+    product = affine.product.address(np.dtype(dtype))
+    for form in (compiled(rows.input_product), plain(rows.input_product)):
         Z = np.empty((4, 6), dtype)
-        form(sample, sample.columns, picked, A, W, Z)
+        form(sample, sample.columns, picked, A, W, Z, product, 10)
         assert_allclose(Z, dense[picked] @ W, **close(dtype))
-    for form in (compiled(rows.input_affine_gradient), plain(rows.input_affine_gradient)):
+    for form in (compiled(rows.input_gradient), plain(rows.input_gradient)):
         dW = np.empty((5, 6), dtype)
-        form(sample, sample.columns, picked, A, D, dW)
+        form(sample, sample.columns, picked, A, D, dW, product, 10)
         assert_allclose(dW, dense[picked].T @ D, **close(dtype))
 
 
@@ -524,9 +554,10 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_full_gradient_and_prediction(form, threads):
     task, results = training_task(np.float64, form), []
+    predictors = {None: prediction.predict_rows, 2: prediction.predict_rows_parallel}
     for gradient, predict in (
-        (epoch.full_gradient, prediction.predict_rows),
-        (plain(epoch.full_gradient), plain(prediction.predict_rows)),
+        (epoch.full_gradient, predictors[threads]),
+        (plain(epoch.full_gradient), plain(predictors[threads])),
     ):
         work, params = task.workspace(230, adds=True), task.network.params
         layers, addresses = task.prepared(work)
@@ -536,7 +567,8 @@ def test_full_gradient_and_prediction(form, threads):
         out, is_sparse = np.empty((230, 3)), form == "csr"
         tiles = prediction_workspace(task.network.units, 230, threads or 1, out.dtype, is_sparse)
         layers = with_forward(layers, task.sample, params, tiles)
-        predict(task.sample, task.rows, 1, layers, params, tiles, out, threads)
+        which = (0, 1) if threads is None else (threads,)
+        predict(*which, task.sample, task.rows, 1, layers, params, tiles, out)
         results.append([loss, work.gradients[0].copy(), out])
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
@@ -550,7 +582,7 @@ def test_prediction_of_a_few_rows():
     sample = samples.sample_of(X, np.empty((0, 0)))
     layers = with_forward(prediction_layers(task.network, task.architecture), sample, params, work)
     whole, size = np.empty((3, 3)), work.memory.shape[1]
-    prediction.predict_rows(sample, np.arange(3), 1, layers, params, work, whole, None)
+    prediction.predict_rows(0, 1, sample, np.arange(3), 1, layers, params, work, whole)
     for form in (prediction.predict_few, plain(prediction.predict_few)):
         arguments = (sample.Y, sample.weights, layers, params, work, size, np.empty((3, 3)))
         assert form(X, *arguments)
@@ -597,6 +629,6 @@ def test_matrix_products(shape, dtype):
 @pytest.mark.skipif(not hasattr(products, "overloads"), reason="NumPy has them")
 def test_products_that_blas_has_not():
     A = np.ones((4, 4))
-    for wrong in (A.astype(np.float32), A.astype(int), A[::2, ::2]):
+    for wrong in (A.astype(np.float32), A.astype(int), A[0]):
         with pytest.raises(numba.TypingError):
             products(wrong, A, A, A, np.empty((4, 4, 4)))

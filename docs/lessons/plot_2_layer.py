@@ -49,10 +49,11 @@ assert np.allclose(by_hand, Z)
 # %%
 # The kernel
 # ----------
-# ``dot`` is NumPy's ``np.dot``, the matrix product of the BLAS library. The bias is added by the
-# activation, which passes over Z anyway.
+# ``dot`` is the matrix product of the BLAS library, as NumPy's ``@`` is. It multiplies small
+# matrices faster, so a large product is cut into strips: some rows of ``A`` by all of ``B``, or all
+# rows by some columns. The bias is added by the activation, which passes over Z anyway.
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
-#    :pyobject: affine
+#    :pyobject: product
 #
 # Next: :ref:`why a second layer needs an activation <sphx_glr_learn_plot_3_activation.py>`.

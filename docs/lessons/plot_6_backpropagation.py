@@ -82,13 +82,11 @@ plt.show()
 # %%
 # The kernels
 # -----------
-# Through the product:
+# Through the product: of ``dA = D W'``, where a small ``W`` is copied, as products are faster by a
+# matrix whose rows lie in one piece. (``dW = A' D`` is a product like any other.)
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
-#    :pyobject: affine_gradient
-#
-# .. literalinclude:: /../fastnn/kernels/affine.py
-#    :pyobject: affine_backward
+#    :pyobject: product_back
 #
 # Through the activation, with the sums for the bias:
 #

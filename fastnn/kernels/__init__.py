@@ -33,9 +33,8 @@ Which kernel is which formula:
 file and kernel                    formula
 =================================  ================================================================
 ``rows.gather``                    A[0] = X[rows]
-``affine.affine``                  Z = A W                                 (b comes with activation)
-``affine.affine_gradient``         dW = A' D, db = column sums of D
-``affine.affine_backward``         dA = D W'
+``affine.product``                 Z = A W (b comes with the activation), and dW = A' D
+``affine.product_back``            dA = D W'
 ``activations.relu``, ...          A = f(Z + b)
 ``activations.relu_backward``      D = dA * f'(Z), from A
 ``outputs.softmax``, ...           A of the last layer

@@ -56,6 +56,8 @@ class Layers(NamedTuple):
     blocks: np.ndarray  # int64 (n_blocks + 1,): the outputs of block k are blocks[k]:blocks[k + 1]
     dropout: np.ndarray  # float64 (n_layers,): share of outputs to drop
     seed: int  # of the dropout
+    product: int  # address of affine.product
+    small_product: int  # multiplications, as it says
     running: np.ndarray  # (2 * sum of units,): running means and variances of normalized layers
     forward: int  # address of backprop.forward
     gradient: int  # address of backprop.loss_gradient; 0 for a prediction
@@ -88,7 +90,7 @@ class Steps(NamedTuple):
     shard_gradient: int
     track: int  # of the running moments; 0 without batch normalization
     combine: int
-    clip: int  # 0 without a largest norm
+    clipped_update: int  # 0 without a largest norm
     step: int
     alpha: float
     max_norm: float

@@ -4,17 +4,17 @@ Weights, gradients, outputs and deltas of all layers stand in flat memory: a lay
 table says where, and `work` where the shard k has its own.
 """
 
-from fastnn.jit import call, jit, kernel_jit, matrix, vector
-from fastnn.kernels.affine import affine, affine_backward, affine_gradient, column_sums
+from fastnn.jit import call, kernel_jit, matrix, vector
+from fastnn.kernels.affine import column_sums, product_back
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
-from fastnn.kernels.rows import input_affine, input_affine_gradient
+from fastnn.kernels.rows import input_gradient, input_product
 
 
 @kernel_jit
 def forward(k, sample, rows, first_row, step, layers, params, work):
     """A of every layer for these rows, which begin at `first_row` of their mini-batch."""
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
-    n_rows, last = rows.size, table.shape[0] - 1
+    n_rows, last, small = rows.size, table.shape[0] - 1, layers.small_product
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, table[0, INPUTS])
     for l in range(last + 1):
@@ -22,9 +22,9 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         W, b = matrix(params, table[l, WEIGHTS], m, n), vector(params, table[l, BIASES], n)
         Z = matrix(memory, work.outputs + at, n_rows, n)
         if l == 0:
-            input_affine(sample, sample.columns, rows, A, W, Z)
+            input_product(sample, sample.columns, rows, A, W, Z, layers.product, small)
         else:
-            affine(A, W, Z)
+            call(layers.product, A, W, Z, small)
         if l == last:
             call(table[l, ACTIVATE], Z, b, layers.blocks)
         elif layers.hidden_forward == 0:
@@ -34,40 +34,33 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         A = Z
 
 
-@jit
-def output_delta(sample, rows, A, D, layers, row_losses, db):
-    """Sum of the rows' losses, with D of the last layer."""
-    total = 0.0
-    call(layers.loss, A, sample.Y, rows, layers.blocks, layers.loss_settings, D, row_losses)
-    for i in range(rows.size):
-        if sample.weights.size > 0:
-            row_losses[i] *= sample.weights[rows[i]]
-            weight = D.dtype.type(sample.weights[rows[i]])
-            for j in range(D.shape[1]):
-                D[i, j] *= weight
-        total += row_losses[i]
-    column_sums(D, db)
-    return total
-
-
 @kernel_jit
 def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradient):
     """Add the rows' losses to the shard's; their derivatives by all parameters go to `gradient`."""
     call(layers.forward, k, sample, rows, first_row, step, layers, params, work)
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
-    n_rows, last = rows.size, table.shape[0] - 1
+    n_rows, last, small = rows.size, table.shape[0] - 1, layers.small_product
     here, below = base + work.deltas, base + work.deltas + work.deltas_size
     n, at = table[last, UNITS], base + n_rows * table[last, OUTPUTS]
     A, D = matrix(memory, work.outputs + at, n_rows, n), matrix(memory, here, n_rows, n)
     row_losses = vector(work.row_losses, k * work.row_losses.shape[1], n_rows)
     db = vector(gradient, table[last, BIASES], n)
-    work.losses[k] += output_delta(sample, rows, A, D, layers, row_losses, db)
+    call(layers.loss, A, sample.Y, rows, layers.blocks, layers.loss_settings, D, row_losses)
+    for i in range(n_rows):
+        if sample.weights.size > 0:
+            row_losses[i] *= sample.weights[rows[i]]
+            weight = D.dtype.type(sample.weights[rows[i]])
+            for j in range(n):
+                D[i, j] *= weight
+        work.losses[k] += row_losses[i]
+    column_sums(D, db)
     for l in range(last, 0, -1):
         m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l - 1, OUTPUTS]
         A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
-        affine_gradient(A, D, matrix(gradient, table[l, WEIGHTS], m, n))
-        W = matrix(params, table[l, WEIGHTS], m, n)
-        affine_backward(D, W, vector(memory, base + work.transposed, m * n), dA)
+        W, dW = matrix(params, table[l, WEIGHTS], m, n), matrix(gradient, table[l, WEIGHTS], m, n)
+        copy = vector(memory, base + work.transposed, m * n)
+        call(layers.product, A.T, D, dW, small)
+        product_back(D, W, copy, dA, layers.product, small)
         back = layers.hidden_backward
         if back == 0:
             S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)
@@ -79,4 +72,4 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, m)
     dW = matrix(gradient, table[0, WEIGHTS], m, n)
-    input_affine_gradient(sample, sample.columns, rows, A, D, dW)
+    input_gradient(sample, sample.columns, rows, A, D, dW, layers.product, small)

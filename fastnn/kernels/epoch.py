@@ -53,31 +53,25 @@ def update_blocks_parallel(n_shards, total, shrink, layers, params, solver, step
 
 
 @jit
-def shards_of(n_rows, work):
-    """How many shards a mini-batch of n_rows is cut into."""
-    return min(max(n_rows // ROWS_PER_SHARD, 1), work.losses.size)
-
-
-@jit
-def total_weight(sample, rows):
+def total_weight(weights, rows):
     """Sum of the rows' weights: their number where there are none."""
-    if sample.weights.size == 0:
+    if weights.size == 0:
         return float(rows.size)
     total = 0.0
     for i in range(rows.size):
-        total += sample.weights[rows[i]]
+        total += weights[rows[i]]
     return total
 
 
 @jit
-def mean_loss(n_shards, total, alpha, work):
+def mean_loss(n_shards, total, alpha, losses, squares):
     """Loss of a mini-batch: weighted mean over its rows, with the penalty of large weights."""
-    loss, squares = 0.0, 0.0
+    loss, sum_of_squares = 0.0, 0.0
     for k in range(n_shards):
-        loss += work.losses[k]
-    for j in range(work.squares.size):
-        squares += work.squares[j]
-    return (loss + 0.5 * alpha * squares) / total
+        loss += losses[k]
+    for j in range(squares.size):
+        sum_of_squares += squares[j]
+    return (loss + 0.5 * alpha * sum_of_squares) / total
 
 
 @entry_jit
@@ -94,7 +88,8 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
         progress[LOSS] = 0
     for first in range(start, stop, batch):
         rows = vector(order, first, min(batch, stop - first))
-        n_shards, total = shards_of(rows.size, work), total_weight(sample, rows)
+        n_shards = min(max(rows.size // ROWS_PER_SHARD, 1), work.losses.size)
+        total = total_weight(sample.weights, rows)
         progress[ROWS] = first + rows.size
         if total == 0:
             continue
@@ -110,19 +105,17 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
             call(steps.track, n_shards, rows.size, layers.table, layers.running, memory, at, size)
         call(solver.prepare, progress, solver.hyper, rates)
         shrink = solver.weight_decay * solver.hyper[0]
-        if steps.clip != 0:
-            for j in range(sums.size):
-                call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-            call(steps.clip, gradients, steps.max_norm)
-            for j in range(sums.size):
-                call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
+        if steps.clipped_update != 0:
+            parts = steps.combine, steps.step, steps.max_norm
+            before = n_shards, n_weights, params, gradients, alpha, total, sums
+            call(steps.clipped_update, *before, state, rates, update, shrink, *parts)
         elif threads is None:
             for j in range(sums.size):
                 call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
                 call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
         else:
             update_blocks_parallel(n_shards, total, shrink, layers, params, solver, steps, work)
-        progress[LOSS] += mean_loss(n_shards, total, alpha, work) * rows.size
+        progress[LOSS] += mean_loss(n_shards, total, alpha, work.losses, sums) * rows.size
 
 
 @entry_jit
@@ -141,7 +134,7 @@ def full_gradient(sample, rows, start, stop, layers, params, steps, work, thread
         shard_gradients_parallel(n_shards, adds, sample, part, 0, layers, params, steps, work)
     if stop < rows.size:
         return 0.0
-    total = total_weight(sample, rows)
+    total = total_weight(sample.weights, rows)
     for j in range(sums.size):
         call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-    return mean_loss(n_shards, total, alpha, work)
+    return mean_loss(n_shards, total, alpha, work.losses, sums)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from fastnn.jit import call, entry_jit, jit, locked, matrix, parallel_jit, prange, vector
+from fastnn.jit import call, entry_jit, locked, matrix, parallel_jit, prange, vector
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
 
 
-@jit
-def predict_shard(k, n_shards, sample, rows, l, layers, params, work, out):
+@entry_jit
+def predict_rows(k, n_shards, sample, rows, l, layers, params, work, out):
     """Write the outputs of layer l for every n_shards-th tile of the rows, from the k-th on."""
     tile_rows = work.row_losses.shape[1]
     for start in range(k * tile_rows, rows.size, n_shards * tile_rows):
@@ -21,19 +21,15 @@ def predict_shard(k, n_shards, sample, rows, l, layers, params, work, out):
 
 
 @parallel_jit
-def predict_shards_parallel(sample, rows, l, layers, params, work, out):
-    n_shards = work.row_losses.shape[0]
+def _predict_shards(n_shards, sample, rows, l, layers, params, work, out):
     for k in prange(n_shards):
-        predict_shard(k, n_shards, sample, rows, l, layers, params, work, out)
+        predict_rows(k, n_shards, sample, rows, l, layers, params, work, out)
 
 
 @entry_jit
-def predict_rows(sample, rows, l, layers, params, work, out, threads):
-    """Write the outputs of layer l for these rows to `out`."""
-    if threads is None:
-        predict_shard(0, 1, sample, rows, l, layers, params, work, out)
-    else:
-        predict_shards_parallel(sample, rows, l, layers, params, work, out)
+def predict_rows_parallel(n_shards, sample, rows, l, layers, params, work, out):
+    """Write the outputs of layer l for these rows, on as many threads as Numba is set to."""
+    _predict_shards(n_shards, sample, rows, l, layers, params, work, out)
 
 
 @entry_jit

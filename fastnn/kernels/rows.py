@@ -4,8 +4,7 @@ Dense rows are gathered into a workspace first; sparse rows (CSR) are multiplied
 that the cost follows the number of non-zeros.
 """
 
-from fastnn.jit import jit, vector
-from fastnn.kernels.affine import affine, affine_gradient
+from fastnn.jit import call, jit, vector
 
 
 @jit
@@ -27,7 +26,7 @@ def gather(sample, rows, A):
 
 
 @jit
-def csr_affine(sample, rows, W, Z):
+def csr_product(sample, rows, W, Z):
     """Z = X[rows] W for sparse X: each non-zero adds a multiple of one row of W."""
     Z[:, :] = 0
     for i in range(rows.size):
@@ -38,7 +37,7 @@ def csr_affine(sample, rows, W, Z):
 
 
 @jit
-def csr_affine_gradient(sample, rows, D, dW):
+def csr_gradient(sample, rows, D, dW):
     """dW = X[rows]' D for sparse X: each non-zero adds to one row of dW."""
     dW[:, :] = 0
     for i in range(rows.size):
@@ -49,19 +48,19 @@ def csr_affine_gradient(sample, rows, D, dW):
 
 
 @jit
-def input_affine(sample, columns, rows, A, W, Z):
+def input_product(sample, columns, rows, A, W, Z, product, small):
     """Z = X[rows] W; for dense data A keeps X[rows] for the way back."""
     if columns is None:
         gather(sample, rows, A)
-        affine(A, W, Z)
+        call(product, A, W, Z, small)
     else:
-        csr_affine(sample, rows, W, Z)
+        csr_product(sample, rows, W, Z)
 
 
 @jit
-def input_affine_gradient(sample, columns, rows, A, D, dW):
+def input_gradient(sample, columns, rows, A, D, dW, product, small):
     """dW = X[rows]' D."""
     if columns is None:
-        affine_gradient(A, D, dW)
+        call(product, A.T, D, dW, small)
     else:
-        csr_affine_gradient(sample, rows, D, dW)
+        csr_gradient(sample, rows, D, dW)

@@ -152,7 +152,13 @@ def scaled(p, g, v, m, u, rates):
 
 # j, n_shards, n_weights, params, gradients, alpha, total, squares
 combining = interface(lambda T: (i8, i8, i8, T[::1], T[:, ::1], f8, f8, f8[::1]))
-clipping = interface(lambda T: (T[:, ::1], f8))  # gradients, max_norm
+# what combining takes without j, then state, rates, update, shrink, combine, step, max_norm
+clipping = interface(
+    lambda T: (
+        *(i8, i8, T[::1], T[:, ::1], f8, f8, f8[::1]),
+        *(T[:, ::1], f8[::1], i8, f8, i8, i8, f8),
+    )
+)
 # j, n_weights, params, gradients, state, rates, update, shrink
 stepping = interface(lambda T: (i8, i8, T[::1], T[:, ::1], T[:, ::1], f8[::1], i8, f8))
 
@@ -179,7 +185,7 @@ def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squar
     squares[j] = sum_of_squares
 
 
-@clipping
+@jit
 def clip(gradients, max_norm):
     """Scale the gradient down to this norm if it is larger (Pascanu et al., ICML 2013)."""
     gradient, squares = gradients[0], 0.0
@@ -205,6 +211,31 @@ def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
     v = vector(state, min(1, last) * state.shape[1] + start, n)
     u = vector(state, min(2, last) * state.shape[1] + start, n)
     call(update, p, vector(gradients, start, n), m, v, u, rates)
+
+
+@clipping
+def clipped_update(
+    n_shards,
+    n_weights,
+    params,
+    gradients,
+    alpha,
+    total,
+    squares,
+    state,
+    rates,
+    update,
+    shrink,
+    combine,
+    step,
+    max_norm,
+):
+    """Combine all blocks, clip the gradient, and take a step with all blocks."""
+    for j in range(squares.size):
+        call(combine, j, n_shards, n_weights, params, gradients, alpha, total, squares)
+    clip(gradients, max_norm)
+    for j in range(squares.size):
+        call(step, j, n_weights, params, gradients, state, rates, update, shrink)
 
 
 class Update(NamedTuple):
