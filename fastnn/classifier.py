@@ -442,7 +442,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
         if hasattr(self, "classes_") and keeps:
             self._check_classes(y)
-        elif type_of_target(y) == "multiclass-multioutput":
+        elif y.ndim == 2 and type_of_target(y) == "multiclass-multioutput":
             self._label_binarizer = None
             self.classes_ = [np.unique(column) for column in y.T]
         else:

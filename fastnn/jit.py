@@ -24,6 +24,7 @@ from numba.core.caching import FunctionCache
 from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import CPUDispatcher
+from numba.core.runtime import rtsys
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, overload
 from numba.np import arrayobj
@@ -113,8 +114,11 @@ class _ForgivingCache(FunctionCache):
     """A cache whose failures cost the cache, never the fit (a full disk, a file cut short)."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # Numba's own begins with all that it knows of types and functions, 0.1 s that only a
+        # compilation needs, which begins with it again. Machine code needs Numba's runtime.
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
         except (OSError, EOFError, pickle.UnpicklingError):
             return None
 
