@@ -7,6 +7,7 @@ three products. Kernels take views of the right shapes by construction.
 
 from ctypes import c_int
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
@@ -44,22 +45,34 @@ def libraries() -> list[Any]:
 def small_product() -> int:
     """Multiplications up to which products need no copies; 0 where all do.
 
-    It follows from the processor and the library alone, not from a measurement: the same numbers
-    are multiplied in the same order in every process of a machine.
+    It follows from the processor and SciPy's library, which kernels call, and not from a
+    measurement: numbers are multiplied in the same order in every process of a machine.
     """
-    cores = {str(getattr(library, "architecture", "")).lower() for library in libraries()}
+    # In a wheel it lies in the folder scipy.libs or scipy/.dylibs; elsewhere all share one.
+    ours = [library for library in libraries() if "scipy" in "".join(_folders(library))]
+    cores = {str(getattr(lib, "architecture", "")).lower() for lib in ours or libraries()}
     return SMALL_PRODUCT if cores and cores <= WITH_SMALL_KERNELS else 0
 
 
+def _folders(library: Any) -> tuple[str, ...]:
+    """Names of the two folders in which a library lies."""
+    return Path(library.filepath).parts[-3:-1]
+
+
 def dot(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
-    """Write A B to `out`: matrices whose rows lie each in one piece, A and B also transposed."""
+    """Write A B to `out`.
+
+    Each row of `out` lies in one piece, and each row or each column of A and of B; nobody checks
+    that.
+    """
     out[:] = A @ B
 
 
 @infer_global(dot)
 class _DotTyping(AbstractTemplate):
     def generic(self, args: tuple, kws: dict) -> Any:
-        if len({array.dtype for array in args}) > 1 or {array.ndim for array in args} != {2}:
+        same = len({array.dtype for array in args}) == 1
+        if not same or {array.ndim for array in args} != {2} or args[2].layout == "F":
             raise TypingError(f"dot has no such operands: {args}")
         return signature(types.none, *args)
 
@@ -83,10 +96,13 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         matrix = arrayobj.make_array(kind)(context, builder, value)
         rows, columns = cgutils.unpack_tuple(builder, matrix.shape)
         down, along = cgutils.unpack_tuple(builder, matrix.strides)
-        is_transposed = builder.icmp_signed("!=", along, itemsize)
+        is_transposed = builder.and_(
+            builder.icmp_signed("!=", along, itemsize), builder.icmp_signed("==", down, itemsize)
+        )
         step = builder.sdiv(builder.select(is_transposed, along, down), itemsize)
-        least = builder.select(is_transposed, rows, columns)  # of one row, steps may say less
-        step = builder.select(builder.icmp_signed("<", step, least), least, step)
+        # Of one row or none, steps may say less than BLAS asks for.
+        for least in (builder.select(is_transposed, rows, columns), ir.Constant(step.type, 1)):
+            step = builder.select(builder.icmp_signed("<", step, least), least, step)
         N, T = (ir.Constant(ir.IntType(8), ord(letter)) for letter in "NT")
         letter = place(builder.select(is_transposed, T, N))
         return rows, columns, letter, (matrix.data, size(step))

@@ -124,7 +124,11 @@ class _ForgivingCache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except (EOFError, pickle.UnpicklingError):  # the index of this kernel is cut short
+                self.flush()
+                super().save_overload(sig, data)
         except OSError:
             self.disable()
 

@@ -22,9 +22,17 @@ from fastnn import blas
     ],
 )
 def test_only_known_kernels_take_small_products(architectures, small, monkeypatch):
-    libraries = [SimpleNamespace(architecture=name) for name in architectures]
+    libraries = [
+        SimpleNamespace(architecture=name, filepath=f"/site-packages/libs/openblas{i}.so")
+        for i, name in enumerate(architectures)
+    ]
     monkeypatch.setattr(blas, "libraries", lambda: libraries)
     assert blas.small_product.__wrapped__() == small
+    for folder in ("scipy.libs", "scipy/.dylibs"):  # the others are not the kernels'
+        path = f"/site-packages/{folder}/libscipy_openblas.so"
+        scipys = SimpleNamespace(architecture="SkylakeX", filepath=path)
+        monkeypatch.setattr(blas, "libraries", lambda scipys=scipys: [*libraries, scipys])
+        assert blas.small_product.__wrapped__() == blas.SMALL_PRODUCT
 
 
 FIT = """

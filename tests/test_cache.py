@@ -1,5 +1,7 @@
 """What is compiled, when, and where it is kept."""
 
+import contextlib
+import gc
 import pickle
 import stat
 import sys
@@ -30,9 +32,28 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert cold[:2] == ["0", "1"]
     assert warm[:2] == ["1", "0"]
     assert cold[2].startswith(str(tmp_path))
-    for file in tmp_path.rglob("*.nbc"):  # a file cut short, as by a full disk
-        file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("length", [0, 100])
+@pytest.mark.parametrize("kind", ["nbc", "nbi"])  # machine code, and the index of a kernel's forms
+def test_a_file_cut_short_is_written_anew(kind, length, tmp_path):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    for file in tmp_path.rglob(f"*.{kind}"):  # as by a full disk
+        file.write_bytes(file.read_bytes()[:length])
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()[:2] == ["0", "1"]
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()[:2] == ["1", "0"]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_is_put_back(is_on):
+    try:
+        (gc.enable if is_on else gc.disable)()
+        with contextlib.suppress(ZeroDivisionError), jit._without_collector():
+            assert not gc.isenabled()
+            raise ZeroDivisionError
+        assert gc.isenabled() == is_on
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked by a mode there")

@@ -218,12 +218,12 @@ def test_elementary_functions_are_right_to_3_ulp(name, dtype):
     assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(dtype))) < ULPS
 
 
-def test_logarithm_is_right_to_3_ulp():
+def test_logarithm_is_right_to_4_ulp():
     near_1 = 1 + np.concatenate([[0], np.geomspace(-1e-16, -0.5, 999), np.geomspace(3e-16, 1, 999)])
     x = np.concatenate([near_1, np.geomspace(1e-300, 1e300, 4001)])
     exact, out = np.log(x.astype(np.longdouble)), np.empty_like(x)
     apply("log")(x, out)
-    assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(float))) < ULPS
+    assert np.max(np.abs(out - exact) / np.spacing(np.abs(exact).astype(float))) < 4
     apply("log")(np.array([np.nan]), out[:1])
     assert np.isnan(out[0])
 
@@ -253,7 +253,9 @@ SMALL = [10**6, 24 * 35, 12 * 35, 32 * 31, 17 * 31, 0]
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("small", SMALL)
-@pytest.mark.parametrize("shape", [(31, 1, 35), (31, 35, 1), (5, 7, 50), (1, 1, 1), (31, 7, 17)])
+@pytest.mark.parametrize(
+    "shape", [(31, 1, 35), (31, 35, 1), (5, 7, 50), (1, 1, 1), (31, 7, 17), (0, 3, 2), (2, 3, 0)]
+)
 def test_products_in_strips(shape, small, dtype):
     m, k, n = shape
     A, B, out = normal((m, k), dtype), normal((k, n), dtype, 1), np.empty((m, n), dtype)
@@ -632,3 +634,5 @@ def test_products_that_blas_has_not():
     for wrong in (A.astype(np.float32), A.astype(int), A[0]):
         with pytest.raises(numba.TypingError):
             products(wrong, A, A, A, np.empty((4, 4, 4)))
+    with pytest.raises(numba.TypingError):
+        numba.njit(lambda A, out: dot(A, A, out))(A, np.asfortranarray(A))

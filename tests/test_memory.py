@@ -1,10 +1,14 @@
 """Arrays that begin at cache lines."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from fastnn import MLPClassifier, memory
+from fastnn import MLPClassifier, memory, prediction
+from fastnn.kernels.affine import is_copied
 from fastnn.network import Network
+from fastnn.workspace import SECTIONS, prediction_workspace, training_workspace
 
 DTYPES = [np.float32, np.float64]
 
@@ -48,3 +52,35 @@ def test_what_a_step_works_on(dtype):
             assert begins_at_a_line(state)
             assert not state[model.n_parameters_ :].any()
     assert begins_at_a_line(Network.from_arrays(model.coefs_, model.intercepts_).params)
+
+
+@pytest.mark.parametrize("batch", [1, 31, 40, 250, 700])
+@pytest.mark.parametrize("units", [(3, 5, 2), (4, 1, 1), (2, 200, 300, 50, 3), (5, 9000, 7, 10)])
+def test_copies_of_weights_have_room(units, batch):
+    size = sum((m + 1) * n for m, n in pairwise(units))
+    work = training_workspace(units, size, batch, 100, 4096, np.dtype(np.float32), sparse=False)
+    starts = [getattr(work, name) for name in SECTIONS] + [work.memory.shape[1]]
+    room = starts[SECTIONS.index("transposed") + 1] - work.transposed
+    for n_rows in range(1, work.row_losses.shape[1] + 1):
+        for m, n in pairwise(units[1:]):
+            assert not is_copied(n_rows, m, n) or m * n <= room
+
+
+@pytest.mark.parametrize(("activation", "own"), [("gelu", True), ("relu", False)])
+def test_slopes_have_memory_where_they_are_written(activation, own, monkeypatch):
+    works = []
+
+    def spy(*arguments, **options):
+        works.append(prediction_workspace(*arguments, **options))
+        return works[-1]
+
+    monkeypatch.setattr(prediction, "prediction_workspace", spy)
+    X = np.random.default_rng(0).standard_normal((60, 5))
+    options = {"activation": ("relu", activation), "early_stopping": True, "max_iter": 2}
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        model = MLPClassifier((4, 3), **options).fit(X, X[:, 0] > 0)
+    model.predict(X)
+    model.set_params(activation=activation).predict_proba(X[:1])  # by the kernel for a few rows
+    assert len(works) == 4
+    for work in works:
+        assert (work.slopes != work.outputs) == own

@@ -44,6 +44,18 @@ def test_the_same_bits_for_any_number_of_threads(forced, form, dtype, parameters
         assert loss == results[0][2]
 
 
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_where_products_are_cut(forced, dtype):
+    results = []
+    for n in (1, 2):
+        forced(n)
+        model = MLPClassifier((300, 320), max_iter=2, random_state=0).fit(X.astype(dtype), y)
+        results.append((params_of(model), model.predict_proba(X.astype(dtype))))
+    for one, several in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, several)
+
+
 def threads_of(user_api):
     return ThreadpoolController().select(user_api=user_api).info()
 

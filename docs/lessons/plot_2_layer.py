@@ -49,9 +49,10 @@ assert np.allclose(by_hand, Z)
 # %%
 # The kernel
 # ----------
-# ``dot`` is the matrix product of the BLAS library, as NumPy's ``@`` is. It multiplies small
-# matrices faster, so a large product is cut into strips: some rows of ``A`` by all of ``B``, or all
-# rows by some columns. The bias is added by the activation, which passes over Z anyway.
+# ``dot`` is the matrix product of the BLAS library, as NumPy's ``@`` is. Up to ``small``
+# multiplications it is faster on some processors, so a larger product is cut into strips there:
+# some rows of ``A`` by all of ``B``, or all rows by some columns. The bias is added by the
+# activation, which passes over Z anyway.
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
 #    :pyobject: product

@@ -82,8 +82,9 @@ plt.show()
 # %%
 # The kernels
 # -----------
-# Through the product: of ``dA = D W'``, where a small ``W`` is copied, as products are faster by a
-# matrix whose rows lie in one piece. (``dW = A' D`` is a product like any other.)
+# Through the product: ``dA = D W'``. On processors where small products are fast, they are so by a
+# matrix whose rows lie in one piece, and ``W`` is copied. (``dW = A' D`` is a product like any
+# other.)
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
 #    :pyobject: product_back

@@ -2,8 +2,8 @@
 
 Each function stands beside its derivative. Both work in place on (B, units) arrays: the forward
 one adds the bias and turns Z into A, the backward one turns dA into D and sums its columns, which
-is db. Where A does not say f'(z), the forward one leaves it in S for the backward one; for all
-other functions S is the memory of Z.
+is db. Where A does not say f'(z), the forward one leaves it in S for the backward one, before it
+writes to Z: where nobody asks for slopes, S may be the memory of Z.
 
 ===========  =====================================  ===============================  ==============
 name         A = f(z)                               f'(z)                            source

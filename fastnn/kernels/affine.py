@@ -27,7 +27,7 @@ multiplying = interface(lambda T: (T[:, :], T[:, ::1], T[:, ::1], types.int64))
 def product(A, B, out, small):
     """out = A B: Z = A W, and dW = A' D. In strips of rows, or where these are long of columns."""
     (m, k), n = A.shape, B.shape[1]
-    rows, columns = max(m, 1), n
+    rows, columns = max(m, 1), max(n, 1)
     if m * k * n > small:
         rows = small // (k * n * STRIP_ROWS) * STRIP_ROWS
         if rows == 0:
