@@ -25,7 +25,10 @@ multiplying = interface(lambda T: (T[:, :], T[:, ::1], T[:, ::1], types.int64))
 
 @multiplying
 def product(A, B, out, small):
-    """out = A B: Z = A W, and dW = A' D. In strips of rows, or where these are long of columns."""
+    """out = A B: Z = A W, and dW = A' D.
+
+    In strips of rows, or of columns where 12 rows are too many.
+    """
     (m, k), n = A.shape, B.shape[1]
     rows, columns = max(m, 1), max(n, 1)
     if m * k * n > small:
