@@ -26,7 +26,7 @@ class Case(NamedTuple):
     hidden: tuple[int, ...]
     classes: int
     batch: int
-    epochs: int  # in one round: so many that a fit's own millisecond does not count
+    epochs: int  # in one round: so many that the rest of a fit counts little
 
 
 CASES = {

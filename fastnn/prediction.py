@@ -123,15 +123,12 @@ def predict_sample(
         )
         layers = with_forward(layers, sample, params, work)
         kind = kind_of(sample, params)
+        kernel = predict_rows if team is None else predict_rows_parallel
+        shards = (0, 1) if team is None else (team,)
         for start in range(0, rows.size, n_at_once):
             part = slice(start, start + n_at_once)
-            arguments = (sample, rows[part], layer, layers, params, work, out[part])
-            if team is None:
-                run = entry_point(predict_rows, kind, 0, 1, *arguments)
-                run(0, 1, *arguments)
-            else:
-                run = entry_point(predict_rows_parallel, kind, team, *arguments)
-                run(team, *arguments)
+            arguments = (*shards, sample, rows[part], layer, layers, params, work, out[part])
+            entry_point(kernel, kind, *arguments)(*arguments)
             if clock and part.stop < rows.size:
                 clock.check()
     return out

@@ -46,7 +46,8 @@ def product(A, B, out, small):
 def product_back(D, W, copy, dA, product, small):
     """dA = D W', `product` being that one's address and `copy` memory for a copy of W.
 
-    In small products W' in C order saves more time than to copy it costs.
+    A product by W' in C order saves more time than the copy costs, where BLAS has kernels for small
+    products: their time is 0.5 to 0.9 of that by W' as it lies, the copy included.
     """
     m, n = W.shape
     if small > 0 and is_copied(D.shape[0], m, n):
@@ -58,7 +59,7 @@ def product_back(D, W, copy, dA, product, small):
 
 @jit
 def is_copied(n_rows, m, n):
-    """Whether a W of this shape is copied for so many rows; each number of it takes as many."""
+    """Whether a W of m x n numbers is copied where so many rows are multiplied by it."""
     return min(n, COPY_ROWS) <= n_rows and m * n <= MAX_COPY
 
 

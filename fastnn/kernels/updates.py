@@ -230,7 +230,10 @@ def clipped_update(
     step,
     max_norm,
 ):
-    """Combine all blocks, clip the gradient, and take a step with all blocks."""
+    """Combine all blocks, clip the gradient, and take a step with all blocks.
+
+    It takes what its two kernels take, and their addresses.
+    """
     for j in range(squares.size):
         call(combine, j, n_shards, n_weights, params, gradients, alpha, total, squares)
     clip(gradients, max_norm)
