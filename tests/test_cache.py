@@ -70,14 +70,14 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_alone(tmp_path):
 def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
     before = jit._sources_digest()
     (tmp_path / "kernels").mkdir()
-    for name in ("jit.py", "blas.py"):
+    for name in jit.COMPILERS:
         (tmp_path / name).write_text("edited")
     monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
     digests = [before, jit._sources_digest()]
-    for name in ("blas.py", "kernels/new.py"):
+    for name in ("views.py", "blas.py", "kernels/new.py"):
         (tmp_path / name).write_text("edited again")
         digests.append(jit._sources_digest())
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 5
 
 
 @pytest.mark.parametrize("heavy", ["numba", "matplotlib", "click"])

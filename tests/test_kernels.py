@@ -15,7 +15,7 @@ from scipy.sparse import random_array
 from fastnn import samples
 from fastnn.blas import dot
 from fastnn.initialization import initialize
-from fastnn.jit import FLAGS, call, entry_jit, jit, matrix, vector
+from fastnn.jit import FLAGS, call, entry_jit, jit
 from fastnn.kernels import (
     activations,
     affine,
@@ -34,6 +34,7 @@ from fastnn.layers import prediction_layers, training_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
+from fastnn.views import matrix, vector
 from fastnn.workspace import prediction_workspace
 
 DTYPES = [np.float32, np.float64]

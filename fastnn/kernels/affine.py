@@ -12,7 +12,8 @@ reaches the rate of one large product. `small` says up to how many multiplicatio
 """
 
 from fastnn.blas import dot
-from fastnn.jit import block, call, interface, jit, matrix, types, vector
+from fastnn.jit import call, interface, jit, types
+from fastnn.views import block, matrix, vector
 
 STRIP_ROWS = 12  # or a multiple: what BLAS' kernels for small products take at once, or 16 columns
 STRIP_COLUMNS = 16

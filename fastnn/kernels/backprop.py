@@ -4,10 +4,11 @@ Weights, gradients, outputs and deltas of all layers stand in flat memory: a lay
 table says where, and `work` where the shard k has its own.
 """
 
-from fastnn.jit import call, kernel_jit, matrix, vector
+from fastnn.jit import call, kernel_jit
 from fastnn.kernels.affine import column_sums, product_back
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
+from fastnn.views import matrix, vector
 
 
 @kernel_jit

@@ -9,9 +9,10 @@ number compiles their twins that run them in parallel. What is in the loops has 
 one machine code for both.
 """
 
-from fastnn.jit import call, entry_jit, jit, kernel_jit, parallel_jit, prange, vector
+from fastnn.jit import call, entry_jit, jit, kernel_jit, parallel_jit, prange
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.updates import add
+from fastnn.views import vector
 
 ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight cost it 40 %
 

@@ -4,7 +4,7 @@ Forward: Z -> normalization -> activation -> dropout. Backward: the same in reve
 has its activation alone, and `backprop` calls that itself.
 """
 
-from fastnn.jit import call, jit, kernel_jit, matrix, vector
+from fastnn.jit import call, jit, kernel_jit
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import (
     ACTIVATE,
@@ -20,6 +20,7 @@ from fastnn.kernels.arguments import (
     UNDROP,
     UNITS,
 )
+from fastnn.views import matrix, vector
 
 
 @jit

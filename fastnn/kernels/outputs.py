@@ -14,8 +14,9 @@ increasing    z_0, and A_k = A_{k-1} + log(1 + e^z_k)    quantiles, which then n
 ============  =========================================  =======================================
 """
 
-from fastnn.jit import interface, types, vector
+from fastnn.jit import interface, types
 from fastnn.kernels.elementary import exp, log1p
+from fastnn.views import vector
 
 output = interface(lambda T: (T[:, ::1], T[::1], types.int64[::1]))  # Z, b, blocks
 

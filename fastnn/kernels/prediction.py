@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fastnn.jit import call, entry_jit, locked, matrix, parallel_jit, prange, vector
+from fastnn.jit import call, entry_jit, parallel_jit, prange
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
+from fastnn.views import locked, matrix, vector
 
 
 @entry_jit

@@ -4,7 +4,8 @@ Dense rows are gathered into a workspace first; sparse rows (CSR) are multiplied
 that the cost follows the number of non-zeros.
 """
 
-from fastnn.jit import call, jit, vector
+from fastnn.jit import call, jit
+from fastnn.views import vector
 
 
 @jit
