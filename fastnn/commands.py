@@ -47,6 +47,9 @@ def run(arguments: list[str] | None = None) -> int:
     return 0
 
 
+ROUNDS = 3  # of the demo's timing
+
+
 @command.command()
 def demo() -> None:
     """Train on real handwritten digits, beside scikit-learn."""
@@ -62,10 +65,11 @@ def demo() -> None:
     data, watched = (X_train, y_train), {"X_val": X_test, "y_val": y_test}
     ready = _seconds(_fit, fastnn.MLPClassifier(**{**parameters, "max_iter": 1}), *data, **watched)
     _fit(fastnn.MLPClassifier(**parameters).set_callbacks(EpochProgress()), *data, **watched)
-    ours = fastnn.MLPClassifier(**parameters)  # timed as scikit-learn's is, with nobody watching
-    seconds = _seconds(_fit, ours, *data)
+    # Timed alike: with nobody watching, in turn, and the best of each, as a machine may be busy.
+    ours = fastnn.MLPClassifier(**parameters)
     theirs = sklearn.neural_network.MLPClassifier(**parameters)
-    seconds_theirs = _seconds(_fit, theirs, *data)
+    rounds = [[_seconds(_fit, model, *data) for model in (ours, theirs)] for _ in range(ROUNDS)]
+    seconds, seconds_theirs = map(min, zip(*rounds, strict=True))
     rows = [
         ("fastnn", ours.score(X_test, y_test), seconds),
         ("scikit-learn", theirs.score(X_test, y_test), seconds_theirs),
@@ -73,7 +77,8 @@ def demo() -> None:
     for name, accuracy, took in rows:
         click.echo(f"{name:<13} accuracy on held-out rows {accuracy:.2%}, trained in {took:.3f} s")
     click.echo(
-        f"fastnn was {seconds_theirs / seconds:.1f} times as fast over {ours.n_iter_} epochs."
+        f"fastnn was {seconds_theirs / seconds:.1f} times as fast over {ours.n_iter_} epochs, by "
+        f"the best of {ROUNDS} fits each."
     )
     click.echo(f"Threads: at most {threads.available()} of layer {threads.layer()!r}.")
     click.echo(
