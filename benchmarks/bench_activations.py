@@ -1,6 +1,5 @@
 """Nanoseconds an element of the activations; the limit beside them is a copy of as much memory."""
 
-import numba
 import numpy as np
 
 from .common import DTYPES, QUICK, best_seconds
@@ -16,7 +15,7 @@ class Activation:
     unit = "ns an element"
 
     def setup(self, activation, dtype):
-        from fastnn.jit import FLAGS
+        from fastnn.compiler import from_python
         from fastnn.kernels.activations import ACTIVATIONS
 
         self.Z, self.S, self.D = (
@@ -29,8 +28,7 @@ class Activation:
             self.backward = lambda A, S, D, db: np.copyto(D, S)
         else:
             forward, backward, *_ = ACTIVATIONS[activation]
-            self.forward = numba.njit(**FLAGS)(lambda Z, b, S: forward(Z, b, S))
-            self.backward = numba.njit(**FLAGS)(lambda A, S, D, db: backward(A, S, D, db))
+            self.forward, self.backward = from_python(forward), from_python(backward)
         self.forward(self.Z, self.b, self.S)
         self.backward(self.Z, self.S, self.D, self.b)
 

@@ -1,6 +1,5 @@
 """The products of a layer beside the limit, one large product on one thread."""
 
-import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +21,7 @@ class Affine:
 
     def setup(self, product, shape, dtype):
         from fastnn.blas import small_product
-        from fastnn.jit import FLAGS
+        from fastnn.compiler import from_python
         from fastnn.kernels import affine
 
         rows, inputs, units = shape
@@ -38,8 +37,7 @@ class Affine:
             "D W'": (affine.product_back, Z, W, np.empty(W.size, dtype), A, address),
         }
         kernel, *self.arguments = *arguments[product], small_product()
-        # Called from Python itself, a kernel runs as Python.
-        self.kernel = numba.njit(**FLAGS)(lambda *arrays: kernel(*arrays))
+        self.kernel = from_python(kernel)
 
     def track_share(self, product, shape, dtype):
         square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)

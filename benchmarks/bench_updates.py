@@ -1,6 +1,5 @@
 """Nanoseconds a parameter of the solvers; the limit beside them is a copy of two such vectors."""
 
-import numba
 import numpy as np
 
 from .common import DTYPES, QUICK, best_seconds
@@ -16,7 +15,7 @@ class Update:
     unit = "ns a parameter"
 
     def setup(self, solver, dtype):
-        from fastnn.jit import FLAGS
+        from fastnn.compiler import from_python
         from fastnn.kernels.updates import SOLVERS
 
         # p, g, m, v, u: small positive numbers, so that nothing overflows in many steps
@@ -25,10 +24,7 @@ class Update:
         if solver == "copy":
             self.update = lambda p, g, m, v, u, rates: (np.copyto(p, g), np.copyto(m, g))
         else:
-            update = SOLVERS[solver].update
-            self.update = numba.njit(**FLAGS)(
-                lambda p, g, m, v, u, rates: update(p, g, m, v, u, rates)
-            )
+            self.update = from_python(SOLVERS[solver].update)
         self.update(*self.vectors, self.rates)
 
     def track_update(self, solver, dtype):

@@ -54,7 +54,7 @@ ROUNDS = 3  # of the demo's timing
 def demo() -> None:
     """Train on real handwritten digits, beside scikit-learn."""
     from fastnn import threads
-    from fastnn.jit import cache_directory
+    from fastnn.machine_code import cache_directory
 
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
@@ -181,7 +181,7 @@ def bench(quick: bool, dtype: str) -> None:
 @command.command()
 def warmup() -> None:
     """Compile everything into the cache, as for the build of an image."""
-    from fastnn.jit import cache_directory
+    from fastnn.machine_code import cache_directory
 
     if cache_directory() is None:
         raise tables.InputError(

@@ -22,7 +22,6 @@ from fastnn.callbacks import EpochTasks, has_callbacks
 from fastnn.checks import has_plain_shape
 from fastnn.clock import Clock
 from fastnn.history import History
-from fastnn.interrupts import load_numba
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Architecture, Network
 from fastnn.randomness import random_state_of
@@ -95,7 +94,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         resume: bool,
     ) -> Callable[[], None]:
         clock = Clock(self.max_time)
-        load_numba()
         from fastnn import planning, threads
 
         hidden = parameters.hidden_layer_sizes(self)
@@ -264,7 +262,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _outputs(self, X: Any, finish: Callable | None = None, layer: int = -1) -> np.ndarray:
         """Compute the outputs of a layer, of shape (n_samples, units), or what is made of them."""
-        load_numba()
         from fastnn.prediction import predict
 
         if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -25,9 +24,8 @@ def held_back() -> Iterator[None]:
             before(*received[0])
 
 
-def load_numba() -> None:
-    """Import Numba and what needs it, which takes 0.3 s, whole or not at all."""
-    if "fastnn.planning" not in sys.modules or "fastnn.prediction" not in sys.modules:
-        with held_back():
-            import fastnn.planning
-            import fastnn.prediction  # noqa: F401
+def load_compiler() -> Any:
+    """Import the compiler, and Numba with it, whole or not at all."""
+    with held_back():
+        from fastnn import compiler
+    return compiler

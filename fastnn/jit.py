@@ -1,206 +1,109 @@
-"""Where Python turns into machine code: Numba's decorators, each flag with its reason.
+"""Kernels: functions in Python whose machine code is found on disk, or made by the compiler.
 
-Everything in :mod:`fastnn.kernels` is compiled by :func:`jit`, at its first call and never at
-import, and kept in a folder named after a digest of the kernels' sources, so that the next process
-starts warm and an edited or upgraded source never runs a stale kernel.
+Everything in :mod:`fastnn.kernels` is decorated here. A kernel is compiled at its first call and
+never at import, by :mod:`fastnn.compiler`, which is Numba; :mod:`fastnn.machine_code` keeps the
+result for the next process. With ``NUMBA_DISABLE_JIT`` set, and where Python itself calls a kernel,
+it runs as the Python that it is.
+
+There are three ways to a kernel. One that calls another by name holds a copy of it. `call` goes by
+an address, so that one machine code serves all, whichever activation or loss that is. And Python
+goes through a `Call`.
 """
 
-import contextlib
-import gc
-import hashlib
+import ctypes
+import functools
 import os
-import pickle
-import sys
-import tempfile
+import struct
 import time
-from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Hashable
 from typing import Any
 
-import numba
-from numba import prange, types
-from numba.core import cgutils
-from numba.core.caching import FunctionCache
-from numba.core.errors import TypingError
-from numba.core.registry import CPUDispatcher
-from numba.core.runtime import rtsys
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin, overload
+import numpy as np
 
-from fastnn import clock
-from fastnn.interrupts import held_back
+from fastnn import clock, machine_code
+from fastnn.interrupts import load_compiler
 
 __all__ = [
+    "Call",
+    "Kernel",
     "address_of",
-    "cache_directory",
     "call",
     "declare",
-    "entry_jit",
-    "entry_point",
     "exact_jit",
     "interface",
     "jit",
-    "kernel_jit",
     "parallel_jit",
     "prange",
     "specialize",
-    "types",
 ]
 
-FLAGS: dict[str, Any] = {
-    # Python's check for a division by zero is a branch that stops the vectoriser: Adam over a flat
-    # vector took 4 ns an element with it and 0.4 ns without.
-    "error_model": "numpy",
-    # Reordered sums vectorise. "nnan" and "ninf" are left out, so that NaN and infinity keep their
-    # meaning and a diverging loss is seen.
-    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
-    # Kernels touch no Python object: other Python threads go on while they run.
-    "nogil": True,
-    # A wrapper for C to call, that nobody asks for and every cold start would pay for.
-    "no_cfunc_wrapper": True,
-}
-
-# The exponential's range reduction is exact only if nothing reorders it: no "reassoc" here.
-EXACT_FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+IS_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
-COMPILERS = ("jit.py", "views.py", "blas.py")  # what the code of kernels is made by
+class Kernel:
+    """A function that the compiler knows. Called from Python it runs as Python.
 
-
-def _sources_digest() -> str:
-    """Digest of all that decides what the kernels compile to."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for source in [*map(here.joinpath, COMPILERS), *sorted((here / "kernels").glob("*.py"))]:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _user_cache() -> Path:
-    """Folder in which this platform keeps a user's caches."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
-def _find_cache_directory() -> Path | None:
-    try:
-        root = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache() / "fastnn")
-        folder = root / f"fastnn-{_sources_digest()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # read-only, full, or a user without a home folder
-        return None
-
-
-_CACHE_DIRECTORY = _find_cache_directory()
-
-
-def cache_directory() -> Path | None:
-    """Folder that holds the compiled kernels, None where none can be written.
-
-    It lies in ``NUMBA_CACHE_DIR`` where that is set and in the user's cache folder otherwise.
+    Attributes
+    ----------
+    py_func : callable
+        The function.
+    is_exact : bool
+        Whether its floating-point operations keep their order.
+    is_parallel : bool
+        Whether its `prange` loops run on as many threads as Numba is set to.
     """
-    return _CACHE_DIRECTORY
 
-
-class _ForgivingCache(FunctionCache):
-    """A cache whose failures cost the cache, never the fit (a full disk, a file cut short)."""
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        # Numba's own begins with all that it knows of types and functions, 0.1 s that only a
-        # compilation needs, which begins with it again. Machine code needs Numba's runtime.
-        rtsys.initialize(target_context)
-        try:
-            return self._load_overload(sig, target_context)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        try:
-            try:
-                super().save_overload(sig, data)
-            except (EOFError, pickle.UnpicklingError):  # the index of this kernel is cut short
-                self.flush()
-                super().save_overload(sig, data)
-        except OSError:
-            self.disable()
-
-
-def _cached(dispatcher: Any, function: Callable) -> Any:
-    if dispatcher is function or _CACHE_DIRECTORY is None:  # NUMBA_DISABLE_JIT gives it back as is
-        return dispatcher
-    config: Any = numba.config
-    # Numba reads the folder when a cache is made, and has no argument for it.
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_CACHE_DIRECTORY)
-    try:
-        dispatcher._cache = _ForgivingCache(function)
-    finally:
-        config.CACHE_DIR = before
-    return dispatcher
-
-
-def jit(function: Callable) -> Any:
-    """Compile a helper that becomes part of the machine code of the kernels that call it.
-
-    Called from Python it runs as Python.
-    """
-    return _without_wrapper(function)
-
-
-def kernel_jit(function: Callable) -> Any:
-    """Compile a kernel that `call` calls, and keep it on disk with its helpers.
-
-    Called from Python it runs as Python.
-    """
-    return _cached(_without_wrapper(function), function)
-
-
-class _PlainInPython(CPUDispatcher):
-    """A compiled function without a wrapper for Python, which would end the process if called.
-
-    To unbox all that a kernel takes would be a quarter of its compiling.
-    """
+    def __init__(
+        self, function: Callable, is_exact: bool = False, is_parallel: bool = False
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func, self.is_exact, self.is_parallel = function, is_exact, is_parallel
 
     def __call__(self, *arguments: Any) -> Any:
+        """Run the function as Python."""
         return self.py_func(*arguments)
 
+    @property
+    def _numba_type_(self) -> Any:  # what a global of this name is to the compiler
+        from fastnn.compiler import dispatcher_of
 
-def _without_wrapper(function: Callable) -> Any:
-    flags = {**FLAGS, "no_cpython_wrapper": True}
-    dispatcher: Any = numba.njit(**flags)(function)
-    if dispatcher is not function:  # NUMBA_DISABLE_JIT gives it back as it is
-        dispatcher.__class__ = _PlainInPython
-    return dispatcher
+        return dispatcher_of(self)._numba_type_
 
 
-def entry_jit(function: Callable) -> Any:
-    """Compile a kernel that Python calls, and keep it on disk with its helpers."""
-    return _cached(numba.njit(**FLAGS)(function), function)
+def jit(function: Callable) -> Kernel:
+    """Make a kernel of a function."""
+    return Kernel(function)
 
 
-def parallel_jit(function: Callable) -> Any:
-    """Compile a helper whose `prange` loops run on as many threads as Numba is set to."""
-    return numba.njit(parallel=True, **FLAGS)(function)
+def exact_jit(function: Callable) -> Kernel:
+    """Make a kernel whose floating-point operations keep their order."""
+    return Kernel(function, is_exact=True)
 
 
-def exact_jit(function: Callable) -> Callable:
-    """Compile a helper whose floating-point operations keep their order.
-
-    It is compiled into its callers, and so into their cache.
-    """
-    return numba.njit(**EXACT_FLAGS)(function)
+def parallel_jit(function: Callable) -> Kernel:
+    """Make a kernel whose `prange` loops run on as many threads as Numba is set to."""
+    return Kernel(function, is_parallel=True)
 
 
-def specialize(function: Callable) -> Callable:
+def prange(n: int) -> range:
+    """Count to n, each number on any thread; on one in a kernel that is not parallel."""
+    return range(n)
+
+
+specialized: list[tuple[Callable, Callable]] = []  # functions, and what chooses their code
+
+
+def specialize(function: Callable) -> Callable[[Callable], Callable]:
     """Register the decorated function as the chooser of `function`'s compiled form by type.
 
     In plain Python `function` runs as it stands.
     """
-    return overload(function, jit_options=EXACT_FLAGS)  # type: ignore[arg-type]
+
+    def register(chooser: Callable) -> Callable:
+        specialized.append((function, chooser))
+        return chooser
+
+    return register
 
 
 # ------------------------------------------------------------------------- calls by address
@@ -210,8 +113,10 @@ def specialize(function: Callable) -> Callable:
 # the serial one's. A kernel called by its address is compiled once, and only if a fit uses it: one
 # machine code for any number of threads, and no cost for an activation that nobody asked for.
 
-_kernels: dict[int, Callable] = {}  # by address
-_signatures: set[tuple] = set()  # argument types of all kernels with an address
+_kernels: dict[int, Kernel] = {}  # by address
+_known: dict[tuple, int] = {}  # addresses by kernel and kind
+interfaces: list[str] = []  # types of the arguments that some kernels take, T being any number's
+examples: list[tuple] = []  # arguments that some kernel takes
 
 
 def call(address: int, *arguments: Any) -> None:
@@ -219,126 +124,23 @@ def call(address: int, *arguments: Any) -> None:
     _kernels[address](*arguments)
 
 
-@infer_global(call)
-class _CallTyping(AbstractTemplate):
-    """To the compiler: a call that takes what some kernel takes."""
-
-    def generic(self, args: tuple, kws: dict) -> Any:
-        # The index of a prange loop is unsigned: any whole number is passed as int64.
-        arguments = tuple(types.int64 if isinstance(a, types.Integer) else a for a in args[1:])
-        declared = arguments if arguments in _signatures else _of_any_order(arguments)
-        if kws or declared not in _signatures:  # anything else would end the process
-            raise TypingError(f"no kernel takes the arguments {arguments}")
-        return signature(types.none, types.int64, *declared)
-
-
-def _of_any_order(arguments: tuple) -> tuple:
-    """Let the first matrix be in any order: some kernels take that transposed, too."""
-    return tuple(
-        a.copy(layout="A") if i == 0 and isinstance(a, types.Array) else a
-        for i, a in enumerate(arguments)
-    )
-
-
-@lower_builtin(call, types.Integer, types.VarArg(types.Any))
-def _lower_call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    _, *argument_types = signature.args
-    address, *arguments = values
-    convention = context.call_conv
-    form = convention.get_function_type(types.none, argument_types)
-    kernel = builder.inttoptr(address, form.as_pointer())
-    status, _ = convention.call_function(builder, kernel, types.none, argument_types, arguments)
-    with cgutils.if_unlikely(builder, status.is_error):
-        convention.return_status_propagate(builder, status)
-    return context.get_dummy_value()
-
-
-def declare(*arguments: Any) -> tuple:
-    """Tell that some kernel takes such arguments, or arguments of these types; gives the types."""
-    kinds = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)
-    _signatures.add(kinds)
-    return kinds
-
-
-_known: dict[tuple, Any] = {}  # addresses and entry points by kernel and kind
-
-
-def address_of(kernel: Any, kind: Hashable, *arguments: Any) -> int:
-    """Compile a kernel of `kernel_jit` for such arguments, and give its address.
-
-    Parameters
-    ----------
-    kernel : dispatcher
-    kind : hashable
-        What decides on the types of the arguments, which Numba takes a microsecond each to tell.
-    *arguments : object or numba.types.Type
-        Arguments such as the kernel will be called with, or their types.
-    """
-    if (kernel, kind) not in _known:
-        _known[kernel, kind] = _address(kernel, arguments)
-    return _known[kernel, kind]
-
-
-def _address(kernel: Any, arguments: tuple) -> int:
-    if not hasattr(kernel, "overloads"):  # NUMBA_DISABLE_JIT
-        _kernels[id(kernel)] = kernel
-        return id(kernel)
-    result = _compiled(kernel, arguments)
-    address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
-    _kernels[address] = kernel
-    return address
-
-
-def _compiled(kernel: Any, arguments: tuple) -> Any:
-    kinds = declare(*arguments)
-    began, n_loaded = time.perf_counter(), kernel.stats.cache_hits.total()
-    with held_back(), _without_collector():
-        kernel.compile(kinds)
-    if kernel.stats.cache_hits.total() == n_loaded:
-        clock.leave_out(time.perf_counter() - began)
-    return kernel.overloads[kinds]
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep Python's collector from going through all that the compiler holds: 0.3 of 4.3 s."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def entry_point(kernel: Any, kind: Hashable, *arguments: Any) -> Callable:
-    """Compile a kernel of `entry_jit` for such arguments, and give what calls it and nothing else.
-
-    The parameters are those of `address_of`.
-    """
-    if not hasattr(kernel, "overloads"):  # NUMBA_DISABLE_JIT
-        return kernel
-    if (kernel, kind) not in _known:
-        _known[kernel, kind] = _compiled(kernel, arguments).entry_point
-    return _known[kernel, kind]
-
-
-def interface(arguments: Callable[[Any], tuple]) -> Callable[[Callable], Any]:
+def interface(arguments: str) -> Callable[[Callable], Any]:
     """Decorate a family of kernels that take the same arguments, so that any can stand for it.
 
     Parameters
     ----------
-    arguments : callable
-        Gives the types of the arguments of a kernel for numbers of type T.
+    arguments : str
+        The types of their arguments, in Numba's notation, T being the type of the network's
+        numbers.
     """
-    _signatures.update(arguments(number) for number in _NUMBERS.values())
+    interfaces.append(arguments)
 
     def decorate(function: Callable) -> Any:
-        kernel = kernel_jit(function)
+        kernel: Any = Kernel(function)
 
         def address(dtype: Any) -> int:
             known = _known.get((kernel, dtype))
-            return known or address_of(kernel, dtype, *arguments(_NUMBERS[str(dtype)]))
+            return known or address_of(kernel, dtype, arguments.replace("T", str(dtype)))
 
         kernel.address = address
         return kernel
@@ -346,4 +148,120 @@ def interface(arguments: Callable[[Any], tuple]) -> Callable[[Callable], Any]:
     return decorate
 
 
-_NUMBERS = {"float32": types.float32, "float64": types.float64}
+def declare(*arguments: Any) -> None:
+    """Tell that some kernel takes such arguments."""
+    examples.append(tuple(map(_example, arguments)))
+
+
+def _example(argument: Any) -> Any:
+    """Give a thing of the same type that holds no memory."""
+    if isinstance(argument, np.ndarray):
+        empty = np.empty((0,) * argument.ndim, argument.dtype)
+        empty.flags.writeable = argument.flags.writeable
+        return empty
+    if isinstance(argument, tuple):
+        parts = map(_example, argument)
+        return type(argument)(*parts) if hasattr(argument, "_fields") else tuple(parts)
+    return argument
+
+
+def address_of(kernel: Kernel, kind: Hashable, *arguments: Any) -> int:
+    """Give the address of a kernel for such arguments, compiled where it was not yet.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    kind : hashable
+        What decides on the types of the arguments.
+    *arguments : object
+        Arguments such as the kernel will be called with, or one string of their types.
+    """
+    if (kernel, kind) not in _known:
+        if not isinstance(arguments[0], str):
+            declare(*arguments)
+        address = id(kernel) if IS_OFF else machine_code.place(_made(kernel, kind, arguments))
+        _kernels[address] = kernel
+        _known[kernel, kind] = address
+    return _known[kernel, kind]
+
+
+def _made(kernel: Kernel, kind: Hashable, *arguments: tuple) -> machine_code.MachineCode:
+    """Find a kernel's machine code, or let it be compiled: by two tuples, if Python calls it."""
+    file = kernel.py_func.__module__.rpartition(".")[2]
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    ways = ["call"] * (len(arguments) == 2) + ["parallel"] * kernel.is_parallel
+    name = "-".join([f"{file}.{kernel.py_func.__name__}", *map(str, kinds), *ways])
+    made = machine_code.find(name)
+    if made is not None and not machine_code.is_complete(made):  # parallel loops are Numba's
+        load_compiler().provide()
+    if made is None or not machine_code.is_complete(made):
+        began = time.perf_counter()
+        made = load_compiler().compiled(kernel, *arguments)
+        machine_code.keep(name, made)
+        clock.leave_out(time.perf_counter() - began)
+    return made
+
+
+# --------------------------------------------------------------------------- calls from Python
+#
+# Machine code has no use for Python's objects. What a kernel takes is laid down in two pieces of
+# memory, one of which serves many calls: the 51 numbers of `train_steps` take 8 us, an epoch of
+# iris 24.
+
+_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
+_functions: dict[tuple, Callable] = {}  # by kernel and kind
+
+
+class Call:
+    """A kernel with its first arguments, which stay what they are; it is called with the others.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Returns nothing.
+    kind : hashable
+        What decides on the types of all arguments.
+    *fixed : object
+        Arrays, whole numbers, floats, None, and tuples of them. They live as long as this.
+    """
+
+    def __init__(self, kernel: Kernel, kind: Hashable, *fixed: Any) -> None:
+        self.kernel, self.kind, self.fixed = kernel, kind, fixed
+        self.packed, self.function = pack(fixed), _functions.get((kernel, kind))
+
+    def __call__(self, *varying: Any) -> None:
+        """Run the machine code."""
+        if IS_OFF:
+            self.kernel(*self.fixed, *varying)
+            return
+        if self.function is None:
+            self.function = self._find(varying)
+        self.function(self.packed, pack(varying))
+
+    def _find(self, varying: tuple) -> Callable:
+        kernel, kind = self.kernel, self.kind
+        address = machine_code.place(_made(kernel, kind, self.fixed, varying))
+        return _functions.setdefault((kernel, kind), _FUNCTION(address))
+
+
+def pack(arguments: tuple) -> bytes:
+    """Lay arguments down as numbers of 64 bits; an array is laid down as its place in memory.
+
+    Machine code reads there where its elements are, and its shape and strides: NumPy's way of
+    telling them takes 1 us for each array.
+    """
+    numbers: list[int] = []
+    _lay_down(arguments, numbers)
+    return struct.pack(f"{len(numbers)}q", *numbers)
+
+
+def _lay_down(arguments: tuple, numbers: list[int]) -> None:
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            numbers.append(id(argument))
+        elif isinstance(argument, tuple):
+            _lay_down(argument, numbers)
+        elif isinstance(argument, float):
+            numbers += struct.unpack("q", struct.pack("d", argument))
+        elif argument is not None:
+            numbers.append(argument)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import threads
 from fastnn.clock import Clock, rows_at_once
-from fastnn.jit import entry_point
+from fastnn.jit import Call
 from fastnn.kernels.epoch import full_gradient
 from fastnn.layers import kind_of
 from fastnn.pace import Pace
@@ -36,32 +36,35 @@ class Objective:
     """
 
     def __init__(self, task: Task, clock: Clock) -> None:
-        self.task, self.clock, self.pace = task, clock, Pace()
+        self.task, self.clock = task, clock
+        self.pace, self.seconds = Pace(), 0.0  # spent on parts
         n_rows, at_once = task.rows.size, rows_at_once(task.network.units, passes=3)
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
         self.work = task.workspace(self.part_rows, ROWS_PER_SHARD, adds=n_rows > self.part_rows)
         self.layers, self.steps = task.prepared(self.work)
+        kind = kind_of(task.sample, task.network.params)
+        fixed = (task.sample, task.rows, self.layers, self.steps, self.work)
+        self.full_gradient = Call(full_gradient, kind, *fixed)
         self.gradient = self.work.gradients[0, : task.network.params.size]
 
     def __call__(self, params: np.ndarray) -> float:
         """Compute the loss, and leave its gradient in `gradient`."""
-        n_rows, loss = self.task.rows.size, 0.0
-        n_threads = self.task.threads(self.part_rows, self.work.losses.size)
+        n_rows = self.task.rows.size
+        n_shards = self.work.losses.size
+        n_threads = self.task.threads(self.part_rows, n_shards, self.seconds)
         with threads.team(n_threads) as team:
             for start in range(0, n_rows, self.part_rows):
                 self.clock.check()
-                loss = self._part(start, min(start + self.part_rows, n_rows), params, team)
-        return loss
+                self._part(start, min(start + self.part_rows, n_rows), params, team)
+        return float(self.work.losses[0])
 
-    def _part(self, start: int, stop: int, params: np.ndarray, team: int | None) -> float:
+    def _part(self, start: int, stop: int, params: np.ndarray, team: int | None) -> None:
         several, began = team is not None, time.perf_counter()
         if team is not None and self.task.n_jobs is None:
             several, _ = self.pace.choose()
-            threads.use(team if several else 1)
-        rows = (self.task.sample, self.task.rows, start, stop)
-        arguments = (*rows, self.layers, params, self.steps, self.work, team)
-        kind = (*kind_of(self.task.sample, params), team is None)
-        loss = entry_point(full_gradient, kind, *arguments)(*arguments)
+        loop = self.task.shard_loop(several, self.layers, self.steps, self.work)
+        self.full_gradient(params, start, stop, loop)
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
         if team is not None:
-            self.pace.note(several, stop - start, time.perf_counter() - began)
-        return loss
+            self.pace.note(several, stop - start, seconds)

@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fastnn.initialization import WEIGHT_INITS
-from fastnn.interrupts import load_numba
 from fastnn.schedules import OF_SGD, SCHEDULES
 
 
@@ -33,7 +32,6 @@ class Names(StrOptions):
     @property
     def options(self) -> set[str]:
         """Valid names."""
-        load_numba()  # which the tables need
         module, table = self._where
         return {*getattr(import_module(module), table), *self._others}
 

@@ -8,10 +8,10 @@ from scipy import sparse
 
 from fastnn import threads
 from fastnn.clock import Clock, rows_at_once
-from fastnn.jit import entry_point
+from fastnn.jit import Call
 from fastnn.kernels.arguments import Layers, Sample
+from fastnn.kernels.prediction import PREDICT_ROWS
 from fastnn.kernels.prediction import predict_few as few_kernel
-from fastnn.kernels.prediction import predict_rows, predict_rows_parallel
 from fastnn.layers import keeps_slopes, kind_of, prediction_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
@@ -109,7 +109,9 @@ def predict_sample(
     flops = 2.0 * network.n_weights  # of a row
     n_threads = 1
     if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
-        n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
+        work, n_tiles = flops * rows.size, -(-rows.size // TILE_ROWS)
+        seconds = work / threads.FLOPS_PER_SECOND
+        n_threads = threads.worthwhile(work, n_tiles, n_jobs, seconds)
     n_at_once = max(TILE_ROWS * n_threads, rows_at_once(network.units, passes=1))
     with threads.team(n_threads) as team:
         work = prediction_workspace(
@@ -122,13 +124,11 @@ def predict_sample(
             slopes=slopes,
         )
         layers = with_forward(layers, sample, params, work)
-        kind = kind_of(sample, params)
-        kernel = predict_rows if team is None else predict_rows_parallel
-        shards = (0, 1) if team is None else (team,)
+        kernel, kind = PREDICT_ROWS[team is not None], kind_of(sample, params)
+        predict_rows = Call(kernel, kind, sample, layer, layers, params, work)
         for start in range(0, rows.size, n_at_once):
             part = slice(start, start + n_at_once)
-            arguments = (*shards, sample, rows[part], layer, layers, params, work, out[part])
-            entry_point(kernel, kind, *arguments)(*arguments)
+            predict_rows(rows[part], out[part], team or 1)
             if clock and part.stop < rows.size:
                 clock.check()
     return out
@@ -159,16 +159,16 @@ def predict_few(
     ready = network.ready.get(key)
     if ready is None:
         ready = network.ready[key] = _prepare_few(network, X, activation, output, blocks)
-    arguments = (X, *ready)
+    kernel, memory_size = ready
     out = np.empty((n_rows, network.units[-1]), params.dtype)
-    finite = entry_point(few_kernel, params.dtype, *arguments, out)(*arguments, out)
-    return out if finite else None
+    kernel(X, np.empty((1, memory_size), params.dtype), out)
+    return out if out[0, 0] == out[0, 0] else None
 
 
 def _prepare_few(
     network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
-) -> tuple:
-    """Arguments of the kernel between X and the result."""
+) -> tuple[Call, int]:
+    """Give the kernel that takes X, memory of this many numbers, and the result."""
     hidden = (activation,) * (len(network.units) - 2)
     params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
     architecture = Architecture(hidden, output, blocks)
@@ -177,4 +177,5 @@ def _prepare_few(
     layers = with_forward(layers, sample, params, work)
     size = work.memory.shape[1]
     work = work._replace(memory=work.memory[:, :0])  # each call has its own
-    return sample.Y, sample.weights, layers, params, work, size
+    rows, kind = np.arange(X.shape[0]), params.dtype
+    return Call(few_kernel, kind, sample.Y, sample.weights, rows, layers, params, work), size

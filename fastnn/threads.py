@@ -6,6 +6,7 @@ the last. Where threads would not pay or would not be safe, the serial kernels g
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import sys
@@ -15,13 +16,15 @@ from functools import cache
 from typing import Any
 
 import joblib
-import numba
 
-from fastnn import blas
+from fastnn import blas, jit
+from fastnn.interrupts import load_compiler
 
 # Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
 # Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
 MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
+FLOPS_PER_SECOND = 5e10
+LAUNCH_SECONDS = 0.2  # to import Numba, to launch threads, and to load the loops that run on them
 LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
 
 
@@ -52,10 +55,8 @@ _mine = _Mine()
 def _after_fork() -> None:
     # OpenMP's threads do not survive a fork, and the child's first region would end the child.
     global _process
-    numba_threads = sys.modules.get("numba.np.ufunc.parallel")
-    launched = getattr(numba_threads, "_is_initialized", False)
     limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
-    _process = _Process(may_launch=_process.may_launch and not launched)
+    _process = _Process(may_launch=_process.may_launch and not are_launched())
     _process.blas_limits = limits
 
 
@@ -72,21 +73,35 @@ def available() -> int:
     """
     if multiprocessing.current_process().daemon:
         return 1
-    config: Any = numba.config
-    ceilings = [joblib.cpu_count(), config.NUMBA_NUM_THREADS]
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if first.isdigit() and int(first) > 0:
-        ceilings.append(int(first))
-    return max(1, min(ceilings))
+    ceilings = [joblib.cpu_count()]
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdigit() and int(first) > 0:
+            ceilings.append(int(first))
+    return min(ceilings)
+
+
+@cache
+def _numba_threads() -> Any:
+    """Import Numba's threads, which come with the compiler."""
+    load_compiler()
+    from numba.np.ufunc import parallel
+
+    return parallel
+
+
+def are_launched() -> bool:
+    """Whether this process has threads already."""
+    return getattr(sys.modules.get("numba.np.ufunc.parallel"), "_is_initialized", False)
 
 
 @cache
 def layer() -> str:
     """Numba's threading layer: "omp", "tbb", "workqueue", or "none" where there is none."""
-    config: Any = numba.config
-    if config.DISABLE_JIT:
+    if jit.IS_OFF:
         return "none"
     try:
+        numba = _numba_threads()
         numba.get_num_threads()  # launches the threads, which decides on the layer
         return numba.threading_layer()
     except (ImportError, ValueError):
@@ -115,7 +130,7 @@ def one_thread_blas() -> Iterator[None]:
         yield
     finally:
         if _mine.before is not None:
-            numba.set_num_threads(_mine.before)
+            _numba_threads().set_num_threads(_mine.before)
             _mine.before = _mine.now = None
         with process.lock:
             process.running.discard(ours)
@@ -125,15 +140,20 @@ def one_thread_blas() -> Iterator[None]:
                 process.blas_limits = []
 
 
-def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None) -> int:
+def worthwhile(
+    flops: float, n_shards: int, n_jobs: int | None = None, seconds: float = math.inf
+) -> int:
     """Threads for a parallel region of this much work in this many shards.
 
-    Without a number of jobs as many as pay; with one that many, up to the ceilings.
+    Without a number of jobs as many as pay; with one that many, up to the ceilings. To launch the
+    first threads of a process pays for work on which one has spent, or would spend, some `seconds`.
     """
     if n_jobs is not None:
         return asked_for(n_jobs, n_shards)
     wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
     if wanted < 2 or not _process.may_launch:
+        return 1
+    if seconds < LAUNCH_SECONDS and not are_launched():
         return 1
     wanted = min(wanted, available() // max(1, len(_process.running)))
     if wanted < 2 or layer() == "none":
@@ -166,6 +186,7 @@ def team(n_threads: int) -> Iterator[int | None]:
 
 def use(n_threads: int) -> int:
     """Set the number of threads of the parallel kernels that this thread calls next."""
+    numba = _numba_threads()
     if _mine.before is None:
         _mine.before = numba.get_num_threads()
     if _mine.now != n_threads:  # 2 us

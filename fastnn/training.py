@@ -13,7 +13,7 @@ from fastnn import threads
 from fastnn.callbacks import EpochTasks, layer_norm
 from fastnn.clock import MAX_FLOPS_PER_CALL, Clock, TimeIsOverError, rows_at_once
 from fastnn.history import History
-from fastnn.jit import address_of, entry_point
+from fastnn.jit import Call, address_of
 from fastnn.kernels import epoch, updates
 from fastnn.kernels.arguments import LOSS, ROWS, Layers, Sample, Steps, Workspace
 from fastnn.kernels.arguments import Solver as SolverArguments
@@ -111,13 +111,19 @@ class Task:
             max_norm=math.inf if self.max_norm is None else float(self.max_norm),
         )
 
+    def shard_loop(self, several: bool, layers: Layers, steps: Steps, work: Workspace) -> int:
+        """Address of the loop over shards, for one thread or several."""
+        params, data = self.network.params, kind_of(self.sample, self.network.params)
+        arguments = (1, 0, self.sample, self.rows, 0, layers, params, steps.shard_gradient, work)
+        return address_of(epoch.SHARD_LOOPS[several], data, *arguments)
+
     def flops(self, n_rows: int) -> float:
         """Floating-point operations of a step: forward, and twice that backward."""
         return 6.0 * self.network.n_weights * n_rows
 
-    def threads(self, n_rows: int, n_shards: int) -> int:
-        """Threads that pay for a step."""
-        return threads.worthwhile(self.flops(n_rows), n_shards, self.n_jobs)
+    def threads(self, n_rows: int, n_shards: int, seconds: float) -> int:
+        """Threads that pay for a step, after steps that took some seconds."""
+        return threads.worthwhile(self.flops(n_rows), n_shards, self.n_jobs, seconds)
 
 
 @dataclass(frozen=True)
@@ -182,14 +188,20 @@ class Training:
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
         self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
         self.order = task.rows.copy() if rules.shuffle else task.rows
-        self.pace = Pace()
+        self.pace, self.seconds = Pace(), 0.0  # spent on steps
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)
         self.arguments = self._solver_arguments()
         self.rows_per_call = self._rows_per_call()
         flops = task.flops(rules.batch_size)
         self.is_small = task.n_jobs is None and flops < threads.LEAST_FLOPS  # whatever else runs
-        self.compiled: dict[bool, Callable] = {}  # train_steps, serial or not
+        fixed = (task.sample, self.order, rules.batch_size, self.layers, task.network.params)
+        self.train_steps = Call(
+            epoch.train_steps,
+            kind_of(task.sample, task.network.params),
+            *(*fixed, self.arguments, self.steps, self.work),
+        )
+        self.loops: dict[bool, tuple[int, int]] = {}  # addresses, by whether on several threads
 
     def skip(self, n_epochs: int) -> None:
         """Bring the order of rows to where it is after so many epochs."""
@@ -248,36 +260,37 @@ class Training:
     def _some_steps(self, start: int) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
         batch, call = self.rules.batch_size, self.rows_per_call
-        n_threads = 1 if self.is_small else self.task.threads(batch, self.work.losses.size)
+        n_threads = 1
+        if not self.is_small:
+            n_threads = self.task.threads(batch, self.work.losses.size, self.seconds)
         if n_threads == 1:
-            self._call_kernels(start, call, None)
+            self._call_kernels(start, call, False)
             return
         with threads.team(n_threads) as team:
             if team is None or self.task.n_jobs is not None:
-                self._call_kernels(start, call, team)
+                self._call_kernels(start, call, team is not None)
                 return
             several, rows = self.pace.choose()
-            threads.use(team if several else 1)
             call = min(call, max(1, round(rows / batch)) * batch)
-            self.pace.note(several, *self._call_kernels(start, call, team))
+            self.pace.note(several, *self._call_kernels(start, call, several))
 
-    def _call_kernels(self, start: int, n_rows: int, team: int | None) -> tuple[int, float]:
+    def _call_kernels(self, start: int, n_rows: int, several: bool) -> tuple[int, float]:
         """Take the steps of some rows; returns how many these were, and the seconds it took."""
-        task, stop = self.task, min(start + n_rows, self.order.size)
-        data = (task.sample, self.order, start, stop, self.rules.batch_size)
-        network = (self.layers, task.network.params)
-        arguments = (*data, *network, self.arguments, self.steps, self.work, team)
-        train_steps = self._train_steps(arguments)
+        stop = min(start + n_rows, self.order.size)
+        if several not in self.loops:
+            self.loops[several] = self._loops(several)
         began = time.perf_counter()
-        train_steps(*arguments)
-        return stop - start, time.perf_counter() - began
+        self.train_steps(start, stop, *self.loops[several])
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        return stop - start, seconds
 
-    def _train_steps(self, arguments: tuple) -> Callable:
-        is_serial = arguments[-1] is None
-        if is_serial not in self.compiled:
-            kind = (*kind_of(self.task.sample, self.task.network.params), is_serial)
-            self.compiled[is_serial] = entry_point(epoch.train_steps, kind, *arguments)
-        return self.compiled[is_serial]
+    def _loops(self, several: bool) -> tuple[int, int]:
+        task, params = self.task, self.task.network.params
+        shards = task.shard_loop(several, self.layers, self.steps, self.work)
+        arguments = (0, 0.0, 0.0, 0, params, self.arguments, self.steps, self.work)
+        blocks = address_of(epoch.BLOCK_LOOPS[several], params.dtype, *arguments)
+        return shards, blocks
 
     def _rows_per_call(self) -> int:
         network, batch = self.task.network, self.rules.batch_size

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastnn.clock import Clock, rows_at_once
 from fastnn.history import History
-from fastnn.jit import entry_point
+from fastnn.jit import Call
 from fastnn.kernels.arguments import Layers, Sample
 from fastnn.kernels.prediction import losses_of_rows
 from fastnn.layers import keeps_slopes, prediction_layers
@@ -86,11 +86,12 @@ def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers, clock: Clock) -> 
     """Weighted mean of the rows' losses, without the penalty of large weights."""
     losses, weights = np.empty(len(outputs)), part.sample.weights
     n_at_once = rows_at_once((0, outputs.shape[1]), passes=1)
+    losses_of = Call(
+        losses_of_rows, outputs.dtype, layers.loss, layers.blocks, layers.loss_settings
+    )
     for start in range(0, len(outputs), n_at_once):
         clock.check()
         some = slice(start, start + n_at_once)
-        rows, settings = (part.sample.Y, part.rows[some]), (layers.blocks, layers.loss_settings)
         derivatives = np.empty_like(outputs[some])
-        arguments = (layers.loss, outputs[some], *rows, *settings, derivatives, losses[some])
-        entry_point(losses_of_rows, outputs.dtype, *arguments)(*arguments)
+        losses_of(outputs[some], part.sample.Y, part.rows[some], derivatives, losses[some])
     return float(np.average(losses, weights=weights[part.rows] if weights.size else None))

@@ -21,7 +21,7 @@ def show_versions() -> None:
     from threadpoolctl import threadpool_info
 
     from fastnn import __version__, threads  # which loads Numba and BLAS, listed below
-    from fastnn.jit import cache_directory
+    from fastnn.machine_code import cache_directory
 
     _print_table("System", {"Python": sys.version, "platform": platform.platform()})
     versions = {"fastnn": __version__, **{name: _version(name) for name in LIBRARIES}}

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.classifier import MLPClassifier
 
-# Rows and columns: too small for threads, and large enough for them where there are some.
-SIZES = {"one thread": (40, 5), "threads": (4000, 200)}
+# Rows and columns, too few for threads and enough for them, and the number of jobs.
+SIZES = {"one thread": (40, 5, 1), "threads": (4000, 200, -1)}
 
 
 def warm_up() -> Iterator[tuple[str, float]]:
@@ -30,7 +30,7 @@ def warm_up() -> Iterator[tuple[str, float]]:
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         yield _timed(f"{dtype}, functions", partial(_compile_functions, dtype))
         for form, size in product(("dense", "sparse"), SIZES):
-            fit = partial(_fit_and_predict, dtype, form == "sparse", SIZES[size])
+            fit = partial(_fit_and_predict, dtype, form == "sparse", *SIZES[size])
             yield _timed(f"{dtype}, {form}, {size}", fit)
 
 
@@ -60,13 +60,16 @@ def _compile_functions(dtype: np.dtype) -> None:
         kernel.address(dtype)
 
 
-def _fit_and_predict(dtype: np.dtype, is_sparse: bool, shape: tuple[int, int]) -> None:
-    X = np.random.default_rng(0).uniform(size=shape).astype(dtype)
-    y = np.arange(shape[0]) % 3
+def _fit_and_predict(
+    dtype: np.dtype, is_sparse: bool, n_rows: int, n_columns: int, n_jobs: int
+) -> None:
+    X = np.random.default_rng(0).uniform(size=(n_rows, n_columns)).astype(dtype)
+    y = np.arange(n_rows) % 3
     data = csr_array(X) if is_sparse else X
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for parameters in ({}, {"solver": "lbfgs"}, {"dropout": 0.1, "early_stopping": True}):
-            model = MLPClassifier((200,), max_iter=1, random_state=0, **parameters).fit(data, y)
+            model = MLPClassifier((200,), max_iter=1, random_state=0, n_jobs=n_jobs, **parameters)
+            model.fit(data, y)
             model.predict(data)
             model.predict_proba(data[:1])

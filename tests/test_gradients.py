@@ -6,11 +6,12 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
 from fastnn.initialization import initialize
+from fastnn.jit import Call
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.epoch import full_gradient
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.normalization import NORMALIZATIONS
-from fastnn.layers import training_layers
+from fastnn.layers import kind_of, training_layers
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
@@ -73,10 +74,15 @@ def assert_right_gradient(
     task = Task(network, architecture, layers, sample_of(X, Y, weights), np.arange(ROWS), alpha=0.5)
     work = task.workspace(ROWS)
     layers, steps = task.prepared(work)
+    kind, fixed = (
+        kind_of(task.sample, network.params),
+        (task.sample, task.rows, layers, steps, work),
+    )
+    gradient, loop = Call(full_gradient, kind, *fixed), task.shard_loop(False, layers, steps, work)
 
     def loss_at(params):
-        rows = task.sample, task.rows, 0, ROWS
-        return full_gradient(*rows, layers, params, steps, work, None)
+        gradient(params, 0, ROWS, loop)
+        return work.losses[0]
 
     numeric, step = np.empty(network.params.size), 1e-5
     for i in range(numeric.size):

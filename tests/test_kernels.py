@@ -4,6 +4,8 @@ The file also runs with the JIT off (`test_without_jit`), where coverage can see
 """
 
 import warnings
+from dataclasses import replace
+from functools import partial
 
 import numba
 import numpy as np
@@ -14,8 +16,9 @@ from scipy.sparse import random_array
 
 from fastnn import samples
 from fastnn.blas import dot
+from fastnn.compiler import from_python
 from fastnn.initialization import initialize
-from fastnn.jit import FLAGS, call, entry_jit, jit
+from fastnn.jit import IS_OFF, Call, address_of, call, jit
 from fastnn.kernels import (
     activations,
     affine,
@@ -30,7 +33,7 @@ from fastnn.kernels import (
     updates,
 )
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
-from fastnn.layers import prediction_layers, training_layers, with_forward
+from fastnn.layers import kind_of, prediction_layers, training_layers, with_forward
 from fastnn.network import Architecture, Network
 from fastnn.samples import sample_of
 from fastnn.training import Task
@@ -41,15 +44,13 @@ DTYPES = [np.float32, np.float64]
 
 
 def plain(kernel):
-    """The kernel as Python runs it; with the JIT off it is that already."""
-    return getattr(kernel, "py_func", kernel)
+    """The kernel as Python runs it."""
+    return kernel.py_func
 
 
 def compiled(kernel):
-    """The kernel as the compiler made it, with the wrapper that Python needs to call it."""
-    if plain(kernel) is kernel:
-        return kernel
-    return numba.njit(**FLAGS)(lambda *arguments: kernel(*arguments))
+    """The kernel as the compiler made it."""
+    return kernel if IS_OFF else from_python(kernel)
 
 
 def close(dtype):
@@ -81,13 +82,13 @@ def assert_compiled_as_written(kernel, inputs, results, dtype):
 
 
 def test_calls_by_address_take_only_what_a_kernel_takes():
-    @numba.njit
+    @jit
     def wrong(address):
         call(address, 1.5, 2.5)
 
-    if plain(wrong) is not wrong:
+    if not IS_OFF:
         with pytest.raises(numba.core.errors.TypingError, match="no kernel takes"):
-            wrong(0)
+            compiled(wrong)(0)
 
 
 def test_views_are_of_the_same_memory():
@@ -358,9 +359,10 @@ def test_losses_of_rows():
     A, Y, picked, blocks, settings = loss_inputs("huber", np.float64)
     address = losses.huber.address(np.dtype(np.float64))
     results = []
-    for form in (prediction.losses_of_rows, plain(prediction.losses_of_rows)):
+    fixed, kernel = (address, blocks, settings), prediction.losses_of_rows
+    for form in (Call(kernel, A.dtype, *fixed), partial(kernel, *fixed)):
         row_losses = np.empty(7)
-        form(address, A, Y, picked, blocks, settings, np.empty_like(A), row_losses)
+        form(A, Y, picked, np.empty_like(A), row_losses)
         results.append(row_losses)
     plain(losses.huber)(A, Y, picked, blocks, settings, np.empty_like(A), row_losses)
     for ours in results:
@@ -504,21 +506,31 @@ def solver_arguments(task):
     )
 
 
-@pytest.mark.parametrize("threads", [None, 2])
+def take_steps(task, work, solver, batch, is_compiled=True, several=False):
+    """Take the steps of an epoch by the compiled kernels, or by Python."""
+    (layers, steps), params = task.prepared(work), task.network.params
+    shards = task.shard_loop(several, layers, steps, work)
+    arguments = (0, 0.0, 0.0, 0, params, solver, steps, work)
+    blocks = address_of(epoch.BLOCK_LOOPS[several], params.dtype, *arguments)
+    fixed = (task.sample, task.rows, batch, layers, params, solver, steps, work)
+    if is_compiled:
+        train_steps = Call(epoch.train_steps, kind_of(task.sample, params), *fixed)
+        train_steps(0, task.rows.size, shards, blocks)
+    else:
+        epoch.train_steps(*fixed, 0, task.rows.size, shards, blocks)
+
+
+@pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("form", ["dense", "csr"])
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_steps(hidden, form, dtype, threads):
+def test_steps(hidden, form, dtype, several):
     results = []
-    for steps in (epoch.train_steps, plain(epoch.train_steps)):
+    for is_compiled in (True, False):
         task = training_task(dtype, form, hidden)
         work, solver = task.workspace(205), solver_arguments(task)
-        layers, addresses = task.prepared(work)
         with np.errstate(over="ignore"):  # of the hash, in plain Python
-            steps(
-                *(task.sample, task.rows, 0, 230, 205, layers, task.network.params),
-                *(solver, addresses, work, threads),
-            )
+            take_steps(task, work, solver, 205, is_compiled, several)
         assert solver.progress[STEPS] == 2
         assert solver.progress[ROWS] == 230
         results.append([task.network.params, solver.state, solver.progress, task.network.running])
@@ -528,11 +540,11 @@ def test_steps(hidden, form, dtype, threads):
 
 def test_steps_of_a_largest_norm_and_of_several_tiles():
     results = []
-    for tile, max_norm, steps in (
-        (256, 1e9, epoch.train_steps),
-        (30, None, epoch.train_steps),
-        (30, 1e9, plain(epoch.train_steps)),
-        (256, 1e-3, epoch.train_steps),
+    for tile, max_norm, is_compiled in (
+        (256, 1e9, True),
+        (30, None, True),
+        (30, 1e9, False),
+        (256, 1e-3, True),
     ):
         task = training_task(np.float64, "dense", max_norm=max_norm)
         work, solver = task.workspace(205), solver_arguments(task)
@@ -541,38 +553,32 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
         work = work._replace(
             memory=memory, tile_gradient=begin, row_losses=np.empty((len(memory), tile))
         )
-        layers, addresses = task.prepared(work)
         before = task.network.params.copy()
-        steps(
-            *(task.sample, task.rows, 0, 230, 205, layers, task.network.params),
-            *(solver, addresses, work, None),
-        )
+        take_steps(task, work, solver, 205, is_compiled)
         results.append(task.network.params - before)
     assert_allclose(results[1], results[0], rtol=1e-11, atol=1e-12)
     assert_allclose(results[2], results[0], rtol=1e-11, atol=1e-12)
     assert np.abs(results[3]).max() < np.abs(results[0]).max() / 10
 
 
-@pytest.mark.parametrize("threads", [None, 2])
+@pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
-def test_full_gradient_and_prediction(form, threads):
+def test_full_gradient_and_prediction(form, several):
     task, results = training_task(np.float64, form), []
-    predictors = {None: prediction.predict_rows, 2: prediction.predict_rows_parallel}
-    for gradient, predict in (
-        (epoch.full_gradient, predictors[threads]),
-        (plain(epoch.full_gradient), plain(predictors[threads])),
-    ):
+    kind = kind_of(task.sample, task.network.params)
+    for caller in (Call, lambda kernel, kind, *fixed: partial(kernel, *fixed)):
         work, params = task.workspace(230, adds=True), task.network.params
-        layers, addresses = task.prepared(work)
-        rest = layers, params, addresses, work, threads
-        assert gradient(task.sample, task.rows, 0, 130, *rest) == 0  # there is more to come
-        loss = gradient(task.sample, task.rows, 130, 230, *rest)
-        out, is_sparse = np.empty((230, 3)), form == "csr"
-        tiles = prediction_workspace(task.network.units, 230, threads or 1, out.dtype, is_sparse)
+        layers, steps = task.prepared(work)
+        gradient = caller(epoch.full_gradient, kind, task.sample, task.rows, layers, steps, work)
+        loop = task.shard_loop(several, layers, steps, work)
+        gradient(params, 0, 130, loop)
+        gradient(params, 130, 230, loop)
+        out, is_sparse, n_threads = np.empty((230, 3)), form == "csr", 1 + several
+        tiles = prediction_workspace(task.network.units, 230, n_threads, out.dtype, is_sparse)
         layers = with_forward(layers, task.sample, params, tiles)
-        which = (0, 1) if threads is None else (threads,)
-        predict(*which, task.sample, task.rows, 1, layers, params, tiles, out)
-        results.append([loss, work.gradients[0].copy(), out])
+        kernel, fixed = prediction.PREDICT_ROWS[several], (task.sample, 1, layers, params, tiles)
+        caller(kernel, kind, *fixed)(task.rows, out, n_threads)
+        results.append([work.losses[0], work.gradients[0].copy(), out])
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
     assert_allclose(results[0][2].sum(axis=1), 1)
@@ -584,31 +590,32 @@ def test_prediction_of_a_few_rows():
     work = prediction_workspace(task.network.units, 3, 1, X.dtype, False)
     sample = samples.sample_of(X, np.empty((0, 0)))
     layers = with_forward(prediction_layers(task.network, task.architecture), sample, params, work)
-    whole, size = np.empty((3, 3)), work.memory.shape[1]
-    prediction.predict_rows(0, 1, sample, np.arange(3), 1, layers, params, work, whole)
-    for form in (prediction.predict_few, plain(prediction.predict_few)):
-        arguments = (sample.Y, sample.weights, layers, params, work, size, np.empty((3, 3)))
-        assert form(X, *arguments)
-        assert_allclose(arguments[-1], whole, rtol=1e-12)
+    whole, rows = np.empty((3, 3)), np.arange(3)
+    prediction.PREDICT_ROWS[False](sample, 1, layers, params, work, rows, whole, 1)
+    fixed = (sample.Y, sample.weights, rows, layers, params, work)
+    for form in (
+        Call(prediction.predict_few, X.dtype, *fixed),
+        partial(prediction.predict_few, *fixed),
+    ):
+        out = np.empty((3, 3))
+        form(X, np.empty_like(work.memory), out)
+        assert_allclose(out, whole, rtol=1e-12)
         for strange in (np.nan, np.inf):
-            assert not form(np.where(X[2, 4] == X, strange, X), *arguments)
+            form(np.where(X[2, 4] == X, strange, X), np.empty_like(work.memory), out)
+            assert np.isnan(out[0, 0])
 
 
 def test_a_mini_batch_of_no_weight_changes_nothing():
     task = training_task(np.float64, "dense")
-    sample = task.sample._replace(weights=np.zeros(230))
+    task = replace(task, sample=task.sample._replace(weights=np.zeros(230)))
     before, work, solver = task.network.params.copy(), task.workspace(50), solver_arguments(task)
-    layers, addresses = task.prepared(work)
-    epoch.train_steps(
-        *(sample, task.rows, 0, 230, 50, layers, task.network.params),
-        *(solver, addresses, work, None),
-    )
+    take_steps(task, work, solver, 50)
     assert solver.progress[STEPS] == 0
     assert solver.progress[LOSS] == 0
     np.testing.assert_array_equal(task.network.params, before)
 
 
-@entry_jit
+@jit
 def products(A, B, C, D, out):
     dot(A, B, out[0])
     dot(C.T, B, out[1])
@@ -624,16 +631,16 @@ def test_matrix_products(shape, dtype):
     (m, k, n), random = shape, np.random.default_rng(0)
     A, B, C, D = (random.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), (k, m), (n, k)))
     out = np.full((4, m, n), np.nan, dtype)  # is written over
-    products(A, B, C, D, out)
+    compiled(products)(A, B, C, D, out)
     for ours, written in zip(out, (A @ B, C.T @ B, A @ D.T, C.T @ D.T), strict=True):
         assert_allclose(ours, written, **close(dtype))
 
 
-@pytest.mark.skipif(not hasattr(products, "overloads"), reason="NumPy has them")
+@pytest.mark.skipif(IS_OFF, reason="NumPy has them")
 def test_products_that_blas_has_not():
     A = np.ones((4, 4))
     for wrong in (A.astype(np.float32), A.astype(int), A[0]):
         with pytest.raises(numba.TypingError):
-            products(wrong, A, A, A, np.empty((4, 4, 4)))
+            compiled(products)(wrong, A, A, A, np.empty((4, 4, 4)))
     with pytest.raises(numba.TypingError):
-        numba.njit(lambda A, out: dot(A, A, out))(A, np.asfortranarray(A))
+        compiled(jit(lambda A, out: dot(A, A, out)))(A, np.asfortranarray(A))

@@ -12,7 +12,7 @@ reaches the rate of one large product. `small` says up to how many multiplicatio
 """
 
 from fastnn.blas import dot
-from fastnn.jit import call, interface, jit, types
+from fastnn.jit import call, interface, jit
 from fastnn.views import block, matrix, vector
 
 STRIP_ROWS = 12  # or a multiple: what BLAS' kernels for small products take at once, or 16 columns
@@ -21,7 +21,7 @@ COPY_ROWS = 32  # in whose products a transposed copy of W pays for itself
 MAX_COPY = 2**16  # numbers
 
 # A in C order or transposed, B, out, small
-multiplying = interface(lambda T: (T[:, :], T[:, ::1], T[:, ::1], types.int64))
+multiplying = interface("T[:, :], T[:, ::1], T[:, ::1], int64")
 
 
 @multiplying

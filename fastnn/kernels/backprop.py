@@ -4,14 +4,14 @@ Weights, gradients, outputs and deltas of all layers stand in flat memory: a lay
 table says where, and `work` where the shard k has its own.
 """
 
-from fastnn.jit import call, kernel_jit
+from fastnn.jit import call, jit
 from fastnn.kernels.affine import column_sums, product_back
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
 from fastnn.views import matrix, vector
 
 
-@kernel_jit
+@jit
 def forward(k, sample, rows, first_row, step, layers, params, work):
     """A of every layer for these rows, which begin at `first_row` of their mini-batch."""
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
@@ -35,7 +35,7 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         A = Z
 
 
-@kernel_jit
+@jit
 def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradient):
     """Add the rows' losses to the shard's; their derivatives by all parameters go to `gradient`."""
     call(layers.forward, k, sample, rows, first_row, step, layers, params, work)

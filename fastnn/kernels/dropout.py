@@ -9,11 +9,10 @@ The hash is C. Wellons' "lowbias32", applied twice with a key of 32 bits each ti
 
 import numpy as np
 
-from fastnn.jit import interface, jit, types
+from fastnn.jit import interface, jit
 
-i8, f8 = types.int64, types.float64
 # A, D, rate, seed, step, layer, first row; D only on the way back
-dropping = interface(lambda T: (T[:, ::1], T[:, ::1], f8, i8, i8, i8, i8))
+dropping = interface("T[:, ::1], T[:, ::1], float64, int64, int64, int64, int64")
 
 
 @jit

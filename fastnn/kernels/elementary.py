@@ -28,7 +28,7 @@ import math
 
 import numpy as np
 
-from fastnn.jit import exact_jit, specialize, types
+from fastnn.jit import exact_jit, specialize
 
 f4, f8 = np.float32, np.float64
 
@@ -129,7 +129,7 @@ def _choose_exp(x):
         s, q = _split_64(x)
         return np.inf if x > MAX_64 else s * q + s
 
-    return exp_32 if x == types.float32 else exp_64
+    return exp_32 if x.bitwidth == 32 else exp_64
 
 
 def expm1(x):
@@ -148,7 +148,7 @@ def _choose_expm1(x):
         s, q = _split_64(x)
         return np.inf if x > MAX_64 else s * q + (s - 1.0)
 
-    return expm1_32 if x == types.float32 else expm1_64
+    return expm1_32 if x.bitwidth == 32 else expm1_64
 
 
 def log(x):
@@ -187,7 +187,7 @@ def _choose_log1p(x):
         s = x / (2.0 + x)
         return s * _polynomial(s * s, LOG1P_64)
 
-    return log1p_32 if x == types.float32 else log1p_64
+    return log1p_32 if x.bitwidth == 32 else log1p_64
 
 
 def erf(x):
@@ -211,4 +211,4 @@ def _choose_erf(x):
         value = 1.0 - exp(-size * size) * p
         return -value if x < 0.0 else value
 
-    return erf_32 if x == types.float32 else erf_64
+    return erf_32 if x.bitwidth == 32 else erf_64

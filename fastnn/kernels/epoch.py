@@ -4,12 +4,12 @@ A mini-batch is cut into shards by its number of rows alone. Each shard goes for
 one thread and leaves its own gradient; the shards' gradients are added in a fixed order. So the
 number of threads changes the time and not one bit of the result.
 
-`threads` selects at compile time: None compiles the loops over shards and blocks for one thread, a
-number compiles their twins that run them in parallel. What is in the loops has an address and so is
-one machine code for both.
+The loops over shards and over blocks come in two forms, for one thread and for several, and a step
+calls either by its address. What is in the loops has an address, too, and so is one machine code
+for both.
 """
 
-from fastnn.jit import call, entry_jit, jit, kernel_jit, parallel_jit, prange
+from fastnn.jit import call, jit, parallel_jit, prange
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.updates import add
 from fastnn.views import vector
@@ -17,7 +17,7 @@ from fastnn.views import vector
 ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight cost it 40 %
 
 
-@kernel_jit
+@jit
 def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
     """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache.
 
@@ -38,19 +38,24 @@ def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
         fresh = False
 
 
-@parallel_jit
-def shard_gradients_parallel(n_shards, adds, sample, rows, step, layers, params, steps, work):
+def _shard_gradients(n_shards, adds, sample, rows, step, layers, params, shard_gradient, work):
+    """Loss and gradient of every shard of these rows."""
     for k in prange(n_shards):
-        call(steps.shard_gradient, k, n_shards, adds, sample, rows, step, layers, params, work)
+        call(shard_gradient, k, n_shards, adds, sample, rows, step, layers, params, work)
 
 
-@parallel_jit
-def update_blocks_parallel(n_shards, total, shrink, layers, params, solver, steps, work):
-    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
+def _update_blocks(n_shards, total, shrink, n_weights, params, solver, steps, work):
+    """Combine the shards' gradients, and take a step, block by block."""
+    gradients, sums, alpha = work.gradients, work.squares, steps.alpha
     rates, state, update = solver.rates, solver.state, solver.update
     for j in prange(sums.size):
         call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
         call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
+
+
+# By whether they run on several threads.
+SHARD_LOOPS = {False: jit(_shard_gradients), True: parallel_jit(_shard_gradients)}
+BLOCK_LOOPS = {False: jit(_update_blocks), True: parallel_jit(_update_blocks)}
 
 
 @jit
@@ -75,32 +80,32 @@ def mean_loss(n_shards, total, alpha, losses, squares):
     return (loss + 0.5 * alpha * sum_of_squares) / total
 
 
-@entry_jit
-def train_steps(sample, order, start, stop, batch, layers, params, solver, steps, work, threads):
+@jit
+def train_steps(
+    sample, order, batch, layers, params, solver, steps, work, start, stop, shard_loop, block_loop
+):
     """Take one step for each mini-batch of the rows order[start:stop] of an epoch.
 
     `solver.progress` is kept true step by step: an interrupt comes between two calls, and finds
     there how far the epoch has come. A mini-batch whose weights sum to zero says nothing and
-    changes nothing.
+    changes nothing. `shard_loop` and `block_loop` are addresses of loops, for one thread or more.
     """
     progress, rates, state, update = solver.progress, solver.rates, solver.state, solver.update
     gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
+    first = start
     if start == 0:
         progress[LOSS] = 0
-    for first in range(start, stop, batch):
+    while first < stop:
         rows = vector(order, first, min(batch, stop - first))
         n_shards = min(max(rows.size // ROWS_PER_SHARD, 1), work.losses.size)
         total = total_weight(sample.weights, rows)
-        progress[ROWS] = first + rows.size
+        first += rows.size
+        progress[ROWS] = first
         if total == 0:
             continue
         progress[STEPS] += 1
-        t = int(progress[STEPS])
-        if threads is None:
-            for k in range(n_shards):
-                call(steps.shard_gradient, k, n_shards, 0, sample, rows, t, layers, params, work)
-        else:
-            shard_gradients_parallel(n_shards, 0, sample, rows, t, layers, params, steps, work)
+        t, shard = int(progress[STEPS]), steps.shard_gradient
+        call(shard_loop, n_shards, 0, sample, rows, t, layers, params, shard, work)
         if steps.track != 0:
             memory, at, size = work.memory, work.moments, work.moments_size
             call(steps.track, n_shards, rows.size, layers.table, layers.running, memory, at, size)
@@ -110,32 +115,24 @@ def train_steps(sample, order, start, stop, batch, layers, params, solver, steps
             parts = steps.combine, steps.step, steps.max_norm
             before = n_shards, n_weights, params, gradients, alpha, total, sums
             call(steps.clipped_update, *before, state, rates, update, shrink, *parts)
-        elif threads is None:
-            for j in range(sums.size):
-                call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-                call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
         else:
-            update_blocks_parallel(n_shards, total, shrink, layers, params, solver, steps, work)
+            call(block_loop, n_shards, total, shrink, n_weights, params, solver, steps, work)
         progress[LOSS] += mean_loss(n_shards, total, alpha, work.losses, sums) * rows.size
 
 
-@entry_jit
-def full_gradient(sample, rows, start, stop, layers, params, steps, work, threads):
+@jit
+def full_gradient(sample, rows, layers, steps, work, params, start, stop, shard_loop):
     """Go on with the gradient of all these rows together, by rows[start:stop].
 
     From call to call the shards' gradients add up. The call that reaches the last row leaves their
-    sum in work.gradients[0] and returns the loss; any other returns 0.
+    sum in work.gradients[0], and the loss in work.losses[0].
     """
     part, n_shards, adds = vector(rows, start, stop - start), work.losses.size, min(start, 1)
     gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
-    if threads is None:
-        for k in range(n_shards):
-            call(steps.shard_gradient, k, n_shards, adds, sample, part, 0, layers, params, work)
-    else:
-        shard_gradients_parallel(n_shards, adds, sample, part, 0, layers, params, steps, work)
-    if stop < rows.size:
-        return 0.0
-    total = total_weight(sample.weights, rows)
-    for j in range(sums.size):
-        call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-    return mean_loss(n_shards, total, alpha, work.losses, sums)
+    shard = steps.shard_gradient
+    call(shard_loop, n_shards, adds, sample, part, 0, layers, params, shard, work)
+    if stop == rows.size:
+        total = total_weight(sample.weights, rows)
+        for j in range(sums.size):
+            call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+        work.losses[0] = mean_loss(n_shards, total, alpha, work.losses, sums)

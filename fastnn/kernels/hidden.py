@@ -4,7 +4,7 @@ Forward: Z -> normalization -> activation -> dropout. Backward: the same in reve
 has its activation alone, and `backprop` calls that itself.
 """
 
-from fastnn.jit import call, jit, kernel_jit
+from fastnn.jit import call, jit
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import (
     ACTIVATE,
@@ -24,12 +24,11 @@ from fastnn.views import matrix, vector
 
 
 @jit
-def moments_of(k, l, work):
-    at = k * work.memory.shape[1] + work.moments + l * work.moments_size
-    return vector(work.memory, at, work.moments_size)
+def moments_at(k, l, work):
+    return k * work.memory.shape[1] + work.moments + l * work.moments_size
 
 
-@kernel_jit
+@jit
 def hidden_forward(k, l, n_rows, first_row, step, layers, params, work):
     """Z of layer l, without its bias, to A."""
     table, n = layers.table, layers.table[l, UNITS]
@@ -41,7 +40,7 @@ def hidden_forward(k, l, n_rows, first_row, step, layers, params, work):
         N = matrix(work.memory, work.normalized + at, n_rows, n)
         scale = vector(params, table[l, SCALES], n)
         running = vector(layers.running, table[l, RUNNING], 2 * n)
-        moments = moments_of(k, l, work)
+        moments = vector(work.memory, moments_at(k, l, work), work.moments_size)
         call(table[l, NORMALIZE], Z, b, scale, running, N, moments)
         b = vector(params, table[l, SHIFTS], n)
     call(table[l, ACTIVATE], Z, b, S)
@@ -49,7 +48,7 @@ def hidden_forward(k, l, n_rows, first_row, step, layers, params, work):
         call(table[l, DROP], Z, Z, layers.dropout[l], layers.seed, step, l, first_row)
 
 
-@kernel_jit
+@jit
 def hidden_backward(k, l, n_rows, first_row, step, layers, params, work, D, gradient):
     """dA of layer l to D, in place, with the derivatives by its bias, scale and shift."""
     table, n = layers.table, layers.table[l, UNITS]
@@ -65,6 +64,6 @@ def hidden_backward(k, l, n_rows, first_row, step, layers, params, work, D, grad
         call(table[l, DERIVE], A, S, D, vector(gradient, table[l, SHIFTS], n))
         N = matrix(work.memory, work.normalized + at, n_rows, n)
         scale, dscale = vector(params, table[l, SCALES], n), vector(gradient, table[l, SCALES], n)
-        moments = moments_of(k, l, work)
+        moments = vector(work.memory, moments_at(k, l, work), work.moments_size)
         call(table[l, DENORMALIZE], D, N, scale, moments, dscale)
         column_sums(D, db)

@@ -40,12 +40,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.jit import interface, jit, types
+from fastnn.jit import interface, jit
 from fastnn.kernels.elementary import log
 
-f8, i8 = types.float64, types.int64
 # A, Y, rows, blocks, settings, D, row_losses
-loss = interface(lambda T: (T[:, ::1], T[:, ::1], i8[::1], i8[::1], f8[::1], T[:, ::1], f8[::1]))
+loss = interface(
+    "T[:, ::1], T[:, ::1], int64[::1], int64[::1], float64[::1], T[:, ::1], float64[::1]"
+)
 
 
 @jit

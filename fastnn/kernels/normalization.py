@@ -16,19 +16,18 @@ D = (G - mean(G) - N mean(G N)) / deviation, and D = G / deviation where the run
 import math
 from typing import Any, NamedTuple
 
-from fastnn.jit import interface, jit, types
+from fastnn.jit import interface, jit
 from fastnn.kernels.arguments import NORMALIZE, RUNNING, UNITS
 
 EPSILON = 1e-5  # keeps the deviation from 0; PyTorch's
 MOMENTUM = 0.1  # of the running moments; PyTorch's
 
-i8 = types.int64
 # Z, bias, scale, running (mean, variance), N, moments
-normalizing = interface(lambda T: (T[:, ::1], T[::1], T[::1], T[::1], T[:, ::1], T[::1]))
+normalizing = interface("T[:, ::1], T[::1], T[::1], T[::1], T[:, ::1], T[::1]")
 # n_shards, n_rows, table, running, memory, position and size of the moments in it
-tracking = interface(lambda T: (i8, i8, i8[:, ::1], T[::1], T[:, ::1], i8, i8))
+tracking = interface("int64, int64, int64[:, ::1], T[::1], T[:, ::1], int64, int64")
 # D, N, scale, moments, dscale
-denormalizing = interface(lambda T: (T[:, ::1], T[:, ::1], T[::1], T[::1], T[::1]))
+denormalizing = interface("T[:, ::1], T[:, ::1], T[::1], T[::1], T[::1]")
 
 
 @jit
@@ -60,7 +59,8 @@ def batch_norm(Z, bias, scale, running, N, moments):
     one, epsilon = Z.dtype.type(1), Z.dtype.type(EPSILON)
     mean, variance, inverse, _ = _batch_parts(moments, n)
     if Z.shape[0] == 1:
-        mean[:], variance[:] = running[:n], running[n:]
+        for j in range(n):
+            mean[j], variance[j] = running[j], running[n + j]
     else:
         mean[:], variance[:] = 0, 0
         for i in range(Z.shape[0]):

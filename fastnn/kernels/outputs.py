@@ -14,11 +14,11 @@ increasing    z_0, and A_k = A_{k-1} + log(1 + e^z_k)    quantiles, which then n
 ============  =========================================  =======================================
 """
 
-from fastnn.jit import interface, types
+from fastnn.jit import interface
 from fastnn.kernels.elementary import exp, log1p
 from fastnn.views import vector
 
-output = interface(lambda T: (T[:, ::1], T[::1], types.int64[::1]))  # Z, b, blocks
+output = interface("T[:, ::1], T[::1], int64[::1]")  # Z, b, blocks
 
 
 @output

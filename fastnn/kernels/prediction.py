@@ -2,52 +2,53 @@
 
 import numpy as np
 
-from fastnn.jit import call, entry_jit, parallel_jit, prange
+from fastnn.jit import call, jit, parallel_jit, prange
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
 from fastnn.views import locked, matrix, vector
 
 
-@entry_jit
-def predict_rows(k, n_shards, sample, rows, l, layers, params, work, out):
+@jit
+def _predict_shard(k, n_shards, sample, rows, l, layers, params, work, out):
     """Write the outputs of layer l for every n_shards-th tile of the rows, from the k-th on."""
-    tile_rows = work.row_losses.shape[1]
-    for start in range(k * tile_rows, rows.size, n_shards * tile_rows):
+    tile_rows, stride = work.row_losses.shape[1], work.memory.shape[1]
+    start = k * tile_rows
+    while start < rows.size:
         tile = vector(rows, start, min(tile_rows, rows.size - start))
         call(layers.forward, k, sample, tile, start, 0, layers, params, work)
-        at = k * work.memory.shape[1] + work.outputs + tile.size * layers.table[l, OUTPUTS]
+        at = k * stride + work.outputs + tile.size * layers.table[l, OUTPUTS]
         A = matrix(work.memory, at, tile.size, layers.table[l, UNITS])
         for i in range(A.shape[0]):
             for j in range(A.shape[1]):
                 out[start + i, j] = A[i, j]
+        start += n_shards * tile_rows
 
 
-@parallel_jit
-def _predict_shards(n_shards, sample, rows, l, layers, params, work, out):
+def _predict_rows(sample, l, layers, params, work, rows, out, n_shards):
+    """Write the outputs of layer l for these rows."""
     for k in prange(n_shards):
-        predict_rows(k, n_shards, sample, rows, l, layers, params, work, out)
+        _predict_shard(k, n_shards, sample, rows, l, layers, params, work, out)
 
 
-@entry_jit
-def predict_rows_parallel(n_shards, sample, rows, l, layers, params, work, out):
-    """Write the outputs of layer l for these rows, on as many threads as Numba is set to."""
-    _predict_shards(n_shards, sample, rows, l, layers, params, work, out)
+# By whether it runs on several threads.
+PREDICT_ROWS = {False: jit(_predict_rows), True: parallel_jit(_predict_rows)}
 
 
-@entry_jit
-def predict_few(X, Y, weights, layers, params, work, memory_size, out):
-    """Write the outputs for all rows of X to `out`, at once; returns whether X is finite.
+@jit
+def predict_few(Y, weights, rows, layers, params, work, X, memory, out):
+    """Write the outputs for all rows of X to `out`, at once.
 
-    For one row and a few: all in one call, with memory of its own.
+    For one row and a few: all in one call, with memory of its own. Of an X that is not finite
+    nothing is computed, and out[0, 0] is NaN.
     """
-    n_rows = X.shape[0]
+    n_rows, last = X.shape[0], layers.table.shape[0] - 1
     for i in range(n_rows):
         for j in range(X.shape[1]):
             if not np.isfinite(X[i, j]):
-                return False
-    rows, values = np.arange(n_rows), locked(vector(X, 0, X.size))
-    sample = Sample(values, None, None, X.shape[1], 1, Y, weights)
+                out[0, 0] = np.nan
+                return
+    sample = Sample(locked(vector(X, 0, X.size)), None, None, X.shape[1], 1, Y, weights)
     own = Workspace(
-        np.empty((1, memory_size), params.dtype),
+        memory,
         work.inputs,
         work.outputs,
         work.slopes,
@@ -64,17 +65,14 @@ def predict_few(X, Y, weights, layers, params, work, memory_size, out):
         work.squares,
     )
     call(layers.forward, 0, sample, rows, 0, 0, layers, params, own)
-    last = layers.table.shape[0] - 1
-    A = matrix(
-        own.memory, work.outputs + n_rows * layers.table[last, OUTPUTS], n_rows, out.shape[1]
-    )
+    at = work.outputs + n_rows * layers.table[last, OUTPUTS]
+    A = matrix(memory, at, n_rows, out.shape[1])
     for i in range(n_rows):
         for j in range(out.shape[1]):
             out[i, j] = A[i, j]
-    return True
 
 
-@entry_jit
-def losses_of_rows(loss, A, Y, rows, blocks, settings, D, row_losses):
+@jit
+def losses_of_rows(loss, blocks, settings, A, Y, rows, D, row_losses):
     """Loss of each row, from outputs that are there already."""
     call(loss, A, Y, rows, blocks, settings, D, row_losses)

@@ -28,15 +28,15 @@ depends on who took which, the result is the same to the bit for any number of t
 import math
 from typing import Any, NamedTuple
 
-from fastnn.jit import call, interface, jit, types
+from fastnn.jit import call, interface, jit
 from fastnn.kernels.arguments import MEMORY, STEPS
 from fastnn.views import vector
 
 BLOCK = 4096  # parameters: of a block, gradient, params and two state vectors stay in L2
 
-i8, f8 = types.int64, types.float64
-preparing = interface(lambda T: (f8[::1], f8[::1], f8[::1]))  # progress, hyper, rates
-updating = interface(lambda T: (T[::1], T[::1], T[::1], T[::1], T[::1], f8[::1]))  # p g m v u rates
+preparing = interface("float64[::1], float64[::1], float64[::1]")  # progress, hyper, rates
+# p, g, m, v, u, rates
+updating = interface("T[::1], T[::1], T[::1], T[::1], T[::1], float64[::1]")
 
 
 @jit
@@ -152,16 +152,14 @@ def scaled(p, g, v, m, u, rates):
 
 
 # j, n_shards, n_weights, params, gradients, alpha, total, squares
-combining = interface(lambda T: (i8, i8, i8, T[::1], T[:, ::1], f8, f8, f8[::1]))
+combining = interface("int64, int64, int64, T[::1], T[:, ::1], float64, float64, float64[::1]")
 # what combining takes without j, then state, rates, update, shrink, combine, step, max_norm
 clipping = interface(
-    lambda T: (
-        *(i8, i8, T[::1], T[:, ::1], f8, f8, f8[::1]),
-        *(T[:, ::1], f8[::1], i8, f8, i8, i8, f8),
-    )
+    "int64, int64, T[::1], T[:, ::1], float64, float64, float64[::1], "
+    "T[:, ::1], float64[::1], int64, float64, int64, int64, float64"
 )
 # j, n_weights, params, gradients, state, rates, update, shrink
-stepping = interface(lambda T: (i8, i8, T[::1], T[:, ::1], T[:, ::1], f8[::1], i8, f8))
+stepping = interface("int64, int64, T[::1], T[:, ::1], T[:, ::1], float64[::1], int64, float64")
 
 
 @combining

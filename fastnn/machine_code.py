@@ -1,0 +1,133 @@
+"""Machine code: where it is kept on disk, and how it gets into this process.
+
+A kernel's file holds what the compiler made of it, as an object file. LLVM's linker puts that into
+memory, which takes half a millisecond and no compiler: a process whose kernels are all on disk
+never imports Numba, which takes 0.15 s and 70 MB.
+
+The files lie in a folder named after a digest of all that decides on them, so that an edited or
+upgraded source never runs stale code, nor another processor code that it does not understand.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+import threading
+import zlib
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import llvmlite
+from llvmlite import binding as llvm
+
+# What decides on the code of kernels, and on the form of its files, beside `kernels`.
+SOURCES = ("machine_code.py", "jit.py", "compiler.py", "lowering.py")
+SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT")
+
+
+class MachineCode(NamedTuple):
+    """What the compiler makes of a kernel."""
+
+    symbol: str  # name of the function
+    needs: Collection[str]  # names of functions of others that it calls
+    code: bytes  # an object file
+
+
+# ------------------------------------------------------------------------------------- on disk
+
+
+def _digest() -> str:
+    """Digest of sources, compiler and processor."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for source in [*map(here.joinpath, SOURCES), *sorted((here / "kernels").glob("*.py"))]:
+        digest.update(source.read_bytes())
+    compiler = importlib.metadata.version("numba"), llvmlite.__version__, sys.platform
+    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    settings = [os.environ.get(name) for name in SETTINGS]
+    digest.update(repr((compiler, processor, settings)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _user_cache() -> Path:
+    """Folder in which this platform keeps a user's caches."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Folder that holds the compiled kernels, None where none can be written.
+
+    It lies in ``NUMBA_CACHE_DIR`` where that is set and in the user's cache folder otherwise.
+    """
+    try:
+        root = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache() / "fastnn")
+        folder = root / f"fastnn-{_digest()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # read-only, full, or a user without a home folder
+        return None
+
+
+def find(name: str) -> MachineCode | None:
+    """Look for the file of a kernel; one that was cut short is as good as none."""
+    folder = cache_directory()
+    if folder is None:
+        return None
+    try:
+        head, _, code = (folder / name).read_bytes().partition(b"\n")
+        checksum, symbol, *needs = head.decode().split(" ")
+    except (OSError, ValueError):
+        return None
+    if checksum != str(zlib.crc32(code)):
+        return None
+    return MachineCode(symbol, needs, code)
+
+
+def keep(name: str, made: MachineCode) -> None:
+    """Write the file of a kernel, whole or not at all; a full disk costs the file alone."""
+    folder = cache_directory()
+    if folder is None:
+        return
+    head = " ".join([str(zlib.crc32(made.code)), made.symbol, *made.needs])
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
+        file = Path(own, name)
+        file.write_bytes(head.encode() + b"\n" + made.code)
+        file.replace(folder / name)
+
+
+# ----------------------------------------------------------------------------------- in memory
+
+
+@cache
+def _linker() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+_lock = threading.Lock()
+
+
+def place(made: MachineCode) -> int:
+    """Put machine code into memory; returns the address of its function."""
+    with _lock:
+        linker = _linker()
+        linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
+        linker.finalize_object()
+        return linker.get_function_address(made.symbol)
+
+
+def is_complete(made: MachineCode) -> bool:
+    """Whether this process has all functions that machine code calls."""
+    return all(map(llvm.address_of_symbol, made.needs))
