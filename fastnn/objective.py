@@ -36,8 +36,7 @@ class Objective:
     """
 
     def __init__(self, task: Task, clock: Clock) -> None:
-        self.task, self.clock = task, clock
-        self.pace, self.seconds = Pace(), 0.0  # spent on parts
+        self.task, self.clock, self.pace = task, clock, Pace()
         n_rows, at_once = task.rows.size, rows_at_once(task.network.units, passes=3)
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
         self.work = task.workspace(self.part_rows, ROWS_PER_SHARD, adds=n_rows > self.part_rows)
@@ -50,8 +49,8 @@ class Objective:
     def __call__(self, params: np.ndarray) -> float:
         """Compute the loss, and leave its gradient in `gradient`."""
         n_rows = self.task.rows.size
-        n_shards = self.work.losses.size
-        n_threads = self.task.threads(self.part_rows, n_shards, self.seconds)
+        n_parts, n_shards = n_rows / self.part_rows, self.work.losses.size
+        n_threads = self.task.threads(self.part_rows, n_shards, n_parts)
         with threads.team(n_threads) as team:
             for start in range(0, n_rows, self.part_rows):
                 self.clock.check()
@@ -64,7 +63,5 @@ class Objective:
             several, _ = self.pace.choose()
         loop = self.task.shard_loop(several, self.layers, self.steps, self.work)
         self.full_gradient(params, start, stop, loop)
-        seconds = time.perf_counter() - began
-        self.seconds += seconds
         if team is not None:
-            self.pace.note(several, stop - start, seconds)
+            self.pace.note(several, stop - start, time.perf_counter() - began)

@@ -109,9 +109,7 @@ def predict_sample(
     flops = 2.0 * network.n_weights  # of a row
     n_threads = 1
     if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
-        work, n_tiles = flops * rows.size, -(-rows.size // TILE_ROWS)
-        seconds = work / threads.FLOPS_PER_SECOND
-        n_threads = threads.worthwhile(work, n_tiles, n_jobs, seconds)
+        n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
     n_at_once = max(TILE_ROWS * n_threads, rows_at_once(network.units, passes=1))
     with threads.team(n_threads) as team:
         work = prediction_workspace(

@@ -6,7 +6,6 @@ the last. Where threads would not pay or would not be safe, the serial kernels g
 """
 
 import contextlib
-import math
 import multiprocessing
 import os
 import sys
@@ -37,6 +36,7 @@ class _Process:
         self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
         self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
         self.may_launch = may_launch
+        self.seconds_alone = 0.0  # of work that one thread has done for want of others
 
 
 _process = _Process(may_launch=True)
@@ -140,25 +140,29 @@ def one_thread_blas() -> Iterator[None]:
                 process.blas_limits = []
 
 
-def worthwhile(
-    flops: float, n_shards: int, n_jobs: int | None = None, seconds: float = math.inf
-) -> int:
-    """Threads for a parallel region of this much work in this many shards.
+def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions: float = 1) -> int:
+    """Threads for so many parallel regions, each of this much work in this many shards.
 
-    Without a number of jobs as many as pay; with one that many, up to the ceilings. To launch the
-    first threads of a process pays for work on which one has spent, or would spend, some `seconds`.
+    Without a number of jobs as many as pay; with one that many, up to the ceilings. A process that
+    has no threads yet gets them when one thread has done as much for which several would have
+    paid, in all fits and predicts, as it takes to launch them.
     """
     if n_jobs is not None:
         return asked_for(n_jobs, n_shards)
     wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
     if wanted < 2 or not _process.may_launch:
         return 1
-    if seconds < LAUNCH_SECONDS and not are_launched():
-        return 1
     wanted = min(wanted, available() // max(1, len(_process.running)))
-    if wanted < 2 or layer() == "none":
+    if wanted < 2 or not _pays_to_launch(flops * n_regions) or layer() == "none":
         return 1
     return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))
+
+
+def _pays_to_launch(flops: float) -> bool:
+    if are_launched():
+        return True
+    _process.seconds_alone += flops / FLOPS_PER_SECOND
+    return _process.seconds_alone > LAUNCH_SECONDS
 
 
 def asked_for(n_jobs: int, n_shards: int) -> int:

@@ -121,9 +121,9 @@ class Task:
         """Floating-point operations of a step: forward, and twice that backward."""
         return 6.0 * self.network.n_weights * n_rows
 
-    def threads(self, n_rows: int, n_shards: int, seconds: float) -> int:
-        """Threads that pay for a step, after steps that took some seconds."""
-        return threads.worthwhile(self.flops(n_rows), n_shards, self.n_jobs, seconds)
+    def threads(self, n_rows: int, n_shards: int, n_steps: float = 1) -> int:
+        """Threads that pay for some steps."""
+        return threads.worthwhile(self.flops(n_rows), n_shards, self.n_jobs, n_steps)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Training:
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
         self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
         self.order = task.rows.copy() if rules.shuffle else task.rows
-        self.pace, self.seconds = Pace(), 0.0  # spent on steps
+        self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)
         self.arguments = self._solver_arguments()
@@ -262,7 +262,8 @@ class Training:
         batch, call = self.rules.batch_size, self.rows_per_call
         n_threads = 1
         if not self.is_small:
-            n_threads = self.task.threads(batch, self.work.losses.size, self.seconds)
+            n_steps = min(call, self.order.size - start) / batch
+            n_threads = self.task.threads(batch, self.work.losses.size, n_steps)
         if n_threads == 1:
             self._call_kernels(start, call, False)
             return
@@ -281,9 +282,7 @@ class Training:
             self.loops[several] = self._loops(several)
         began = time.perf_counter()
         self.train_steps(start, stop, *self.loops[several])
-        seconds = time.perf_counter() - began
-        self.seconds += seconds
-        return stop - start, seconds
+        return stop - start, time.perf_counter() - began
 
     def _loops(self, several: bool) -> tuple[int, int]:
         task, params = self.task, self.task.network.params

@@ -132,6 +132,18 @@ def test_the_last_of_two_python_threads_puts_the_limit_back():
     assert blas_threads() == before
 
 
+def test_threads_are_launched_once_that_pays():
+    program = """
+        from fastnn import threads
+
+        threads.available = lambda: 2
+        flops = threads.FLOPS_PER_SECOND / 10
+        answers = [(threads.worthwhile(flops, 4), threads.are_launched()) for _ in range(3)]
+        print(answers, threads.worthwhile(1.0, 4))
+    """
+    assert python(program) == "[(1, False), (1, False), (2, True)] 1"
+
+
 def test_two_fits_in_two_python_threads():
     alone, together = params_of(fitted(X)), []
 
