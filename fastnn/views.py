@@ -2,7 +2,7 @@
 
 `flat[at : at + n].reshape(...)` counts references and checks bounds and orders: most of what was
 compiled, and most of the time of a small step. These only add to a pointer. Their memory belongs to
-an argument of the kernel, which outlives them.
+an argument of the kernel, which outlives them. What they show can be asked for before it is read.
 """
 
 from typing import Any
@@ -21,6 +21,10 @@ def matrix(flat: Any, at: int, m: int, n: int) -> Any:
 def block(array: Any, i: int, j: int, m: int, n: int) -> Any:
     """View m rows and n columns of a matrix, from element (i, j) on."""
     return array[i : i + m, j : j + n]
+
+
+def prefetch(view: Any) -> None:
+    """Ask for a vector's numbers to come to the L2 cache, and do not wait for them."""
 
 
 def locked(array: Any) -> Any:

