@@ -2,7 +2,7 @@
 
 A kernel's file holds what the compiler made of it, as an object file. LLVM's linker puts that into
 memory, which takes half a millisecond and no compiler: a process whose kernels are all on disk
-never imports Numba, which takes 0.15 s and 70 MB.
+never imports Numba, which takes 0.15 s, and 45 MB with all that it makes.
 
 The files lie in a folder named after a digest of all that decides on them, so that an edited or
 upgraded source never runs stale code, nor another processor code that it does not understand.
@@ -91,6 +91,12 @@ def find(name: str) -> MachineCode | None:
     if checksum != str(zlib.crc32(code)):
         return None
     return MachineCode(symbol, needs, code)
+
+
+def has_any(pattern: str) -> bool:
+    """Whether there are files of such names."""
+    folder = cache_directory()
+    return folder is not None and any(folder.glob(pattern))
 
 
 def keep(name: str, made: MachineCode) -> None:
