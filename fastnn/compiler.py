@@ -1,6 +1,6 @@
 """The compiler: Numba, with its flags, each with its reason.
 
-It is imported when a kernel is not on disk yet, and for the threads of parallel loops.
+It is imported where a kernel is not on disk yet.
 """
 
 import contextlib
@@ -13,8 +13,6 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import sigutils
-from numba.core.registry import cpu_target
-from numba.core.runtime import rtsys
 from numba.extending import overload
 
 from fastnn import jit
@@ -52,12 +50,6 @@ def dispatcher_of(kernel: jit.Kernel) -> Any:
         scope = {**function.__globals__, "prange": numba.prange}
         function = python.FunctionType(function.__code__, scope, function.__name__)
     return numba.njit(parallel=kernel.is_parallel, **flags)(function)
-
-
-def provide() -> None:
-    """Let this process have the functions that Numba's machine code calls."""
-    rtsys.initialize(cpu_target.target_context)
-    numba.get_num_threads()  # launches the threads
 
 
 def from_python(kernel: jit.Kernel) -> Any:

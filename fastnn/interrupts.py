@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 
@@ -24,8 +25,7 @@ def held_back() -> Iterator[None]:
             before(*received[0])
 
 
-def load_compiler() -> Any:
-    """Import the compiler, and Numba with it, whole or not at all."""
+def whole_module(name: str) -> Any:
+    """Import Numba, or what needs it, whole or not at all."""
     with held_back():
-        from fastnn import compiler
-    return compiler
+        return import_module(name)

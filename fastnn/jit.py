@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import clock, machine_code
-from fastnn.interrupts import load_compiler
+from fastnn.interrupts import whole_module
 
 __all__ = [
     "Call",
@@ -192,11 +192,11 @@ def _made(kernel: Kernel, kind: Hashable, *arguments: tuple) -> machine_code.Mac
     ways = ["call"] * (len(arguments) == 2) + ["parallel"] * kernel.is_parallel
     name = "-".join([f"{file}.{kernel.py_func.__name__}", *map(str, kinds), *ways])
     made = machine_code.find(name)
-    if made is not None and not machine_code.is_complete(made):  # parallel loops are Numba's
-        load_compiler().provide()
+    if made is not None and not machine_code.is_complete(made):  # of parallel loops, for one
+        whole_module("numba.core.registry").cpu_target.target_context  # noqa: B018 has Numba's
     if made is None or not machine_code.is_complete(made):
         began = time.perf_counter()
-        made = load_compiler().compiled(kernel, *arguments)
+        made = whole_module("fastnn.compiler").compiled(kernel, *arguments)
         machine_code.keep(name, made)
         clock.leave_out(time.perf_counter() - began)
     return made

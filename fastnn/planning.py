@@ -188,7 +188,7 @@ def judge_of(
     elif validation_rows is not None:
         validation = part(given, task.sample, validation_rows)
     if estimator.scoring is not None:
-        training = part(given, task.sample, task.rows)
+        training = part(given, task.sample, task.rows.copy())  # which training shuffles
     if validation is None and training is None:
         return None
     score = _score_of(estimator, task.network, clock)

@@ -17,7 +17,7 @@ from typing import Any
 import joblib
 
 from fastnn import blas, jit, machine_code
-from fastnn.interrupts import load_compiler
+from fastnn.interrupts import whole_module
 
 # Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
 # Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
@@ -84,11 +84,7 @@ def available() -> int:
 
 @cache
 def _numba_threads() -> Any:
-    """Import Numba's threads, which come with the compiler."""
-    load_compiler()
-    from numba.np.ufunc import parallel
-
-    return parallel
+    return whole_module("numba.np.ufunc.parallel")
 
 
 def are_launched() -> bool:

@@ -52,7 +52,7 @@ class Task:
     sample : Sample
         The data.
     rows : ndarray of int64
-        Rows of the sample to train on.
+        Rows of the sample to train on. Training by mini-batches shuffles them.
     alpha : float
         Strength of the penalty on squared weights.
     max_norm : float or None
@@ -187,7 +187,7 @@ class Training:
         self.tasks = tasks
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
         self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
-        self.order = task.rows.copy() if rules.shuffle else task.rows
+        self.order = task.rows
         self.pace = Pace()
         self.work = task.workspace(rules.batch_size)
         self.layers, self.steps = task.prepared(self.work)

@@ -203,8 +203,8 @@ PROGRAM = """
     late = []
     for delay in np.random.default_rng(0).uniform(0.005, 0.1, 25):
         timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
         try:
+            timer.start()
             network.fit(X, y)
             timer.join()
         except KeyboardInterrupt:  # before or after the loop over epochs: the old model stands
