@@ -181,9 +181,9 @@ def bench(quick: bool, dtype: str) -> None:
 @command.command()
 def warmup() -> None:
     """Compile everything into the cache, as for the build of an image."""
-    from fastnn.machine_code import cache_directory
+    from fastnn.machine_code import cache_directory, can_keep
 
-    if cache_directory() is None:
+    if not can_keep():
         raise tables.InputError(
             "there is no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to one."
         )

@@ -8,11 +8,13 @@ import gc
 import types as python
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numba
 from numba import types
 from numba.core import sigutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import overload
 
 from fastnn import jit
@@ -59,22 +61,25 @@ def from_python(kernel: jit.Kernel) -> Any:
     return numba.njit(**flags)(lambda *arguments: kernel(*arguments))
 
 
-def compiled(kernel: jit.Kernel, *arguments: tuple) -> MachineCode:
-    """Compile a kernel.
+def compiled(
+    kernel: jit.Kernel, name: str, fixed: tuple, varying: tuple | None = None
+) -> MachineCode:
+    """Compile a kernel. For one Python thread at once.
 
     Parameters
     ----------
     kernel : Kernel
-    *arguments : tuple
-        What it will be called with: one tuple where it is called by its address, two where it is
-        called by a `Call`.
+    name : str
+        No other machine code has it.
+    fixed, varying : tuple
+        What the kernel will be called with by a `Call`; where it is called by its address, there
+        are no others than the first.
     """
-    with held_back(), _without_collector():
+    with held_back(), global_compiler_lock, _without_collector():
         _register()
-        kinds = [_types(part) for part in arguments]
-        if len(kinds) == 1:
-            return _by_address(kernel, *kinds)
-        return _by_call(kernel, *kinds)
+        if varying is None:
+            return _by_address(kernel, _types(fixed))
+        return _by_call(kernel, name, _types(fixed), _types(varying))
 
 
 def _by_address(kernel: jit.Kernel, kinds: tuple) -> MachineCode:
@@ -82,21 +87,23 @@ def _by_address(kernel: jit.Kernel, kinds: tuple) -> MachineCode:
     return _machine_code(result.library, result.fndesc.llvm_func_name)
 
 
-def _by_call(kernel: jit.Kernel, fixed: tuple, varying: tuple) -> MachineCode:
+def _by_call(kernel: jit.Kernel, name: str, fixed: tuple, varying: tuple) -> MachineCode:
     result = dispatcher_of(kernel)._compiler.compile((*fixed, *varying), None)
     run = runner(result, fixed, varying)
 
     def entry(packed: Any, more: Any) -> None:
         run(packed, more)
 
+    entry.__qualname__ = name  # the symbol's
     made: Any = numba.cfunc(types.void(types.voidptr, types.voidptr))(entry)
     return _machine_code(made._library, made.native_name)
 
 
 def _machine_code(library: Any, symbol: str) -> MachineCode:
     library.get_pointer_to_function(symbol)  # has it turned into machine code
-    functions = library._final_module.functions
-    needs = [f.name for f in functions if f.is_declaration and not f.name.startswith("llvm.")]
+    module = library._final_module
+    used = chain(module.functions, module.global_variables)
+    needs = [s.name for s in used if s.is_declaration and not s.name.startswith("llvm.")]
     return MachineCode(symbol, needs, library._get_compiled_object())
 
 

@@ -14,6 +14,7 @@ import ctypes
 import functools
 import os
 import struct
+import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -176,30 +177,54 @@ def address_of(kernel: Kernel, kind: Hashable, *arguments: Any) -> int:
     *arguments : object
         Arguments such as the kernel will be called with, or one string of their types.
     """
-    if (kernel, kind) not in _known:
-        if not isinstance(arguments[0], str):
-            declare(*arguments)
-        address = id(kernel) if IS_OFF else machine_code.place(_made(kernel, kind, arguments))
-        _kernels[address] = kernel
-        _known[kernel, kind] = address
-    return _known[kernel, kind]
+    known = _known.get((kernel, kind))
+    if known is None:
+        with _lock:
+            if not isinstance(arguments[0], str):
+                declare(*arguments)
+            known = id(kernel) if IS_OFF else _placed(kernel, kind, arguments)
+            _kernels[known] = kernel
+            _known[kernel, kind] = known
+    return known
 
 
-def _made(kernel: Kernel, kind: Hashable, *arguments: tuple) -> machine_code.MachineCode:
-    """Find a kernel's machine code, or let it be compiled: by two tuples, if Python calls it."""
+_places: dict[str, int] = {}  # of machine code in this process
+_lock = threading.RLock()  # around compiling and linking; others wait, and find what is made
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _placed(kernel: Kernel, kind: Hashable, fixed: tuple, varying: tuple | None = None) -> int:
+    """Put a kernel's machine code into this process, where it is not yet; returns its place."""
     file = kernel.py_func.__module__.rpartition(".")[2]
     kinds = kind if isinstance(kind, tuple) else (kind,)
-    ways = ["call"] * (len(arguments) == 2) + ["parallel"] * kernel.is_parallel
+    ways = ["call"] * (varying is not None) + ["parallel"] * kernel.is_parallel
     name = "-".join([f"{file}.{kernel.py_func.__name__}", *map(str, kinds), *ways])
+    if name not in _places:
+        made = _found(name)
+        if made is None:
+            compiler = whole_module("fastnn.compiler")
+            began = time.perf_counter()
+            made = compiler.compiled(kernel, name, fixed, varying)
+            machine_code.keep(name, made)
+            clock.leave_out(time.perf_counter() - began)
+        _places[name] = machine_code.place(made)
+    return _places[name]
+
+
+def _found(name: str) -> machine_code.MachineCode | None:
+    """Find machine code on disk, and what it needs; None where something is missing."""
     made = machine_code.find(name)
     if made is not None and not machine_code.is_complete(made):  # of parallel loops, for one
         whole_module("numba.core.registry").cpu_target.target_context  # noqa: B018 has Numba's
-    if made is None or not machine_code.is_complete(made):
-        began = time.perf_counter()
-        made = whole_module("fastnn.compiler").compiled(kernel, *arguments)
-        machine_code.keep(name, made)
-        clock.leave_out(time.perf_counter() - began)
-    return made
+    return made if made is not None and machine_code.is_complete(made) else None
 
 
 # --------------------------------------------------------------------------- calls from Python
@@ -208,7 +233,7 @@ def _made(kernel: Kernel, kind: Hashable, *arguments: tuple) -> machine_code.Mac
 # memory, one of which serves many calls: the 51 numbers of `train_steps` take 8 us, an epoch of
 # iris 24.
 
-_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
+FORM = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
 _functions: dict[tuple, Callable] = {}  # by kernel and kind
 
 
@@ -240,8 +265,9 @@ class Call:
 
     def _find(self, varying: tuple) -> Callable:
         kernel, kind = self.kernel, self.kind
-        address = machine_code.place(_made(kernel, kind, self.fixed, varying))
-        return _functions.setdefault((kernel, kind), _FUNCTION(address))
+        with _lock:
+            address = _placed(kernel, kind, self.fixed, varying)
+        return _functions.setdefault((kernel, kind), FORM(address))
 
 
 def pack(arguments: tuple) -> bytes:

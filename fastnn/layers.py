@@ -142,7 +142,7 @@ def kind_of(sample: Sample, params: np.ndarray) -> tuple:
 def with_forward(layers: Layers, sample: Sample, params: np.ndarray, work: Workspace) -> Layers:
     """Add the address of the way forward, which is compiled for the kind of data."""
     kind = kind_of(sample, params)
-    declare_hidden(kind, layers, params, work)
+    _declare_hidden(kind, layers, params, work)
     if layers.hidden_forward == UNKNOWN:
         ahead, back = (0, 0, 0, 0, 0, layers, params, work), (work.memory, params)
         layers = layers._replace(
@@ -165,7 +165,7 @@ def with_gradient(layers: Layers, sample: Sample, params: np.ndarray, work: Work
 _declared: set[tuple] = set()
 
 
-def declare_hidden(kind: tuple, layers: Layers, params: np.ndarray, work: Workspace) -> None:
+def _declare_hidden(kind: tuple, layers: Layers, params: np.ndarray, work: Workspace) -> None:
     """Tell what the kernels of hidden layers take, also where a network calls none of them."""
     if kind not in _declared:
         declare(0, 0, 0, 0, 0, layers, params, work)

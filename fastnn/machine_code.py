@@ -14,7 +14,6 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-import threading
 import zlib
 from collections.abc import Collection
 from functools import cache
@@ -25,15 +24,15 @@ import llvmlite
 from llvmlite import binding as llvm
 
 # What decides on the code of kernels, and on the form of its files, beside `kernels`.
-SOURCES = ("machine_code.py", "jit.py", "compiler.py", "lowering.py")
-SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT")
+SOURCES = ("machine_code.py", "jit.py", "compiler.py", "lowering.py", "blas.py", "memory.py")
+OF_NO_EFFECT = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}  # on it
 
 
 class MachineCode(NamedTuple):
     """What the compiler makes of a kernel."""
 
     symbol: str  # name of the function
-    needs: Collection[str]  # names of functions of others that it calls
+    needs: Collection[str]  # names of what it uses of others
     code: bytes  # an object file
 
 
@@ -46,10 +45,13 @@ def _digest() -> str:
     digest = hashlib.sha256()
     for source in [*map(here.joinpath, SOURCES), *sorted((here / "kernels").glob("*.py"))]:
         digest.update(source.read_bytes())
-    compiler = importlib.metadata.version("numba"), llvmlite.__version__, sys.platform
-    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    settings = [os.environ.get(name) for name in SETTINGS]
-    digest.update(repr((compiler, processor, settings)).encode())
+    compiler = importlib.metadata.version("numba"), llvmlite.__version__
+    features = llvm.get_host_cpu_features().flatten()
+    processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), features
+    objects = sys.implementation.cache_tag, object.__basicsize__  # Python's, in which arrays are
+    names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
+    settings = [(name, os.environ[name]) for name in names if name not in OF_NO_EFFECT]
+    digest.update(repr((compiler, processor, objects, settings)).encode())
     return digest.hexdigest()[:16]
 
 
@@ -64,7 +66,7 @@ def _user_cache() -> Path:
 
 @cache
 def cache_directory() -> Path | None:
-    """Folder that holds the compiled kernels, None where none can be written.
+    """Folder that holds the compiled kernels, None where there is none and none can be made.
 
     It lies in ``NUMBA_CACHE_DIR`` where that is set and in the user's cache folder otherwise.
     """
@@ -72,10 +74,15 @@ def cache_directory() -> Path | None:
         root = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache() / "fastnn")
         folder = root / f"fastnn-{_digest()}"
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
     except (OSError, RuntimeError):  # read-only, full, or a user without a home folder
         return None
+    return folder
+
+
+def can_keep() -> bool:
+    """Whether files can be written: a folder that others have filled may only be read."""
+    folder = cache_directory()
+    return folder is not None and os.access(folder, os.W_OK)
 
 
 def find(name: str) -> MachineCode | None:
@@ -84,13 +91,22 @@ def find(name: str) -> MachineCode | None:
     if folder is None:
         return None
     try:
-        head, _, code = (folder / name).read_bytes().partition(b"\n")
-        checksum, symbol, *needs = head.decode().split(" ")
-    except (OSError, ValueError):
+        data = (folder / name).read_bytes()
+    except OSError:
         return None
-    if checksum != str(zlib.crc32(code)):
+    checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
+    if checksum != _checksum(content):
         return None
+    head, _, code = content.partition(b"\n")
+    symbol, *needs = head.decode().split(" ")
     return MachineCode(symbol, needs, code)
+
+
+CHECKSUM_SIZE = 4
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(CHECKSUM_SIZE, "little")
 
 
 def has_any(pattern: str) -> bool:
@@ -104,10 +120,10 @@ def keep(name: str, made: MachineCode) -> None:
     folder = cache_directory()
     if folder is None:
         return
-    head = " ".join([str(zlib.crc32(made.code)), made.symbol, *made.needs])
+    content = " ".join([made.symbol, *made.needs]).encode() + b"\n" + made.code
     with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
         file = Path(own, name)
-        file.write_bytes(head.encode() + b"\n" + made.code)
+        file.write_bytes(_checksum(content) + content)
         file.replace(folder / name)
 
 
@@ -122,18 +138,14 @@ def _linker() -> Any:
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
-_lock = threading.Lock()
-
-
 def place(made: MachineCode) -> int:
-    """Put machine code into memory; returns the address of its function."""
-    with _lock:
-        linker = _linker()
-        linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
-        linker.finalize_object()
-        return linker.get_function_address(made.symbol)
+    """Put machine code into memory; returns the address of its function. For one thread at once."""
+    linker = _linker()
+    linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
+    linker.finalize_object()
+    return linker.get_function_address(made.symbol)
 
 
 def is_complete(made: MachineCode) -> bool:
-    """Whether this process has all functions that machine code calls."""
+    """Whether this process has all that machine code uses; LLVM ends a process that has not."""
     return all(map(llvm.address_of_symbol, made.needs))

@@ -59,6 +59,8 @@ def _after_fork() -> None:
     limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
     _process = _Process(may_launch=_process.may_launch and not are_launched())
     _process.blas_limits = limits
+    available.cache_clear()  # a worker of a pool has less
+    layer.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

@@ -1,4 +1,4 @@
-"""Compile every kernel into the cache, so that later processes start warm."""
+"""Compile kernels into the cache, so that later processes start warm."""
 
 import time
 import warnings

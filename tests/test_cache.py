@@ -1,11 +1,13 @@
 """What is compiled, when, and where it is kept."""
 
+import ast
 import contextlib
 import gc
 import pickle
 import stat
 import struct
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,37 +36,91 @@ def test_a_second_process_does_without_the_compiler(tmp_path):
     assert cold[1].startswith(str(tmp_path))
 
 
-def cut(file):
-    file.write_bytes(file.read_bytes()[:-10])  # as by a full disk
+def cut(content):
+    return content[:-10]  # as by a full disk
 
 
-def empty(file):
-    file.write_bytes(b"")
+def empty(content):
+    return b""
 
 
-def spoil(file):
-    content = bytearray(file.read_bytes())
-    content[-5] ^= 1
-    file.write_bytes(content)
+def spoil(content, at=-5):
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
-@pytest.mark.parametrize("harm", [cut, empty, spoil])
+def spoil_the_head(content):
+    return spoil(content, 9)
+
+
+@pytest.mark.parametrize("harm", [cut, empty, spoil, spoil_the_head])
 def test_a_file_that_is_not_whole_is_written_anew(harm, tmp_path):
     python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) > 10
-    harm(files[0])
+    files[0].write_bytes(harm(files[0].read_bytes()))
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
 
 
-def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path):
+def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path, monkeypatch):
     python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
     file = next(tmp_path.rglob("epoch.train_steps-*"))
-    head, _, code = file.read_bytes().partition(b"\n")
-    file.write_bytes(head + b" a_function_of_another_library\n" + code)
+    monkeypatch.setattr(machine_code, "cache_directory", lambda: file.parent)
+    made = machine_code.find(file.name)
+    machine_code.keep(file.name, made._replace(needs=["a_function_of_another_library"]))
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+
+
+def test_a_folder_that_others_have_filled_is_read(tmp_path):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    locked = """
+    import tempfile
+
+    def refuse(*arguments, **keywords):
+        raise PermissionError
+
+    tempfile.TemporaryDirectory = tempfile.TemporaryFile = refuse
+    """
+    assert python(locked + FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+    program = locked + FIT.replace("(2,)", "(2,), activation='tanh'")
+    assert python(program, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
+
+
+AT_ONCE = """
+    import threading, warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+
+    warnings.simplefilter("ignore")
+    X, y = np.random.default_rng(0).random((60, 5)), np.arange(60) % 3
+    options = [{}, {"activation": "tanh"}, {"solver": "lbfgs"}, {"dropout": 0.1}, {}]
+    weights = [None] * len(options)
+
+    def fit(i):
+        model = MLPClassifier((7,), max_iter=3, random_state=0, **options[i]).fit(X, y)
+        weights[i] = model.coefs_[0]
+
+    threads = [threading.Thread(target=fit, args=(i,)) for i in range(len(options))]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    at_once = weights.copy()
+    for i in range(len(options)):
+        fit(i)
+        assert (weights[i] == at_once[i]).all()
+    print("same")
+"""
+
+
+def test_first_fits_of_several_threads_at_once(tmp_path):
+    assert python(AT_ONCE, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+    assert python(AT_ONCE, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+
+
+def test_no_kernel_raises():
+    for file in (Path(jit.__file__).parent / "kernels").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            assert not isinstance(node, ast.Raise | ast.Assert), (file.name, node.lineno)
 
 
 @pytest.mark.parametrize("is_on", [True, False])
@@ -97,13 +153,13 @@ def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
         (tmp_path / name).write_text("edited")
     monkeypatch.setattr(machine_code, "__file__", str(tmp_path / "machine_code.py"))
     digests = [before, machine_code._digest()]
-    for name in ("lowering.py", "compiler.py", "kernels/new.py"):
+    for name in ("lowering.py", "memory.py", "kernels/new.py"):
         (tmp_path / name).write_text("edited again")
         digests.append(machine_code._digest())
     assert len(set(digests)) == 5
 
 
-@pytest.mark.parametrize("change", ["processor", "features", "compiler", "setting"])
+@pytest.mark.parametrize("change", ["processor", "features", "compiler", "python", "setting"])
 def test_code_of_another_machine_has_another_folder(change, monkeypatch):
     before = machine_code._digest()
     if change == "processor":
@@ -114,9 +170,18 @@ def test_code_of_another_machine_has_another_folder(change, monkeypatch):
         monkeypatch.setattr(machine_code.llvm, "get_host_cpu_features", lambda: features)
     elif change == "compiler":
         monkeypatch.setattr(machine_code.importlib.metadata, "version", lambda name: "0.1")
+    elif change == "python":
+        monkeypatch.setattr(machine_code.sys.implementation, "cache_tag", "cpython-399t")
     else:
-        monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
+        monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
     assert machine_code._digest() != before
+
+
+@pytest.mark.parametrize("name", sorted(machine_code.OF_NO_EFFECT))
+def test_settings_of_no_effect_on_code_keep_its_folder(name, monkeypatch):
+    before = machine_code._digest()
+    monkeypatch.setenv(name, "1")
+    assert machine_code._digest() == before
 
 
 @pytest.mark.parametrize("heavy", ["numba", "matplotlib", "click"])
@@ -139,27 +204,42 @@ def test_a_fitted_estimator_holds_nothing_compiled():
 
 SIGNATURES = """
     import warnings
-    import numpy as np, pandas as pd
-    from fastnn import MLPClassifier, threads
+    import numba, numpy as np, pandas as pd
+    from scipy.sparse import csr_array
+    from fastnn import MLPClassifier, MLPRegressor, jit, threads
 
     warnings.simplefilter("ignore")
     threads.worthwhile = lambda *arguments: 1
-    X, y = np.random.default_rng(0).random((20, 6)), np.arange(20) % 2
+    kinds, call = {}, jit.Call.__call__
+
+    def told(self, *varying):
+        types = ", ".join(str(numba.typeof(argument)) for argument in (*self.fixed, *varying))
+        key = self.kernel.__name__, self.kind
+        kinds.setdefault(key, set()).add(types.replace("readonly ", ""))  # which is harmless
+        call(self, *varying)
+
+    jit.Call.__call__ = told
+    X, y = np.random.default_rng(0).random((40, 6)), np.arange(40) % 2
     for dtype in ("float32", "float64"):
         locked = X.astype(dtype)
         locked.flags.writeable = False
-        kinds = [X.astype(dtype), np.asfortranarray(X, dtype), locked, X.astype(dtype)[:, ::2]]
-        for data in [*kinds, X.astype(dtype)[::-1], pd.DataFrame(X.astype(dtype))]:
-            for weights in (None, np.ones(20), np.ones(20, "float32")):
-                model = MLPClassifier((3,), max_iter=1).fit(data, y, sample_weight=weights)
-            model.predict(data)
+        data = [X.astype(dtype), np.asfortranarray(X, dtype), locked, X.astype(dtype)[:, ::2]]
+        data += [X.astype(dtype)[::-1], pd.DataFrame(X.astype(dtype)), csr_array(X.astype(dtype))]
+        for A in data:
+            for weights in (None, np.ones(40), np.ones(40, "float32"), np.ones(40, int)):
+                model = MLPClassifier((3,), max_iter=1).fit(A, y, sample_weight=weights)
+            model.predict(A)
+            model.predict(A[:2])
+            for Y in (y, y.astype("float32"), np.stack([y, y], axis=1)):
+                for solver in ("adam", "lbfgs"):
+                    options = {"solver": solver, "early_stopping": solver == "adam"}
+                    MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, **options).fit(A, Y)
+    print(len(kinds) > 12, [key for key, types in kinds.items() if len(types) > 1])
 """
 
 
-def test_one_compiled_form_a_dtype(tmp_path):
-    python(SIGNATURES, NUMBA_CACHE_DIR=str(tmp_path))
-    for kernel in ("epoch.train_steps", "prediction._predict_rows"):
-        assert len(list(tmp_path.rglob(f"{kernel}-*"))) == 2
+def test_a_kind_of_data_has_one_form_of_each_kernel():
+    assert python(SIGNATURES) == "True []"
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

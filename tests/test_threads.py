@@ -132,6 +132,19 @@ def test_the_last_of_two_python_threads_puts_the_limit_back():
     assert blas_threads() == before
 
 
+def test_a_worker_forked_before_threads_are_launched_has_one():
+    program = """
+        import multiprocessing, os
+        from fastnn import threads
+
+        assert threads.available() == min(2, len(os.sched_getaffinity(0)))
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            print(pool.apply(threads.available))
+    """
+    if hasattr(os, "sched_getaffinity"):
+        assert python(program, NUMBA_NUM_THREADS="2") == "1"
+
+
 @pytest.mark.parametrize("is_compiled", [True, False])
 def test_threads_are_launched_once_that_pays(is_compiled):
     program = f"""
