@@ -56,7 +56,8 @@ def dispatcher_of(kernel: jit.Kernel) -> Any:
 
 def from_python(kernel: jit.Kernel) -> Any:
     """Make a compiled form of a kernel that Python calls with any arguments, as benchmarks do."""
-    _register()
+    with global_compiler_lock:
+        _register()
     flags = {**FLAGS, "no_cpython_wrapper": False, "_nrt": True}
     return numba.njit(**flags)(lambda *arguments: kernel(*arguments))
 

@@ -233,7 +233,7 @@ def _found(name: str) -> machine_code.MachineCode | None:
 # memory, one of which serves many calls: the 51 numbers of `train_steps` take 8 us, an epoch of
 # iris 24.
 
-FORM = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
+_C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p)
 _functions: dict[tuple, Callable] = {}  # by kernel and kind
 
 
@@ -267,7 +267,7 @@ class Call:
         kernel, kind = self.kernel, self.kind
         with _lock:
             address = _placed(kernel, kind, self.fixed, varying)
-        return _functions.setdefault((kernel, kind), FORM(address))
+        return _functions.setdefault((kernel, kind), _C_FUNCTION(address))
 
 
 def pack(arguments: tuple) -> bytes:
