@@ -109,12 +109,6 @@ def _checksum(content: bytes) -> bytes:
     return zlib.crc32(content).to_bytes(CHECKSUM_SIZE, "little")
 
 
-def has_any(pattern: str) -> bool:
-    """Whether there are files of such names."""
-    folder = cache_directory()
-    return folder is not None and any(folder.glob(pattern))
-
-
 def keep(name: str, made: MachineCode) -> None:
     """Write the file of a kernel, whole or not at all; a full disk costs the file alone."""
     folder = cache_directory()

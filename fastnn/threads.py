@@ -16,15 +16,16 @@ from typing import Any
 
 import joblib
 
-from fastnn import blas, jit, machine_code
+from fastnn import blas, jit
 from fastnn.interrupts import whole_module
 
 # Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
 # Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
 MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
 FLOPS_PER_SECOND = 5e10
-LAUNCH_SECONDS = 0.2  # to import Numba, to launch threads, and to load the loops that run on them
-COMPILE_SECONDS = 1.2  # of these loops
+# Work on one thread after which the first threads of a process are launched: it takes 0.15 s to
+# import Numba, to launch them and to load their loops, and most work takes longer than this counts.
+LAUNCH_SECONDS = 0.1
 LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
 
 
@@ -161,13 +162,7 @@ def _pays_to_launch(flops: float) -> bool:
     if are_launched():
         return True
     _process.seconds_alone += flops / FLOPS_PER_SECOND
-    return _process.seconds_alone > _launch_seconds()
-
-
-@cache
-def _launch_seconds() -> float:
-    is_compiled = machine_code.has_any("*-parallel")
-    return LAUNCH_SECONDS if is_compiled else LAUNCH_SECONDS + COMPILE_SECONDS
+    return _process.seconds_alone > LAUNCH_SECONDS
 
 
 def asked_for(n_jobs: int, n_shards: int) -> int:
