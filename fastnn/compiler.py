@@ -39,8 +39,14 @@ FLAGS: dict[str, Any] = {
     "_nrt": False,
 }
 
-# The exponential's range reduction is exact only if nothing reorders it: no "reassoc" here.
-EXACT_FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+# The exponential's range reduction is exact only if nothing reorders it: no "reassoc" here. And a
+# call to such a function is never left as one: no loop around it would vectorise, as that of erf's
+# float64 did not, 20 instead of 2 ns.
+EXACT_FLAGS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "forceinline": True,
+}
 
 
 @cache

@@ -107,8 +107,9 @@ def relu_backward(A, S, D, db):
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
             d = D[i, j]  # read in either case, so that nothing is left to branch prediction
-            D[i, j] = d if A[i, j] > zero else zero
-            db[j] += D[i, j]
+            kept = d if A[i, j] > zero else zero
+            db[j] += kept
+            D[i, j] = kept  # last, so that it is written in either: AVX2 is slow to write some
 
 
 @forward
@@ -122,11 +123,11 @@ def leaky_relu(Z, b, S):
 
 @backward
 def leaky_relu_backward(A, S, D, db):
-    zero, slope = A.dtype.type(0), A.dtype.type(0.01)
+    zero, one, slope = A.dtype.type(0), A.dtype.type(1), A.dtype.type(0.01)
     db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
-            D[i, j] = D[i, j] if A[i, j] > zero else slope * D[i, j]
+            D[i, j] *= one if A[i, j] > zero else slope
             db[j] += D[i, j]
 
 
@@ -253,8 +254,10 @@ def hard_tanh_backward(A, S, D, db):
     db[:] = 0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
-            D[i, j] = D[i, j] if abs(A[i, j]) < one else zero
-            db[j] += D[i, j]
+            d = D[i, j]
+            kept = d if abs(A[i, j]) < one else zero
+            db[j] += kept
+            D[i, j] = kept
 
 
 class Activation(NamedTuple):

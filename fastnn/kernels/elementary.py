@@ -42,6 +42,9 @@ MIN_32, MAX_32 = f4(-87.33654), f4(88.72283)  # smallest normal number; beyond l
 MIN_64, MAX_64 = -708.3964185322641, 709.782712893384
 LOG_2_HIGH_32, LOG_2_LOW_32 = f4(0.693359375), f4(-2.12194440e-4)
 LOG_2_HIGH_64, LOG_2_LOW_64 = 6.93145751953125e-1, 1.42860682030941723212e-6
+# A whole number n added to this has n + 1023 in its last bits: AVX2 cannot turn float64 into whole
+# numbers of 64 bits, four at once.
+TO_BITS_64 = 1.5 * 2.0**52 + 1023
 
 ROOT_HALF_BITS = np.float64(math.sqrt(0.5)).view(np.int64)
 
@@ -71,6 +74,8 @@ ERF_64 = (
     *(-0.12503305237881870531, 0.25171319321744942559, -0.37173673394897337706),
     0.21080636406114358072,
 )
+# By the power of t: a loop over all 19 is not unrolled, and reads them from memory.
+EVEN_ERF_64, ODD_ERF_64 = ERF_64[::2], ERF_64[1::2]
 
 
 @exact_jit
@@ -106,7 +111,7 @@ def _split_64(x):
     n = np.rint(x * LOG_2_E)
     n = 1023.0 if n > 1023.0 else n
     r = (x - n * LOG_2_HIGH_64) - n * LOG_2_LOW_64
-    s = np.int64((np.int64(n) + np.int64(1023)) << np.int64(52)).view(np.float64)
+    s = np.int64(np.float64(n + TO_BITS_64).view(np.int64) << np.int64(52)).view(np.float64)
     q = EXP_64[0]
     for k in range(1, len(EXP_64)):
         q = q * r + EXP_64[k]
@@ -191,7 +196,7 @@ def _choose_log1p(x):
 
 
 def erf(x):
-    """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, to 2 ulp of 1."""
+    """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, to 3 ulp of 1."""
     return x.dtype.type(math.erf(x))
 
 
@@ -207,7 +212,8 @@ def _choose_erf(x):
     def erf_64(x):
         size = -x if x < 0.0 else x
         size = 6.0 if size > 6.0 else size
-        p = _polynomial((size - ERF_K) / (size + ERF_K), ERF_64)
+        t = (size - ERF_K) / (size + ERF_K)
+        p = _polynomial(t * t, EVEN_ERF_64) + t * _polynomial(t * t, ODD_ERF_64)
         value = 1.0 - exp(-size * size) * p
         return -value if x < 0.0 else value
 

@@ -100,8 +100,9 @@ def amsgrad(p, g, m, v, u, rates):
     for i in range(p.size):
         m[i] = keep_m * m[i] + add_m * g[i]
         v[i] = keep_v * v[i] + add_v * g[i] * g[i]
-        u[i] = max(u[i], v[i])
-        p[i] -= rate * m[i] / (math.sqrt(u[i]) + epsilon)
+        largest = max(u[i], v[i])
+        p[i] -= rate * m[i] / (math.sqrt(largest) + epsilon)
+        u[i] = largest
 
 
 @preparing
