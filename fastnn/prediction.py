@@ -110,7 +110,9 @@ def predict_sample(
     n_threads = 1
     if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
         n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
-    n_at_once = max(TILE_ROWS * n_threads, rows_at_once(network.units, passes=1))
+    # Whole tiles: where they begin, and so each bit, does not depend on the number of threads.
+    n_tiles = max(n_threads, rows_at_once(network.units, passes=1) // TILE_ROWS)
+    n_at_once = TILE_ROWS * n_tiles
     with threads.team(n_threads) as team:
         work = prediction_workspace(
             network.units,

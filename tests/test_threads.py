@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
-from fastnn import MLPClassifier, threads
+from fastnn import MLPClassifier, prediction, threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X = np.random.default_rng(0).standard_normal((1100, 30))
@@ -56,6 +56,22 @@ def test_the_same_bits_where_products_are_cut(forced, dtype):
         np.testing.assert_array_equal(one, several)
 
 
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_predictions_have_the_same_bits_however_many_rows_are_passed_at_once(
+    forced, dtype, monkeypatch
+):
+    data = X.astype(dtype)
+    model = MLPClassifier((1000, 60), max_iter=1, random_state=0).fit(data, y)
+    results = []
+    for n, n_rows in ((1, 1100), (1, 324), (1, 1), (2, 324)):  # tiles are of 256
+        forced(n)
+        monkeypatch.setattr(prediction, "rows_at_once", lambda units, passes, n=n_rows: n)
+        results.append(model.predict_proba(data))
+    for probabilities in results[1:]:
+        np.testing.assert_array_equal(probabilities, results[0])
+
+
 def threads_of(user_api):
     return ThreadpoolController().select(user_api=user_api).info()
 
@@ -93,7 +109,7 @@ def test_a_fork_during_a_fit_puts_the_limit_back_too():
         import os
         import numpy as np
         from threadpoolctl import threadpool_info
-        from fastnn import MLPClassifier, threads
+        from fastnn import MLPClassifier, prediction, threads
 
         def limits():
             return [library["num_threads"] for library in threadpool_info()]
@@ -178,7 +194,7 @@ def test_two_fits_in_two_python_threads():
 PROGRAM = """
     import os, sys, threading, warnings
     import numpy as np
-    from fastnn import MLPClassifier, threads
+    from fastnn import MLPClassifier, prediction, threads
 
     warnings.simplefilter("ignore")
     random = np.random.default_rng(0)
