@@ -20,9 +20,9 @@ class Affine:
     unit = "share of the limit"
 
     def setup(self, product, shape, dtype):
-        from fastnn.blas import small_product
         from fastnn.compiler import from_python
-        from fastnn.kernels import affine
+        from fastnn.layers import fastest_product
+        from fastnn.registers import WIDE
 
         rows, inputs, units = shape
         random = np.random.default_rng(0)
@@ -30,14 +30,13 @@ class Affine:
             random.random(size).astype(dtype)
             for size in [(rows, inputs), (inputs, units), (rows, units)]
         )
-        address, kernel = affine.product.address(dtype), affine.product
-        arguments = {
-            "A W": (kernel, A, W, Z),
-            "A' D": (kernel, A.T, Z, W),
-            "D W'": (affine.product_back, Z, W, np.empty(W.size, dtype), A, address),
-        }
-        kernel, *self.arguments = *arguments[product], small_product()
-        self.kernel = from_python(kernel)
+        copies = np.empty(max(W.size, max(shape) * WIDE // W.itemsize), dtype)
+        self.arguments = {
+            "A W": (A, W, Z, 0, copies),
+            "A' D": (A.T, Z, W, 0, copies),
+            "D W'": (Z, W, A, 1, copies),
+        }[product]
+        self.kernel = from_python(fastest_product())
 
     def track_share(self, product, shape, dtype):
         square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)

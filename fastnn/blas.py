@@ -48,8 +48,8 @@ def libraries() -> list[Any]:
 
 
 @cache
-def small_product() -> int:
-    """Multiplications up to which products need no copies; 0 where all do.
+def has_small_kernels() -> bool:
+    """Whether products up to `SMALL_PRODUCT` need no copies.
 
     It follows from the processor and SciPy's library, which kernels call, and not from a
     measurement: numbers are multiplied in the same order in every process of a machine.
@@ -57,7 +57,7 @@ def small_product() -> int:
     # In a wheel it lies in the folder scipy.libs or scipy/.dylibs; elsewhere all share one.
     ours = [library for library in libraries() if "scipy" in "".join(_folders(library))]
     cores = {str(getattr(lib, "architecture", "")).lower() for lib in ours or libraries()}
-    return SMALL_PRODUCT if cores and cores <= WITH_SMALL_KERNELS else 0
+    return bool(cores) and cores <= WITH_SMALL_KERNELS
 
 
 def _folders(library: Any) -> tuple[str, ...]:

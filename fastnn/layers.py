@@ -6,14 +6,14 @@ of each: a network of ReLUs never waits for a tanh.
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
-from fastnn import blas
+from fastnn import blas, registers
 from fastnn.jit import address_of, declare
-from fastnn.kernels import backprop, hidden
+from fastnn.kernels import affine, backprop, hidden, panels
 from fastnn.kernels.activations import ACTIVATIONS
-from fastnn.kernels.affine import product
 from fastnn.kernels.arguments import (
     ACTIVATE,
     DENORMALIZE,
@@ -59,8 +59,7 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
         blocks=np.array([0, *accumulate(blocks)]),
         dropout=np.zeros(len(table)),
         seed=0,
-        product=product.address(dtype),
-        small_product=blas.small_product(),
+        product=fastest_product().address(dtype),
         running=network.running,
         forward=0,
         gradient=0,
@@ -69,6 +68,15 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
         loss=0,
         loss_settings=NO_SETTINGS,
     )
+
+
+def fastest_product() -> Any:
+    """Choose the kernel that multiplies matrices, by this machine's processor and BLAS."""
+    if blas.has_small_kernels():
+        return affine.product_in_strips
+    if registers.are_wide_enough():
+        return panels.product_in_panels
+    return affine.product
 
 
 def _check_fit(network: Network, architecture: Architecture) -> None:

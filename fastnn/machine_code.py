@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 import llvmlite
 from llvmlite import binding as llvm
 
-# What decides on the code of kernels, and on the form of its files, beside `kernels`.
-SOURCES = ("machine_code.py", "jit.py", "compiler.py", "lowering.py", "blas.py", "memory.py")
+# What decides on the code of kernels, and on the form of its files.
+SOURCES = ("machine_code", "jit", "compiler", "blas", "memory", "registers")
+FOLDERS = ("kernels", "lowering")
 OF_NO_EFFECT = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}  # on it
 
 
@@ -43,7 +44,8 @@ def _digest() -> str:
     """Digest of sources, compiler and processor."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in [*map(here.joinpath, SOURCES), *sorted((here / "kernels").glob("*.py"))]:
+    files = [here / f"{name}.py" for name in SOURCES]
+    for source in files + [path for name in FOLDERS for path in sorted((here / name).glob("*.py"))]:
         digest.update(source.read_bytes())
     compiler = importlib.metadata.version("numba"), llvmlite.__version__
     features = llvm.get_host_cpu_features().flatten()

@@ -8,6 +8,8 @@ import numpy as np
 from fastnn import memory
 from fastnn.kernels.affine import is_copied
 from fastnn.kernels.arguments import Workspace
+from fastnn.kernels.panels import LONGEST_PANEL
+from fastnn.registers import WIDE
 
 TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
 MAX_SHARDS = 64
@@ -54,11 +56,13 @@ def prediction_workspace(
     """Allocate for outputs alone, one tile for each thread."""
     tile = min(n_rows, TILE_ROWS)
     moments_size = _moments_size(units, tile) if normalized else 0
+    copies_size = _copies_size(units, tile, dtype, trains=False)
     sizes = {
         "inputs": 0 if sparse else tile * units[0],
         "outputs": tile * sum(units[1:]),
         "slopes": tile * sum(units[1:]) if slopes else 0,
         "moments": moments_size * (len(units) - 1),
+        "copies": copies_size,
     }
     row_size, starts = _sections(sizes, dtype)
     return Workspace(
@@ -66,6 +70,7 @@ def prediction_workspace(
         **starts,
         moments_size=moments_size,
         deltas_size=0,
+        copies_size=copies_size,
         gradients=np.empty((n_threads, 0), dtype),
         row_losses=np.empty((n_threads, tile)),
         losses=np.empty(0),
@@ -99,7 +104,7 @@ def _training_layout(
     n_tiles = 1 if whole_shards else max(1, round(longest / TILE_ROWS))
     tile = -(-longest // n_tiles)
     outputs = tile * sum(units[1:])
-    copies = [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
+    copies_size = _copies_size(units, tile, dtype, trains=True)
     moments_size = _moments_size(units, tile) if normalized else 0
     deltas_size = tile * max(units[1:])
     sizes = {
@@ -109,7 +114,7 @@ def _training_layout(
         "normalized": outputs if normalized else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
-        "transposed": max(copies, default=0),
+        "copies": copies_size,
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
     row_size, starts = _sections(sizes, dtype)
@@ -121,6 +126,7 @@ def _training_layout(
         | {
             "moments_size": moments_size,
             "deltas_size": deltas_size,
+            "copies_size": copies_size,
         },
     )
 
@@ -130,8 +136,17 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
     return max(4 * max(units[1:]), tile)
 
 
+def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: bool) -> int:
+    """Give room for the longest panel, and for a copy of each W that is multiplied as W'."""
+    longest = max(*units, tile) if trains else max(units)
+    sizes = [min(longest, LONGEST_PANEL) * WIDE // dtype.itemsize]
+    if trains:
+        sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
+    return max(sizes)
+
+
 SECTIONS = (
-    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "transposed"),
+    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "copies"),
     "tile_gradient",
 )
 

@@ -148,12 +148,13 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_alone(tmp_path):
 
 def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
     before = machine_code._digest()
-    (tmp_path / "kernels").mkdir()
+    for name in machine_code.FOLDERS:
+        (tmp_path / name).mkdir()
     for name in machine_code.SOURCES:
-        (tmp_path / name).write_text("edited")
+        (tmp_path / f"{name}.py").write_text("edited")
     monkeypatch.setattr(machine_code, "__file__", str(tmp_path / "machine_code.py"))
     digests = [before, machine_code._digest()]
-    for name in ("lowering.py", "memory.py", "kernels/new.py"):
+    for name in ("lowering/calls.py", "memory.py", "kernels/new.py"):
         (tmp_path / name).write_text("edited again")
         digests.append(machine_code._digest())
     assert len(set(digests)) == 5

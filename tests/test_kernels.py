@@ -5,7 +5,7 @@ The file also runs with the JIT off (`test_without_jit`), where coverage can see
 
 import warnings
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numba
 import numpy as np
@@ -28,6 +28,7 @@ from fastnn.kernels import (
     losses,
     normalization,
     outputs,
+    panels,
     prediction,
     rows,
     updates,
@@ -35,6 +36,7 @@ from fastnn.kernels import (
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
 from fastnn.layers import kind_of, prediction_layers, training_layers, with_forward
 from fastnn.network import Architecture, Network
+from fastnn.registers import WIDE
 from fastnn.samples import sample_of
 from fastnn.training import Task
 from fastnn.views import matrix, vector
@@ -48,8 +50,9 @@ def plain(kernel):
     return kernel.py_func
 
 
+@cache
 def compiled(kernel):
-    """The kernel as the compiler made it."""
+    """The kernel as the compiler makes it, once for each types of arguments."""
     return kernel if IS_OFF else from_python(kernel)
 
 
@@ -248,28 +251,55 @@ def test_exponential_of_extremes(dtype):
 # ------------------------------------------------------------------------------------- products
 
 
-# Up to how many multiplications a product is small: all, strips of 24 and of 12 rows, of 32 and of
-# 16 columns, and none.
-SMALL = [10**6, 24 * 35, 12 * 35, 32 * 31, 17 * 31, 0]
+PRODUCTS = [affine.product, affine.product_in_strips, panels.product_in_panels]
+WHOLE = [(1, 1, 1), (5, 7, 50), (31, 7, 17), (0, 3, 2), (2, 3, 0), (10, 0, 5)]
+IN_STRIPS = [  # by what fits into a strip
+    *[(53, 200, 150), (31, 300, 200)],  # 24 rows, and 12
+    *[(31, 400, 250), (31, 1200, 96)],  # columns
+    (1300, 1100, 3),  # neither
+]
+IN_PANELS = [
+    *[(6, 1, 2), (13, 8, 8), (100, 9, 16)],  # rows end with a tile, and within one
+    *[(7, 5, 3), (7, 5, 11), (12, 4, 5)],  # fewer columns than a panel has
+    *[(12, 17, 20), (12, 17, 26), (12, 17, 33), (12, 17, 48)],  # a last one wide or narrow
+    *[(100, 1, 100), (100, 3, 100), (200, 64, 100)],
+    *[(5, 40, 30), (6, 40, 1), (6, 1025, 20), (300, 300, 101)],  # few rows, one column, too large
+]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("small", SMALL)
-@pytest.mark.parametrize(
-    "shape", [(31, 1, 35), (31, 35, 1), (5, 7, 50), (1, 1, 1), (31, 7, 17), (0, 3, 2), (2, 3, 0)]
-)
-def test_products_in_strips(shape, small, dtype):
+@pytest.mark.parametrize("kernel", PRODUCTS, ids=lambda kernel: kernel.__name__)
+@pytest.mark.parametrize("shape", WHOLE + IN_STRIPS + IN_PANELS)
+def test_products(shape, kernel, dtype):
     m, k, n = shape
     A, B, out = normal((m, k), dtype), normal((k, n), dtype, 1), np.empty((m, n), dtype)
+    near = close(dtype) | {"atol": k * np.finfo(dtype).eps}
+    copies = np.full(max(B.size, k * WIDE // A.itemsize), np.nan, dtype)
+    transposed = np.ascontiguousarray(B.T)
     for left in (A, np.asfortranarray(A)):
-        for form in (compiled(affine.product), plain(affine.product)):
-            out[:] = np.nan
-            form(left, B, out, small)
-            assert_allclose(out, A @ B, **close(dtype))
+        for form in (compiled(kernel), plain(kernel)):
+            for right, is_transposed in ((B, 0), (transposed, 1)):
+                out[:] = np.nan
+                form(left, right, out, is_transposed, copies)
+                assert_allclose(out, A @ B, **near)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("small", [10**6, 12 * 35, 0])
+def test_panels_write_nothing_beside_their_columns(dtype):
+    A, B = normal((14, 30), dtype), normal((30, 21), dtype, 1)
+    copies = np.full(30 * WIDE // A.itemsize, np.nan, dtype)
+    for n in range(2, 22):
+        for is_transposed in (0, 1):
+            around = np.full(14 * n + 64, np.nan, dtype)
+            out, right = around[32:-32].reshape(14, n), B[:, :n].copy()
+            right = np.ascontiguousarray(right.T) if is_transposed else right
+            compiled(panels.product_in_panels)(A, right, out, is_transposed, copies)
+            assert_allclose(out, A @ B[:, :n], **close(dtype))
+            assert np.isnan(around[:32]).all()
+            assert np.isnan(around[-32:]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("n_rows", "shape", "is_copied"),
     [
@@ -279,14 +309,13 @@ def test_products_in_strips(shape, small, dtype):
         (32, (300, 250), False),  # a large copy
     ],
 )
-def test_products_by_transposed_weights(n_rows, shape, is_copied, small, dtype):
+def test_strips_copy_small_transposed_weights(n_rows, shape, is_copied, dtype):
     W, D = normal(shape, dtype), normal((n_rows, shape[1]), dtype, 1)
-    address = affine.product.address(np.dtype(dtype))
-    for form in (compiled(affine.product_back), plain(affine.product_back)):
+    for form in (compiled(affine.product_in_strips), plain(affine.product_in_strips)):
         copy, dA = np.full(W.size, np.nan, dtype), np.full((n_rows, shape[0]), np.nan, dtype)
-        form(D, W, copy, dA, address, small)
+        form(D, W, dA, 1, copy)
         assert_allclose(dA, D @ W.T, **close(dtype) | {"atol": 1e-4 if dtype == np.float32 else 0})
-        if is_copied and small > 0:
+        if is_copied:
             assert_array_equal(copy.reshape(shape[::-1]), W.T)
         else:
             assert np.isnan(copy).all()
@@ -313,14 +342,14 @@ def test_first_layer(order, dtype, monkeypatch):
     dense = X.toarray() if order == "sparse" else X
     picked, sample = np.array([3, 3, 0, 11]), sample_of(X, np.empty((0, 0), dtype))
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
-    product = affine.product.address(np.dtype(dtype))
+    product, copies = affine.product.address(np.dtype(dtype)), np.empty(0, dtype)
     for form in (compiled(rows.input_product), plain(rows.input_product)):
         Z = np.empty((4, 6), dtype)
-        form(sample, sample.columns, picked, A, W, Z, product, 10)
+        form(sample, sample.columns, picked, A, W, Z, product, copies)
         assert_allclose(Z, dense[picked] @ W, **close(dtype))
     for form in (compiled(rows.input_gradient), plain(rows.input_gradient)):
         dW = np.empty((5, 6), dtype)
-        form(sample, sample.columns, picked, A, D, dW, product, 10)
+        form(sample, sample.columns, picked, A, D, dW, product, copies)
         assert_allclose(dW, dense[picked].T @ D, **close(dtype))
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from fastnn import MLPClassifier, memory, prediction
 from fastnn.kernels.affine import is_copied
+from fastnn.kernels.panels import LONGEST_PANEL
 from fastnn.network import Network
+from fastnn.registers import WIDE
 from fastnn.workspace import SECTIONS, prediction_workspace, training_workspace
 
 DTYPES = [np.float32, np.float64]
@@ -56,14 +58,17 @@ def test_what_a_step_works_on(dtype):
 
 @pytest.mark.parametrize("batch", [1, 31, 40, 250, 700])
 @pytest.mark.parametrize("units", [(3, 5, 2), (4, 1, 1), (2, 200, 300, 50, 3), (5, 9000, 7, 10)])
-def test_copies_of_weights_have_room(units, batch):
+def test_copies_have_room(units, batch):
     size = sum((m + 1) * n for m, n in pairwise(units))
     work = training_workspace(units, size, batch, 100, 4096, np.dtype(np.float32), sparse=False)
     starts = [getattr(work, name) for name in SECTIONS] + [work.memory.shape[1]]
-    room = starts[SECTIONS.index("transposed") + 1] - work.transposed
+    room = starts[SECTIONS.index("copies") + 1] - work.copies
+    assert room >= work.copies_size
     for n_rows in range(1, work.row_losses.shape[1] + 1):
         for m, n in pairwise(units[1:]):
             assert not is_copied(n_rows, m, n) or m * n <= room
+        for longest in (n_rows, *units):  # A' D, A W and D W' sum over
+            assert min(longest, LONGEST_PANEL) * WIDE // 4 <= room
 
 
 @pytest.mark.parametrize(("activation", "own"), [("gelu", True), ("relu", False)])

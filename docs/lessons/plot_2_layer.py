@@ -49,10 +49,10 @@ assert np.allclose(by_hand, Z)
 # %%
 # The kernel
 # ----------
-# ``dot`` is the matrix product of the BLAS library, as NumPy's ``@`` is. Up to ``small``
-# multiplications it is faster on some processors, so a larger product is cut into strips there:
-# some rows of ``A`` by all of ``B``, or all rows by some columns. The bias is added by the
-# activation, which passes over Z anyway.
+# ``dot`` is the matrix product of the BLAS library, as NumPy's ``@`` is. (Where BLAS is slow with
+# matrices as small as a mini-batch's, another kernel takes this one's place, with the same result:
+# ``product_in_strips`` or ``product_in_panels``.) The bias is added by the activation, which passes
+# over Z anyway.
 #
 # .. literalinclude:: /../fastnn/kernels/affine.py
 #    :pyobject: product

@@ -82,12 +82,11 @@ plt.show()
 # %%
 # The kernels
 # -----------
-# Through the product: ``dA = D W'``. On processors where small products are fast, they are so by a
-# matrix whose rows lie in one piece, and ``W`` is copied. (``dW = A' D`` is a product like any
-# other.)
+# Through the product: ``dA = D W'`` and ``dW = A' D`` are products like that of the way forward,
+# and one kernel serves all three. Each layer of the way back takes both, last to first:
 #
-# .. literalinclude:: /../fastnn/kernels/affine.py
-#    :pyobject: product_back
+# .. literalinclude:: /../fastnn/kernels/backprop.py
+#    :pyobject: loss_gradient
 #
 # Through the activation, with the sums for the bias:
 #

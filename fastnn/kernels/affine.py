@@ -3,16 +3,16 @@
 The bias is added where the activation is applied (`activations`), which passes over Z anyway, and
 its derivative is summed where the activation's is applied.
 
-BLAS does the multiplying. Before it multiplies large matrices it copies them into an order of its
-own, which pays for larger ones than those of a mini-batch: of a forward pass through 256 x 256
-weights, 100 rows at a time, the copies take a fifth. On some processors it takes small matrices as
-they lie. There, with products cut into strips that are small enough, each of a layer's three
-reaches the rate of one large product. `small` says up to how many multiplications that holds (see
-`fastnn.blas`), and is 0 where BLAS always copies.
+Which product a network uses depends on the processor and on BLAS, the library that multiplies. For
+matrices larger than a mini-batch's it pays to copy both into an order of their own, as BLAS does:
+of a forward pass through 256 x 256 weights, 100 rows at a time, the copies take a fifth. Where it
+takes small matrices as they lie, products are cut into strips that are small enough
+(`product_in_strips`). On other processors with registers of 32 bytes a product of our own copies
+less (`panels.product_in_panels`). Elsewhere BLAS has it whole (`product`).
 """
 
-from fastnn.blas import dot
-from fastnn.jit import call, interface, jit
+from fastnn.blas import SMALL_PRODUCT, dot
+from fastnn.jit import interface, jit
 from fastnn.views import block, matrix, vector
 
 STRIP_ROWS = 12  # or a multiple: what BLAS' kernels for small products take at once, or 16 columns
@@ -20,42 +20,43 @@ STRIP_COLUMNS = 16
 COPY_ROWS = 32  # in whose products a transposed copy of W pays for itself
 MAX_COPY = 2**16  # numbers
 
-# A in C order or transposed, B, out, small
-multiplying = interface("T[:, :], T[:, ::1], T[:, ::1], int64")
+# A as it lies or transposed, B, out, whether B is to be transposed, memory for copies
+multiplying = interface("T[:, :], T[:, ::1], T[:, ::1], int64, T[::1]")
 
 
 @multiplying
-def product(A, B, out, small):
-    """out = A B: Z = A W, and dW = A' D.
+def product(A, B, out, transposed, copies):
+    """out = A B, or A B' if `transposed`: Z = A W, dW = A' D, and dA = D W'."""
+    if transposed == 0:
+        dot(A, B, out)
+    else:
+        dot(A, B.T, out)
 
-    In strips of rows, or of columns where 12 rows are too many.
+
+@multiplying
+def product_in_strips(A, B, out, transposed, copies):
+    """Write A B to `out`, or A B' if `transposed`: in strips that are small products.
+
+    Strips of rows, or of columns where 12 rows are too many. A product by B' in C order saves more
+    time than the copy costs: it takes 0.5 to 0.9 of that by B' as it lies, the copy included.
     """
-    (m, k), n = A.shape, B.shape[1]
+    (m, k), n = A.shape, out.shape[1]
+    if transposed != 0:
+        if not is_copied(m, n, k):
+            dot(A, B.T, out)
+            return
+        transpose(B, copies)
+        B = matrix(copies, 0, k, n)
     rows, columns = max(m, 1), max(n, 1)
-    if m * k * n > small:
-        rows = small // (k * n * STRIP_ROWS) * STRIP_ROWS
+    if m * k * n > SMALL_PRODUCT:
+        rows = SMALL_PRODUCT // (k * n * STRIP_ROWS) * STRIP_ROWS
         if rows == 0:
-            rows, columns = m, small // (m * k * STRIP_COLUMNS) * STRIP_COLUMNS
+            rows, columns = m, SMALL_PRODUCT // (m * k * STRIP_COLUMNS) * STRIP_COLUMNS
             columns = n if columns == 0 else columns
     for i in range(0, m, rows):
         for j in range(0, n, columns):
             p, q = min(rows, m - i), min(columns, n - j)
             dot(block(A, i, 0, p, k), block(B, 0, j, k, q), block(out, i, j, p, q))
-
-
-@jit
-def product_back(D, W, copy, dA, product, small):
-    """dA = D W', `product` being that one's address and `copy` memory for a copy of W.
-
-    A product by W' in C order saves more time than the copy costs, where BLAS has kernels for small
-    products: their time is 0.5 to 0.9 of that by W' as it lies, the copy included.
-    """
-    m, n = W.shape
-    if small > 0 and is_copied(D.shape[0], m, n):
-        transpose(W, copy)
-        call(product, D, matrix(copy, 0, n, m), dA, small)
-    else:
-        dot(D, W.T, dA)
 
 
 @jit

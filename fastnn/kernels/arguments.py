@@ -56,8 +56,7 @@ class Layers(NamedTuple):
     blocks: np.ndarray  # int64 (n_blocks + 1,): the outputs of block k are blocks[k]:blocks[k + 1]
     dropout: np.ndarray  # float64 (n_layers,): share of outputs to drop
     seed: int  # of the dropout
-    product: int  # address of affine.product
-    small_product: int  # multiplications, as it says
+    product: int  # address of one of the products that `affine` tells of
     running: np.ndarray  # (2 * sum of units,): running means and variances of normalized layers
     forward: int  # address of backprop.forward
     gradient: int  # address of backprop.loss_gradient; 0 for a prediction
@@ -111,10 +110,11 @@ class Workspace(NamedTuple):
     normalized: int  # the same: normalized Z; else as outputs
     moments: int  # moments_size for each layer: what normalization keeps for the way back
     deltas: int  # twice deltas_size: D of a layer, and dA of the one below
-    transposed: int  # copy of a W that is multiplied as W'
+    copies: int  # copies_size: what a product copies
     tile_gradient: int  # n_parameters, where a shard has more rows than a tile
     moments_size: int
     deltas_size: int
+    copies_size: int
     gradients: np.ndarray  # (n_shards, n_parameters and zeros up to a cache line)
     row_losses: np.ndarray  # float64 (n_shards, tile)
     losses: np.ndarray  # float64 (n_shards,)

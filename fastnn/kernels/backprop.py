@@ -5,7 +5,7 @@ table says where, and `work` where the shard k has its own.
 """
 
 from fastnn.jit import call, jit
-from fastnn.kernels.affine import column_sums, product_back
+from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
 from fastnn.views import matrix, vector
@@ -15,7 +15,8 @@ from fastnn.views import matrix, vector
 def forward(k, sample, rows, first_row, step, layers, params, work):
     """A of every layer for these rows, which begin at `first_row` of their mini-batch."""
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
-    n_rows, last, small = rows.size, table.shape[0] - 1, layers.small_product
+    n_rows, last = rows.size, table.shape[0] - 1
+    copies = vector(memory, base + work.copies, work.copies_size)
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, table[0, INPUTS])
     for l in range(last + 1):
@@ -23,9 +24,9 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         W, b = matrix(params, table[l, WEIGHTS], m, n), vector(params, table[l, BIASES], n)
         Z = matrix(memory, work.outputs + at, n_rows, n)
         if l == 0:
-            input_product(sample, sample.columns, rows, A, W, Z, layers.product, small)
+            input_product(sample, sample.columns, rows, A, W, Z, layers.product, copies)
         else:
-            call(layers.product, A, W, Z, small)
+            call(layers.product, A, W, Z, 0, copies)
         if l == last:
             call(table[l, ACTIVATE], Z, b, layers.blocks)
         elif layers.hidden_forward == 0:
@@ -40,7 +41,8 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     """Add the rows' losses to the shard's; their derivatives by all parameters go to `gradient`."""
     call(layers.forward, k, sample, rows, first_row, step, layers, params, work)
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
-    n_rows, last, small = rows.size, table.shape[0] - 1, layers.small_product
+    n_rows, last = rows.size, table.shape[0] - 1
+    copies = vector(memory, base + work.copies, work.copies_size)
     here, below = base + work.deltas, base + work.deltas + work.deltas_size
     n, at = table[last, UNITS], base + n_rows * table[last, OUTPUTS]
     A, D = matrix(memory, work.outputs + at, n_rows, n), matrix(memory, here, n_rows, n)
@@ -59,9 +61,8 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
         m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l - 1, OUTPUTS]
         A, dA = matrix(memory, work.outputs + at, n_rows, m), matrix(memory, below, n_rows, m)
         W, dW = matrix(params, table[l, WEIGHTS], m, n), matrix(gradient, table[l, WEIGHTS], m, n)
-        copy = vector(memory, base + work.transposed, m * n)
-        call(layers.product, A.T, D, dW, small)
-        product_back(D, W, copy, dA, layers.product, small)
+        call(layers.product, A.T, D, dW, 0, copies)
+        call(layers.product, D, W, dA, 1, copies)
         back = layers.hidden_backward
         if back == 0:
             S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)
@@ -73,4 +74,4 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, m)
     dW = matrix(gradient, table[0, WEIGHTS], m, n)
-    input_gradient(sample, sample.columns, rows, A, D, dW, layers.product, small)
+    input_gradient(sample, sample.columns, rows, A, D, dW, layers.product, copies)

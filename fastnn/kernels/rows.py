@@ -56,19 +56,19 @@ def csr_gradient(sample, rows, D, dW):
 
 
 @jit
-def input_product(sample, columns, rows, A, W, Z, product, small):
+def input_product(sample, columns, rows, A, W, Z, product, copies):
     """Z = X[rows] W; for dense data A keeps X[rows] for the way back."""
     if columns is None:
         gather(sample, rows, A)
-        call(product, A, W, Z, small)
+        call(product, A, W, Z, 0, copies)
     else:
         csr_product(sample, rows, W, Z)
 
 
 @jit
-def input_gradient(sample, columns, rows, A, D, dW, product, small):
+def input_gradient(sample, columns, rows, A, D, dW, product, copies):
     """dW = X[rows]' D."""
     if columns is None:
-        call(product, A.T, D, dW, small)
+        call(product, A.T, D, dW, 0, copies)
     else:
         csr_gradient(sample, rows, D, dW)

@@ -1,0 +1,42 @@
+"""A product of a few rows whose sums stay in the processor's registers.
+
+What a matrix product comes down to: 6 rows of A by the rows of a panel, which is as wide as two of
+the processor's registers. The 12 sums stay in registers from the first number to the last, so that
+for 12 multiplications of vectors 8 are loaded, and nothing is stored. (BLIS calls this the
+micro-kernel: Van Zee and van de Geijn, ACM Transactions on Mathematical Software 41(3), 2015.)
+"""
+
+import os
+from functools import cache
+
+import numpy as np
+from llvmlite import binding as llvm
+
+ROWS = 6
+NARROW = 32  # bytes of a register of AVX2, which has 16: 12 sums, 2 of a panel's row, one of A
+WIDE = 2 * NARROW  # bytes of a panel's row
+
+
+@cache
+def are_wide_enough() -> bool:
+    """Whether this processor has such registers, and no wider ones; a setting for others counts."""
+    if os.environ.get("NUMBA_CPU_NAME") or os.environ.get("NUMBA_CPU_FEATURES"):
+        return False
+    features = llvm.get_host_cpu_features()
+    has = {name: features.get(name, False) for name in ("avx2", "fma", "avx512f")}
+    return has["avx2"] and has["fma"] and not has["avx512f"]
+
+
+def dot_in_registers(A: np.ndarray, panel: np.ndarray, out: np.ndarray) -> None:
+    """Write A panel to `out`, for `ROWS` rows, and of the panel as many columns as `out` has.
+
+    A has a column at least, and they or its rows lie in one piece, as do each row of `out` and the
+    panel, which has `WIDE` or `NARROW` bytes a row; nobody checks that.
+    """
+    out[:] = (A @ panel)[:, : out.shape[1]]
+
+
+def copy_to_panel(array: np.ndarray, panel: np.ndarray) -> None:
+    """Copy the columns of an array to a panel, with zeros behind them."""
+    n = array.shape[1]
+    panel[:, :n], panel[:, n:] = array, 0
