@@ -4,7 +4,7 @@ To Numba each is a typing template, which says what it gives for which types, an
 writes its instructions.
 """
 
-from fastnn.lowering import products, views  # noqa: F401 which Numba is told of by their import
+from fastnn.lowering import blas, registers, views  # noqa: F401 their import tells Numba of them
 from fastnn.lowering.calls import runner, signatures
 
 __all__ = ["runner", "signatures"]
