@@ -24,6 +24,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from llvmlite.binding import get_host_cpu_features
 
 from fastnn.bench import CASES, PEERS, Peer, data, installed, milliseconds
 
@@ -213,12 +214,14 @@ def seconds_of(code: str, cache: str) -> float:
 
 
 def machine() -> str:
-    """Model of the CPU and how many cores this process may use."""
+    """Model of the CPU, how wide its vectors are, and how many cores this process may use."""
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
         model = found[1] if found else model
-    return f"{model}, {joblib.cpu_count()} cores"
+    features, kinds = get_host_cpu_features(), {"avx512f": "AVX-512", "avx2": "AVX2"}
+    vectors = [name for feature, name in kinds.items() if features.get(feature)][:1]
+    return ", ".join([model, *vectors, f"{joblib.cpu_count()} cores"])
 
 
 def versions() -> str:
