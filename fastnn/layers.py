@@ -12,7 +12,7 @@ import numpy as np
 
 from fastnn import blas, registers
 from fastnn.jit import address_of, declare
-from fastnn.kernels import affine, backprop, hidden, panels
+from fastnn.kernels import affine, backprop, hidden, panels, strips
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.arguments import (
     ACTIVATE,
@@ -73,7 +73,7 @@ def prediction_layers(network: Network, architecture: Architecture) -> Layers:
 def fastest_product() -> Any:
     """Choose the kernel that multiplies matrices, by this machine's processor and BLAS."""
     if blas.has_small_kernels():
-        return affine.product_in_strips
+        return strips.product_in_strips
     if registers.are_wide_enough():
         return panels.product_in_panels
     return affine.product

@@ -6,9 +6,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from fastnn import memory
-from fastnn.kernels.affine import is_copied
 from fastnn.kernels.arguments import Workspace
 from fastnn.kernels.panels import LONGEST_PANEL
+from fastnn.kernels.strips import is_copied
 from fastnn.registers import WIDE
 
 TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache

@@ -9,7 +9,7 @@ from processes import python
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn import MLPClassifier, blas, layers, registers
-from fastnn.kernels import affine, panels
+from fastnn.kernels import affine, panels, strips
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_fastest_product(has_kernels, wide, name, monkeypatch):
 def test_all_products_train_the_same_network(monkeypatch):
     X = np.random.default_rng(0).random((300, 40))
     losses = []
-    for product in (affine.product, affine.product_in_strips, panels.product_in_panels):
+    for product in (affine.product, strips.product_in_strips, panels.product_in_panels):
         monkeypatch.setattr(layers, "fastest_product", lambda product=product: product)
         model = MLPClassifier((90, 200), max_iter=3, random_state=0)
         with pytest.warns(ConvergenceWarning):

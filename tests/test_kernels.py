@@ -31,6 +31,7 @@ from fastnn.kernels import (
     panels,
     prediction,
     rows,
+    strips,
     updates,
 )
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
@@ -251,7 +252,7 @@ def test_exponential_of_extremes(dtype):
 # ------------------------------------------------------------------------------------- products
 
 
-PRODUCTS = [affine.product, affine.product_in_strips, panels.product_in_panels]
+PRODUCTS = [affine.product, strips.product_in_strips, panels.product_in_panels]
 WHOLE = [(1, 1, 1), (5, 7, 50), (31, 7, 17), (0, 3, 2), (2, 3, 0), (10, 0, 5)]
 IN_STRIPS = [  # by what fits into a strip
     *[(53, 200, 150), (31, 300, 200)],  # 24 rows, and 12
@@ -311,7 +312,7 @@ def test_panels_write_nothing_beside_their_columns(dtype):
 )
 def test_strips_copy_small_transposed_weights(n_rows, shape, is_copied, dtype):
     W, D = normal(shape, dtype), normal((n_rows, shape[1]), dtype, 1)
-    for form in (compiled(affine.product_in_strips), plain(affine.product_in_strips)):
+    for form in (compiled(strips.product_in_strips), plain(strips.product_in_strips)):
         copy, dA = np.full(W.size, np.nan, dtype), np.full((n_rows, shape[0]), np.nan, dtype)
         form(D, W, dA, 1, copy)
         assert_allclose(dA, D @ W.T, **close(dtype) | {"atol": 1e-4 if dtype == np.float32 else 0})

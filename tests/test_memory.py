@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastnn import MLPClassifier, memory, prediction
-from fastnn.kernels.affine import is_copied
 from fastnn.kernels.panels import LONGEST_PANEL
+from fastnn.kernels.strips import is_copied
 from fastnn.network import Network
 from fastnn.registers import WIDE
 from fastnn.workspace import SECTIONS, prediction_workspace, training_workspace

@@ -34,7 +34,7 @@ file and kernel                    formula
 =================================  ================================================================
 ``rows.gather``                    A[0] = X[rows]
 ``affine.product``                 Z = A W (b comes with the activation), dW = A' D, dA = D W';
-                                   so do ``product_in_strips`` and ``panels.product_in_panels``
+                                   or as in ``strips`` and ``panels``
 ``activations.relu``, ...          A = f(Z + b)
 ``activations.relu_backward``      D = dA * f'(Z), from A
 ``outputs.softmax``, ...           A of the last layer

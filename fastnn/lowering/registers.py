@@ -16,6 +16,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin
 from numba.np import arrayobj
 
+from fastnn.lowering.functions import own_function
 from fastnn.registers import NARROW, ROWS, WIDE, copy_to_panel, dot_in_registers
 
 SIZE = ir.IntType(64)
@@ -90,17 +91,6 @@ infer_global(dot_in_registers)(type("_DotTyping", (_Typing,), {}))
 infer_global(copy_to_panel)(type("_CopyTyping", (_Typing,), {}))
 
 
-def _function(builder: Any, name: str, arguments: list) -> Any:
-    """Declare a function of this module; returns it, and whether it was not yet defined."""
-    form = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    function = cgutils.get_or_insert_function(builder.module, form, f"fastnn_{name}")
-    is_new = function.is_declaration
-    if is_new:
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-    return function, is_new
-
-
 @contextmanager
 def _steps(builder: Any, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
     """Write a loop, and give its index."""
@@ -123,7 +113,7 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     for width in (WIDE // out.itemsize, NARROW // out.itemsize):
         for by_rows in (True, False):
             name = f"dot_{width}_{out.itemsize}_{'rows' if by_rows else 'columns'}"
-            function, is_new = _function(builder, name, arguments)
+            function, is_new = own_function(builder, name, arguments)
             if is_new:
                 _define_dot(function, width, out.itemsize, by_rows)
             choices.append(function)
@@ -203,7 +193,7 @@ def _lower_copy(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         *(array.data, array.down, array.along, array.columns),
         *(panel.data, panel.rows, panel.columns),
     ]
-    function, is_new = _function(builder, f"copy_{panel.itemsize}", arguments)
+    function, is_new = own_function(builder, f"copy_{panel.itemsize}", arguments)
     if is_new:
         _define_copy(function, panel.itemsize)
     builder.call(function, arguments)

@@ -12,6 +12,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin
 from numba.np import arrayobj
 
+from fastnn.lowering.functions import own_function
 from fastnn.memory import LINE
 from fastnn.views import block, locked, matrix, prefetch, vector
 
@@ -94,13 +95,12 @@ class _PrefetchTyping(AbstractTemplate):
 @lower_builtin(prefetch, types.Array)
 def _lower_prefetch(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     view = arrayobj.make_array(signature.args[0])(context, builder, values[0])
-    byte = ir.IntType(8).as_pointer()
-    form = ir.FunctionType(ir.VoidType(), [byte, view.nitems.type])
-    function = cgutils.get_or_insert_function(builder.module, form, "fastnn_prefetch")
-    if function.is_declaration:
+    start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
+    arguments = [start, builder.mul(view.nitems, view.itemsize)]
+    function, is_new = own_function(builder, "prefetch", arguments)
+    if is_new:
         _define_prefetch(function)
-    size = builder.mul(view.nitems, view.itemsize)
-    builder.call(function, [builder.bitcast(view.data, byte), size])
+    builder.call(function, arguments)
     return context.get_dummy_value()
 
 
@@ -109,8 +109,6 @@ def _define_prefetch(function: Any) -> None:
 
     Not inlined: optimised wherever a row is gathered, the loop made a cold start 0.1 s longer.
     """
-    function.linkage = "internal"
-    function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     start, size = function.args
     byte, number = start.type, ir.IntType(32)
