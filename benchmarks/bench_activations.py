@@ -15,7 +15,7 @@ class Activation:
     unit = "ns an element"
 
     def setup(self, activation, dtype):
-        from fastnn.compiler import from_python
+        from fastnn.compiling.compiler import from_python
         from fastnn.kernels.activations import ACTIVATIONS
 
         self.Z, self.S, self.D = (

@@ -20,9 +20,9 @@ class Affine:
     unit = "share of the limit"
 
     def setup(self, product, shape, dtype):
-        from fastnn.compiler import from_python
-        from fastnn.layers import fastest_product
-        from fastnn.registers import WIDE
+        from fastnn.compiling.compiler import from_python
+        from fastnn.compiling.intrinsics.registers import WIDE
+        from fastnn.kernels.products.choice import product_for_this_machine
 
         rows, inputs, units = shape
         random = np.random.default_rng(0)
@@ -36,7 +36,7 @@ class Affine:
             "A' D": (A.T, Z, W, 0, copies),
             "D W'": (Z, W, A, 1, copies),
         }[product]
-        self.kernel = from_python(fastest_product())
+        self.kernel = from_python(product_for_this_machine())
 
     def track_share(self, product, shape, dtype):
         square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)

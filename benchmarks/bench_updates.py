@@ -15,7 +15,7 @@ class Update:
     unit = "ns a parameter"
 
     def setup(self, solver, dtype):
-        from fastnn.compiler import from_python
+        from fastnn.compiling.compiler import from_python
         from fastnn.kernels.updates import SOLVERS
 
         # p, g, m, v, u: small positive numbers, so that nothing overflows in many steps

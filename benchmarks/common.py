@@ -1,6 +1,6 @@
 """What several files of the suite need: shapes, random rows, and a small form for quick runs.
 
-Only scikit-learn's API of fastnn and `fastnn.bench.CASES` are used at import, so that `asv run`
+Only scikit-learn's API of fastnn and `fastnn.cli.bench.CASES` are used at import, so that `asv run`
 also measures commits whose inside was another.
 """
 
@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.bench import CASES
+from fastnn.cli.bench import CASES
 
 # Set to 1, everything is small and few combinations are tried: does the suite still run?
 QUICK = os.environ.get("FASTNN_BENCH_QUICK") == "1"

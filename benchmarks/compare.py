@@ -26,7 +26,7 @@ import joblib
 import numpy as np
 from llvmlite.binding import get_host_cpu_features
 
-from fastnn.bench import CASES, PEERS, Peer, data, installed, milliseconds
+from fastnn.cli.bench import CASES, PEERS, Peer, data, installed, milliseconds
 
 HERE = Path(__file__).parent
 LIMIT, FLOOR = "limit", "floor"

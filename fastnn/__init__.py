@@ -1,13 +1,13 @@
 """scikit-learn's neural networks, compiled: same API, same numbers, many times faster."""
 
-from fastnn.classifier import MLPClassifier
-from fastnn.conversion import from_sklearn, to_onnx
-from fastnn.gradient_check import check_gradient
-from fastnn.regressor import MLPRegressor
-from fastnn.transformer import MLPTransformer
+from fastnn._version import __version__
+from fastnn.convert.from_sklearn import from_sklearn
+from fastnn.convert.onnx import to_onnx
+from fastnn.estimators.classifier import MLPClassifier
+from fastnn.estimators.gradient_check import check_gradient
+from fastnn.estimators.regressor import MLPRegressor
+from fastnn.estimators.transformer import MLPTransformer
 from fastnn.versions import show_versions
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MLPClassifier",
@@ -19,3 +19,9 @@ __all__ = [
     "show_versions",
     "to_onnx",
 ]
+
+# Where they are defined is nobody's business: saved models and messages name them by this, so that
+# moves within the package break no model.
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import joblib
 import numpy as np
 
+from fastnn.estimators.fitted import fitted_attributes
 from fastnn.files import replacing
-from fastnn.record import fitted_attributes
 
 __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 

@@ -20,8 +20,9 @@ def show_versions() -> None:
     """
     from threadpoolctl import threadpool_info
 
-    from fastnn import __version__, threads  # which loads Numba and BLAS, listed below
-    from fastnn.machine_code import cache_directory
+    from fastnn._version import __version__
+    from fastnn.compiling.cache import cache_directory
+    from fastnn.engine import threads  # which loads Numba and BLAS, listed below
 
     _print_table("System", {"Python": sys.version, "platform": platform.platform()})
     versions = {"fastnn": __version__, **{name: _version(name) for name in LIBRARIES}}

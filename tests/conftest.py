@@ -17,7 +17,7 @@ def global_random_seed():
 @pytest.fixture
 def forced(monkeypatch):
     """Set the number of threads of every region, whatever would pay."""
-    from fastnn import threads
+    from fastnn.engine import threads
 
     def force(n):
         monkeypatch.setattr(threads, "worthwhile", lambda *arguments: n)

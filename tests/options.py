@@ -1,9 +1,9 @@
 """Every option that fastnn adds to scikit-learn's, as a name and its keywords."""
 
-from fastnn.initialization import WEIGHT_INITS
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.updates import SOLVERS
-from fastnn.schedules import SCHEDULES
+from fastnn.training.initialization import WEIGHT_INITS
+from fastnn.training.schedules import SCHEDULES
 
 
 def shrinking(epoch):

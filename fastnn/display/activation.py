@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from fastnn.display import style
 from fastnn.display.anatomy import activation_and_derivative
-from fastnn.regressor import MLPRegressor
+from fastnn.estimators.regressor import MLPRegressor
 
 
 class ActivationDisplay:

@@ -13,9 +13,9 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.classifier import MLPClassifier
-from fastnn.conversion import from_sklearn, pairs
-from fastnn.regressor import MLPRegressor
+from fastnn.convert.from_sklearn import from_sklearn, pairs
+from fastnn.estimators.classifier import MLPClassifier
+from fastnn.estimators.regressor import MLPRegressor
 
 # One step with these, whatever the model was trained with, takes the gradient off the weights.
 PLAIN_STEP = {

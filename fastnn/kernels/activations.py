@@ -31,7 +31,7 @@ arXiv:1606.08415. [6] Elfwing, Uchibe and Doya, arXiv:1702.03118. [7] Misra, arX
 import math
 from typing import Any, NamedTuple
 
-from fastnn.jit import interface
+from fastnn.compiling.language import interface
 from fastnn.kernels.elementary import erf, exp, expm1, log1p
 
 forward = interface("T[:, ::1], T[::1], T[:, ::1]")  # Z, b, S

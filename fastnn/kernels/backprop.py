@@ -4,11 +4,11 @@ Weights, gradients, outputs and deltas of all layers stand in flat memory: a lay
 table says where, and `work` where the shard k has its own.
 """
 
-from fastnn.jit import call, jit
+from fastnn.compiling.intrinsics.views import matrix, vector
+from fastnn.compiling.language import call, jit
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
-from fastnn.views import matrix, vector
 
 
 @jit

@@ -9,7 +9,7 @@ The hash is C. Wellons' "lowbias32", applied twice with a key of 32 bits each ti
 
 import numpy as np
 
-from fastnn.jit import interface, jit
+from fastnn.compiling.language import interface, jit
 
 # A, D, rate, seed, step, layer, first row; D only on the way back
 dropping = interface("T[:, ::1], T[:, ::1], float64, int64, int64, int64, int64")

@@ -28,7 +28,7 @@ import math
 
 import numpy as np
 
-from fastnn.jit import exact_jit, specialize
+from fastnn.compiling.language import exact_jit, specialize
 
 f4, f8 = np.float32, np.float64
 

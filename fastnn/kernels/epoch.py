@@ -9,10 +9,10 @@ calls either by its address. What is in the loops has an address, too, and so is
 for both.
 """
 
-from fastnn.jit import call, jit, parallel_jit, prange
+from fastnn.compiling.intrinsics.views import vector
+from fastnn.compiling.language import call, jit, parallel_jit, prange
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.updates import add
-from fastnn.views import vector
 
 ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight cost it 40 %
 

@@ -4,7 +4,8 @@ Forward: Z -> normalization -> activation -> dropout. Backward: the same in reve
 has its activation alone, and `backprop` calls that itself.
 """
 
-from fastnn.jit import call, jit
+from fastnn.compiling.intrinsics.views import matrix, vector
+from fastnn.compiling.language import call, jit
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import (
     ACTIVATE,
@@ -20,7 +21,6 @@ from fastnn.kernels.arguments import (
     UNDROP,
     UNITS,
 )
-from fastnn.views import matrix, vector
 
 
 @jit

@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.jit import interface, jit
+from fastnn.compiling.language import interface, jit
 from fastnn.kernels.elementary import log
 
 # A, Y, rows, blocks, settings, D, row_losses

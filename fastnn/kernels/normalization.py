@@ -16,7 +16,7 @@ D = (G - mean(G) - N mean(G N)) / deviation, and D = G / deviation where the run
 import math
 from typing import Any, NamedTuple
 
-from fastnn.jit import interface, jit
+from fastnn.compiling.language import interface, jit
 from fastnn.kernels.arguments import NORMALIZE, RUNNING, UNITS
 
 EPSILON = 1e-5  # keeps the deviation from 0; PyTorch's

@@ -14,9 +14,9 @@ increasing    z_0, and A_k = A_{k-1} + log(1 + e^z_k)    quantiles, which then n
 ============  =========================================  =======================================
 """
 
-from fastnn.jit import interface
+from fastnn.compiling.intrinsics.views import vector
+from fastnn.compiling.language import interface
 from fastnn.kernels.elementary import exp, log1p
-from fastnn.views import vector
 
 output = interface("T[:, ::1], T[::1], int64[::1]")  # Z, b, blocks
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fastnn.jit import call, jit, parallel_jit, prange
+from fastnn.compiling.intrinsics.views import locked, matrix, vector
+from fastnn.compiling.language import call, jit, parallel_jit, prange
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
-from fastnn.views import locked, matrix, vector
 
 
 @jit

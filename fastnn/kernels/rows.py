@@ -4,8 +4,8 @@ Dense rows are gathered into a workspace first; sparse rows (CSR) are multiplied
 that the cost follows the number of non-zeros.
 """
 
-from fastnn.jit import call, jit
-from fastnn.views import prefetch, vector
+from fastnn.compiling.intrinsics.views import prefetch, vector
+from fastnn.compiling.language import call, jit
 
 ROWS_AHEAD = 2  # 1 is as fast for rows of 3 KB, and slower for 6 KB; more gain nothing
 

@@ -28,9 +28,9 @@ depends on who took which, the result is the same to the bit for any number of t
 import math
 from typing import Any, NamedTuple
 
-from fastnn.jit import call, interface, jit
+from fastnn.compiling.intrinsics.views import vector
+from fastnn.compiling.language import call, interface, jit
 from fastnn.kernels.arguments import MEMORY, STEPS
-from fastnn.views import vector
 
 BLOCK = 4096  # parameters: of a block, gradient, params and two state vectors stay in L2
 

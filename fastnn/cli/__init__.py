@@ -1,0 +1,22 @@
+"""The command `fastnn`: what a terminal asks for, and how mistakes are told there.
+
+The commands themselves are in `fastnn.cli.commands`, which needs the extra `cli`.
+"""
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake ends it with status 2, an interrupt with 130."""
+    try:
+        from fastnn.cli.commands import run
+    except ImportError as error:
+        if error.name is None or error.name.startswith("fastnn"):
+            raise
+        print(
+            f"fastnn: the command needs {error.name}: install the extra with "
+            "`pip install 'fastnn-mlp[cli]'`.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.exit(run(arguments))

@@ -1,0 +1,75 @@
+"""Compile kernels into the cache, so that later processes start warm."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
+
+from fastnn.estimators.classifier import MLPClassifier
+
+# Rows and columns, too few for threads and enough for them, and the number of jobs.
+SIZES = {"one thread": (40, 5, 1), "threads": (4000, 200, -1)}
+
+
+def warm_up() -> Iterator[tuple[str, float]]:
+    """Compile all functions of layers, and fit and predict with each kind of data.
+
+    Yields
+    ------
+    what : str
+        What was compiled, or loaded where it had been compiled before.
+    seconds : float
+        How long it took.
+    """
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        yield _timed(f"{dtype}, functions", partial(_compile_functions, dtype))
+        for form, size in product(("dense", "sparse"), SIZES):
+            fit = partial(_fit_and_predict, dtype, form == "sparse", *SIZES[size])
+            yield _timed(f"{dtype}, {form}, {size}", fit)
+
+
+def _timed(what: str, work: Callable[[], Any]) -> tuple[str, float]:
+    began = time.perf_counter()
+    work()
+    return what, time.perf_counter() - began
+
+
+def _compile_functions(dtype: np.dtype) -> None:
+    from fastnn.kernels.activations import ACTIVATIONS
+    from fastnn.kernels.dropout import drop, undrop
+    from fastnn.kernels.losses import LOSSES
+    from fastnn.kernels.normalization import NORMALIZATIONS, track
+    from fastnn.kernels.outputs import OUTPUTS
+    from fastnn.kernels.updates import AMSGRAD, SOLVERS, clipped_update
+
+    kernels = [drop, undrop, track, clipped_update, *OUTPUTS.values()]
+    kernels += [loss.kernel for loss in LOSSES.values()]
+    for activation in ACTIVATIONS.values():
+        kernels += [activation.forward, activation.backward]
+    for update in (*SOLVERS.values(), *AMSGRAD.values()):
+        kernels += [update.rates, update.update]
+    for kind in NORMALIZATIONS.values():
+        kernels += [kind.training, kind.prediction, kind.backward]
+    for kernel in kernels:
+        kernel.address(dtype)
+
+
+def _fit_and_predict(
+    dtype: np.dtype, is_sparse: bool, n_rows: int, n_columns: int, n_jobs: int
+) -> None:
+    X = np.random.default_rng(0).uniform(size=(n_rows, n_columns)).astype(dtype)
+    y = np.arange(n_rows) % 3
+    data = csr_array(X) if is_sparse else X
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for parameters in ({}, {"solver": "lbfgs"}, {"dropout": 0.1, "early_stopping": True}):
+            model = MLPClassifier((200,), max_iter=1, random_state=0, n_jobs=n_jobs, **parameters)
+            model.fit(data, y)
+            model.predict(data)
+            model.predict_proba(data[:1])

@@ -1,0 +1,37 @@
+"""Interrupts that wait: an import or a compilation cut in two would leave Numba in pieces."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from fastnn.compiling import time_spent
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Let an interrupt act at the end of what stands within."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    received: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *arguments: received.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if received:
+            before(*received[0])
+
+
+def whole_module(name: str) -> Any:
+    """Import Numba, or what needs it, whole or not at all; clocks do not count it."""
+    began = time.perf_counter()
+    with held_back():
+        module = import_module(name)
+    time_spent.add(time.perf_counter() - began)
+    return module

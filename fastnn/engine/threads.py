@@ -1,0 +1,200 @@
+"""How many threads the kernels run on, and one thread for each matrix product within them.
+
+A shard of a mini-batch goes through the network on one thread, so BLAS must not start threads of
+its own: its limit is set to 1 while any fit or predict of this process runs, and put back after
+the last. Where threads would not pay or would not be safe, the serial kernels give the same bits.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import joblib
+
+from fastnn.compiling import language as jit
+from fastnn.compiling.interrupts import whole_module
+from fastnn.compiling.intrinsics import blas
+
+# Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
+# Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
+MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
+FLOPS_PER_SECOND = 5e10
+# Work on one thread after which the first threads of a process are launched: it takes 0.15 s to
+# import Numba, to launch them and to load their loops, and most work takes longer than this counts.
+LAUNCH_SECONDS = 0.1
+LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
+
+
+class _Process:
+    """What the fits of this process share."""
+
+    def __init__(self, may_launch: bool) -> None:
+        self.lock = threading.Lock()
+        self.running: set[object] = set()  # fits and predicts under way
+        self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
+        self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
+        self.may_launch = may_launch
+        self.seconds_alone = 0.0  # of work that one thread has done for want of others
+
+
+_process = _Process(may_launch=True)
+
+
+class _Mine(threading.local):
+    """Numba's number of threads for one Python thread."""
+
+    before: int | None = None  # the user's own, where a fit has set another
+    now: int | None = None
+
+
+_mine = _Mine()
+
+
+def _after_fork() -> None:
+    # OpenMP's threads do not survive a fork, and the child's first region would end the child.
+    global _process
+    limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
+    _process = _Process(may_launch=_process.may_launch and not are_launched())
+    _process.blas_limits = limits
+    available.cache_clear()  # a worker of a pool has less
+    layer.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@cache
+def available() -> int:
+    """Threads that a fit of this process may use.
+
+    Cores, CPU affinity and cgroup (counted by joblib), ``NUMBA_NUM_THREADS``, which joblib sets in
+    its workers, and ``OMP_NUM_THREADS`` are ceilings; a worker of a process pool gets one.
+    """
+    if multiprocessing.current_process().daemon:
+        return 1
+    ceilings = [joblib.cpu_count()]
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdigit() and int(first) > 0:
+            ceilings.append(int(first))
+    return min(ceilings)
+
+
+@cache
+def _numba_threads() -> Any:
+    return whole_module("numba.np.ufunc.parallel")
+
+
+def are_launched() -> bool:
+    """Whether this process has threads already."""
+    return getattr(sys.modules.get("numba.np.ufunc.parallel"), "_is_initialized", False)
+
+
+@cache
+def layer() -> str:
+    """Numba's threading layer: "omp", "tbb", "workqueue", or "none" where there is none."""
+    if jit.IS_OFF:
+        return "none"
+    try:
+        numba = _numba_threads()
+        numba.get_num_threads()  # launches the threads, which decides on the layer
+        return numba.threading_layer()
+    except (ImportError, ValueError):
+        return "none"
+
+
+def _limit(library: Any, n_threads: int) -> None:
+    # threadpoolctl leaves OpenBLAS to the Python thread that was the first to limit it, and lets
+    # others do nothing: a fit that ends last, in another thread, could not put the limit back.
+    set_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
+    set_threads(n_threads)
+
+
+@contextlib.contextmanager
+def one_thread_blas() -> Iterator[None]:
+    """Keep every matrix product on the thread that asks for it; then all limits are put back."""
+    process, ours = _process, object()
+    try:  # an interrupt may come at any place
+        with process.lock:
+            process.running.add(ours)
+            if not process.blas_limits:
+                libraries = blas.libraries()
+                process.blas_limits = [(library, library.num_threads) for library in libraries]
+                for library in libraries:
+                    _limit(library, 1)
+        yield
+    finally:
+        if _mine.before is not None:
+            _numba_threads().set_num_threads(_mine.before)
+            _mine.before = _mine.now = None
+        with process.lock:
+            process.running.discard(ours)
+            if not process.running:
+                for library, n_threads in process.blas_limits:
+                    _limit(library, n_threads)
+                process.blas_limits = []
+
+
+def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions: float = 1) -> int:
+    """Threads for so many parallel regions, each of this much work in this many shards.
+
+    Without a number of jobs as many as pay; with one that many, up to the ceilings. A process that
+    has no threads yet gets them when one thread has done as much for which several would have
+    paid, in all fits and predicts, as it takes to launch them.
+    """
+    if n_jobs is not None:
+        return asked_for(n_jobs, n_shards)
+    wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
+    if wanted < 2 or not _process.may_launch:
+        return 1
+    wanted = min(wanted, available() // max(1, len(_process.running)))
+    if wanted < 2 or not _pays_to_launch(flops * n_regions) or layer() == "none":
+        return 1
+    return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))
+
+
+def _pays_to_launch(flops: float) -> bool:
+    if are_launched():
+        return True
+    _process.seconds_alone += flops / FLOPS_PER_SECOND
+    return _process.seconds_alone > LAUNCH_SECONDS
+
+
+def asked_for(n_jobs: int, n_shards: int) -> int:
+    """Threads of a number of jobs; -1 stands for all, -2 for all but one, and so on."""
+    wanted = n_jobs if n_jobs > 0 else max(1, available() + 1 + n_jobs)
+    wanted = min(wanted, n_shards, available())
+    return wanted if wanted > 1 and _process.may_launch and layer() != "none" else 1
+
+
+@contextlib.contextmanager
+def team(n_threads: int) -> Iterator[int | None]:
+    """Set Numba to this many threads; yields None where the serial kernels are to run."""
+    if n_threads == 1:
+        yield None
+    elif layer() != "workqueue":
+        yield use(n_threads)
+    elif _process.workqueue.acquire(blocking=False):
+        try:
+            yield use(n_threads)
+        finally:
+            _process.workqueue.release()
+    else:
+        yield None
+
+
+def use(n_threads: int) -> int:
+    """Set the number of threads of the parallel kernels that this thread calls next."""
+    numba = _numba_threads()
+    if _mine.before is None:
+        _mine.before = numba.get_num_threads()
+    if _mine.now != n_threads:  # 2 us
+        numba.set_num_threads(n_threads)
+        _mine.now = n_threads
+    return n_threads

@@ -1,0 +1,161 @@
+"""How much memory the kernels work in, and how a mini-batch is cut into shards."""
+
+from functools import cache
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from fastnn import memory
+from fastnn.compiling.intrinsics.registers import WIDE
+from fastnn.kernels.arguments import Workspace
+from fastnn.kernels.products.panels import LONGEST_PANEL
+from fastnn.kernels.products.strips import is_copied
+
+TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
+MAX_SHARDS = 64
+MAX_GRADIENT_NUMBERS = 2**24  # all shards' gradients together: 64 MB of float32
+
+
+def training_workspace(
+    units: tuple[int, ...],
+    n_params: int,
+    batch_rows: int,
+    rows_per_shard: int,
+    block: int,
+    dtype: np.dtype,
+    **needs: bool,
+) -> Workspace:
+    """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
+
+    Parameters
+    ----------
+    **needs : bool
+        `sparse`, `slopes`, `normalized`, `whole_shards`, `adds`: as `_training_layout` takes them.
+    """
+    rows = batch_rows, rows_per_shard
+    n_shards, tile, row_size, starts = _training_layout(units, n_params, *rows, dtype, **needs)
+    return Workspace(
+        memory=memory.empty((n_shards, row_size), dtype),
+        **starts,
+        gradients=memory.zeros((n_shards, memory.padded(n_params, dtype)), dtype),
+        row_losses=np.empty((n_shards, tile)),
+        losses=np.empty(n_shards),
+        squares=np.empty(-(-n_params // block)),
+    )
+
+
+def prediction_workspace(
+    units: tuple[int, ...],
+    n_rows: int,
+    n_threads: int,
+    dtype: np.dtype,
+    sparse: bool,
+    normalized: bool = False,
+    slopes: bool = False,
+) -> Workspace:
+    """Allocate for outputs alone, one tile for each thread."""
+    tile = min(n_rows, TILE_ROWS)
+    moments_size = _moments_size(units, tile) if normalized else 0
+    copies_size = _copies_size(units, tile, dtype, trains=False)
+    sizes = {
+        "inputs": 0 if sparse else tile * units[0],
+        "outputs": tile * sum(units[1:]),
+        "slopes": tile * sum(units[1:]) if slopes else 0,
+        "moments": moments_size * (len(units) - 1),
+        "copies": copies_size,
+    }
+    row_size, starts = _sections(sizes, dtype)
+    return Workspace(
+        memory=memory.empty((n_threads, row_size), dtype),
+        **starts,
+        moments_size=moments_size,
+        deltas_size=0,
+        copies_size=copies_size,
+        gradients=np.empty((n_threads, 0), dtype),
+        row_losses=np.empty((n_threads, tile)),
+        losses=np.empty(0),
+        squares=np.empty(0),
+    )
+
+
+@cache
+def _training_layout(
+    units: tuple[int, ...],
+    n_params: int,
+    batch_rows: int,
+    rows_per_shard: int,
+    dtype: np.dtype,
+    sparse: bool,
+    slopes: bool = False,
+    normalized: bool = False,
+    whole_shards: bool = False,
+    adds: bool = False,
+) -> tuple[int, int, int, dict[str, int]]:
+    """Give the number of shards, a tile's rows, a shard's numbers, and what begins where in them.
+
+    Batch normalization takes the moments of a whole shard, which is then one tile. Where a shard
+    adds to its gradient from call to call, it needs room for a tile's.
+    """
+    n_shards = max(
+        1, min(batch_rows // rows_per_shard, MAX_SHARDS, MAX_GRADIENT_NUMBERS // n_params)
+    )
+    # A shorter last mini-batch may be a single shard of up to 2 * rows_per_shard - 1 rows.
+    longest = max(-(-batch_rows // n_shards), min(batch_rows, 2 * rows_per_shard - 1))
+    n_tiles = 1 if whole_shards else max(1, round(longest / TILE_ROWS))
+    tile = -(-longest // n_tiles)
+    outputs = tile * sum(units[1:])
+    copies_size = _copies_size(units, tile, dtype, trains=True)
+    moments_size = _moments_size(units, tile) if normalized else 0
+    deltas_size = tile * max(units[1:])
+    sizes = {
+        "inputs": 0 if sparse else tile * units[0],
+        "outputs": outputs,
+        "slopes": outputs if slopes else 0,
+        "normalized": outputs if normalized else 0,
+        "moments": moments_size * (len(units) - 1),
+        "deltas": 2 * deltas_size,
+        "copies": copies_size,
+        "tile_gradient": n_params if adds or longest > tile else 0,
+    }
+    row_size, starts = _sections(sizes, dtype)
+    return (
+        n_shards,
+        tile,
+        row_size,
+        starts
+        | {
+            "moments_size": moments_size,
+            "deltas_size": deltas_size,
+            "copies_size": copies_size,
+        },
+    )
+
+
+def _moments_size(units: tuple[int, ...], tile: int) -> int:
+    """Four numbers for each unit of a layer (batch), one for each row (layer)."""
+    return max(4 * max(units[1:]), tile)
+
+
+def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: bool) -> int:
+    """Give room for the longest panel, and for a copy of each W that is multiplied as W'."""
+    longest = max(*units, tile) if trains else max(units)
+    sizes = [min(longest, LONGEST_PANEL) * WIDE // dtype.itemsize]
+    if trains:
+        sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
+    return max(sizes)
+
+
+SECTIONS = (
+    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "copies"),
+    "tile_gradient",
+)
+
+
+def _sections(sizes: dict[str, int], dtype: np.dtype) -> tuple[int, dict[str, int]]:
+    """Give the numbers of a shard's memory, and where in it each section begins."""
+    padded = [memory.padded(sizes.get(name, 0), dtype) for name in SECTIONS]
+    starts = dict(zip(SECTIONS, accumulate([0, *padded[:-1]]), strict=True))
+    for name in ("slopes", "normalized"):
+        if not sizes.get(name):
+            starts[name] = starts["outputs"]
+    return sum(padded), starts

@@ -1,0 +1,176 @@
+"""What a fit leaves on an estimator, and what the next fit takes up from there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastnn.network import Network
+from fastnn.training.history import History
+from fastnn.training.solvers import Solver
+
+RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
+    "loss_",
+    "loss_curve_",
+    "best_loss_",
+    "validation_loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "train_scores_",
+    "learning_rates_",
+    "_no_improvement_count",
+    "_optimizer",
+    "_resumption",
+)
+NORMALIZED = (
+    "normalization_scales_",
+    "normalization_shifts_",
+    "running_means_",
+    "running_variances_",
+)
+PRIVATE = (  # attributes of a fitted model, beside those that end with an underscore
+    "_optimizer",
+    "_resumption",
+    "_no_improvement_count",
+    "_label_binarizer",
+    "_random_state",
+    "_gradient_norms",
+)
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """What `resume` needs beyond a fitted model's attributes.
+
+    Attributes
+    ----------
+    random_state : tuple
+        State before the fit drew its validation split and the first order of rows.
+    last : tuple of ndarray or None
+        Last parameters and running moments, where the model has the best ones.
+    """
+
+    random_state: Any
+    last: tuple[np.ndarray, np.ndarray] | None
+
+
+# -------------------------------------------------------------------------------- the record
+
+
+def forget(estimator: Any) -> None:
+    """Drop the record of an earlier fit."""
+    _drop(estimator, (*RECORDS, *NORMALIZED))
+    estimator.n_iter_ = estimator.t_ = 0
+    if estimator._is_stochastic():
+        judges = bool(estimator.early_stopping)
+        estimator.loss_curve_ = []
+        estimator._no_improvement_count = 0
+        estimator.best_loss_ = None if judges else np.inf
+        estimator.validation_scores_ = [] if judges else None
+        estimator.best_validation_score_ = -np.inf if judges else None
+
+
+def history_of(estimator: Any, resume: bool) -> History:
+    """Take up the record of the last fit."""
+    past = estimator.__dict__.get  # an lbfgs fit, or weights set by hand, leave no record
+    return History(
+        n_iter=past("n_iter_", 0) if resume else 0,
+        rows_seen=past("t_", 0),
+        loss_curve=list(past("loss_curve_") or []),
+        best_loss=past("best_loss_"),
+        validation_losses=list(past("validation_loss_curve_") or []),
+        validation_scores=list(past("validation_scores_") or []),
+        best_validation_score=past("best_validation_score_"),
+        train_scores=list(past("train_scores_") or []),
+        learning_rates=list(past("learning_rates_") or []),
+        no_improvement_count=past("_no_improvement_count", 0),
+    )
+
+
+def keep(
+    estimator: Any,
+    history: History,
+    network: Network,
+    solver: Solver,
+    resumption: Resumption | None,
+) -> None:
+    """Make what a fit has brought the estimator's attributes."""
+    _drop(estimator, ("_resumption",))
+    estimator.n_iter_ = history.n_iter
+    estimator.t_ = history.rows_seen
+    if history.loss is not None:
+        estimator.loss_ = history.loss
+    estimator.loss_curve_ = history.loss_curve
+    estimator.best_loss_ = history.best_loss
+    estimator.learning_rates_ = history.learning_rates
+    estimator._no_improvement_count = history.no_improvement_count
+    estimator._optimizer = solver
+    if resumption is not None:
+        estimator._resumption = resumption
+    _keep_scores(estimator, history)
+    adopt(estimator, network)
+
+
+def keep_lbfgs(estimator: Any, history: History, network: Network, judge: Any) -> None:
+    """Do the same for a fit that leaves nothing to go on with."""
+    _drop(estimator, RECORDS)
+    estimator.n_iter_ = history.n_iter
+    estimator.loss_curve_ = history.loss_curve
+    if history.loss is not None:
+        estimator.loss_ = history.loss
+    if judge is not None:
+        _keep_scores(estimator, history)
+    adopt(estimator, network)
+
+
+def _keep_scores(estimator: Any, history: History) -> None:
+    judged = estimator.early_stopping or history.validation_losses
+    estimator.validation_loss_curve_ = history.validation_losses if judged else None
+    estimator.validation_scores_ = history.validation_scores if judged else None
+    estimator.best_validation_score_ = history.best_validation_score
+    estimator.train_scores_ = history.train_scores if estimator.scoring is not None else None
+
+
+def _drop(estimator: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        estimator.__dict__.pop(name, None)
+
+
+# ------------------------------------------------------------------------------- the weights
+
+
+def adopt(estimator: Any, network: Network) -> None:
+    """Make a network's weights the estimator's."""
+    estimator._own_network = network
+    estimator.coefs_ = list(network.coefs)  # lists of its own, in which a user may replace a matrix
+    estimator.intercepts_ = list(network.intercepts)
+    estimator.n_parameters_ = int(network.params.size)
+    if network.scales:
+        parts = (network.scales, network.shifts, network.means, network.variances)
+        estimator.__dict__.update(zip(NORMALIZED, map(list, parts), strict=True))
+
+
+def network_of(estimator: Any) -> Network:
+    """Network of `coefs_` and `intercepts_`, also where a user has set them by hand."""
+    network = estimator.__dict__.get("_own_network")
+    parts = [estimator.coefs_, estimator.intercepts_]
+    parts += [vars(estimator)[name] for name in NORMALIZED if name in vars(estimator)]
+    if network is not None and network.holds(*parts):
+        return network
+    return Network.from_arrays(*parts)
+
+
+# -------------------------------------------------------------------------------- the copies
+
+
+def twin_of(estimator: Any) -> Any:
+    """Another estimator of the same parameters and attributes, for now."""
+    twin = object.__new__(type(estimator))
+    twin.__dict__.update(estimator.__dict__)
+    return twin
+
+
+def fitted_attributes(estimator: Any) -> dict[str, Any]:
+    """Attributes that belong to a fitted model, rather than to its user or its callbacks."""
+    attributes = vars(estimator).items()
+    return {name: value for name, value in attributes if name.endswith("_") or name in PRIVATE}

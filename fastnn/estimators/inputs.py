@@ -1,0 +1,80 @@
+"""What a fit and a prediction take: data that needs no further look, and random states.
+
+scikit-learn takes 100 us to check one row and 300 us for a small mini-batch. A plain array of
+floats, of the right width and all finite, passes those checks unchanged, and that is seen in 3 us.
+Anything else goes to scikit-learn.
+"""
+
+import math
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.random import MT19937, RandomState
+from numpy.random.bit_generator import ISeedSequence
+from sklearn.utils import check_random_state
+
+MAX_SIZE = 100_000  # numbers; above, scikit-learn's checks no longer count
+
+
+def is_plain(estimator: Any, X: Any) -> bool:
+    """Whether X is an array such as a fitted estimator takes as it is."""
+    return has_plain_shape(estimator, X) and math.isfinite(_sum_of_squares(X))
+
+
+def has_plain_shape(estimator: Any, X: Any) -> bool:
+    """Whether X is such an array if all its numbers are finite."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.dtype.char in "fd"
+        and 0 < X.size <= MAX_SIZE
+        and X.dtype.isnative
+        and X.shape[1] == estimator.__dict__.get("n_features_in_")
+        and "feature_names_in_" not in estimator.__dict__
+    )
+
+
+def are_plain_labels(y: Any, n_samples: int) -> bool:
+    """Whether y is an array of whole numbers or of texts, one for each row."""
+    return type(y) is np.ndarray and y.shape == (n_samples,) and y.dtype.kind in "iuU"
+
+
+def are_plain_numbers(y: Any, n_samples: int) -> bool:
+    """Whether y is an array of finite floats, one for each row."""
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_samples,)
+        and y.dtype.char in "fd"
+        and y.dtype.isnative
+        and math.isfinite(_sum_of_squares(y))
+    )
+
+
+def _sum_of_squares(values: np.ndarray) -> float:
+    """Sum that is finite only if all values are; BLAS does not warn where it overflows."""
+    flat = values.ravel(order="K")
+    return float(flat.dot(flat))
+
+
+class _Zeros(ISeedSequence):
+    """Fills a generator that is about to be seeded.
+
+    It gives a list, whose numbers are taken out one by one in a tenth of the time of an array's.
+    """
+
+    def generate_state(self, n_words: int, dtype: Any = None) -> Any:
+        return [0] * n_words
+
+
+def random_state_of(seed: Any) -> RandomState:
+    """Make what `sklearn.utils.check_random_state` makes.
+
+    ``RandomState(0)`` takes 92 us, as it draws a seed that it then replaces: a third of what a
+    `partial_fit` on a few rows takes. This takes 5 us.
+    """
+    if not isinstance(seed, Integral) or isinstance(seed, bool):
+        return check_random_state(seed)
+    random_state = RandomState(MT19937(_Zeros()))  # type: ignore[arg-type]
+    random_state.seed(int(seed))
+    return random_state

@@ -1,0 +1,184 @@
+"""Parameters of the estimators: which values are valid, alone and together."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from fastnn.training.initialization import WEIGHT_INITS
+from fastnn.training.schedules import OF_SGD, SCHEDULES
+
+
+class Names(StrOptions):
+    """Keys of a table of kernels, read when first needed: importing kernels imports Numba.
+
+    Parameters
+    ----------
+    module, table : str
+        Where the table is.
+    others : tuple of str
+        Names that are valid beside its keys.
+    """
+
+    def __init__(self, module: str, table: str, others: tuple[str, ...] = ()) -> None:
+        self.type, self.hidden = str, False
+        self.deprecated: set[str] = set()
+        self._where, self._others = (module, table), others
+
+    @property
+    def options(self) -> set[str]:
+        """Valid names."""
+        module, table = self._where
+        return {*getattr(import_module(module), table), *self._others}
+
+
+_FROM_0 = Interval(Real, 0, None, closed="left")
+_ABOVE_0 = Interval(Real, 0, None, closed="neither")
+_COUNT = Interval(Integral, 1, None, closed="left")
+_SHARE = Interval(Real, 0, 1, closed="left")
+
+CONSTRAINTS: dict[str, list] = {
+    "hidden_layer_sizes": ["array-like", _COUNT],
+    "activation": [Names("fastnn.kernels.activations", "ACTIVATIONS"), "array-like"],
+    "solver": [Names("fastnn.kernels.updates", "SOLVERS", ("lbfgs",))],
+    "alpha": [_FROM_0],
+    "batch_size": [StrOptions({"auto"}), _COUNT],
+    "learning_rate": [StrOptions({*SCHEDULES, *OF_SGD}), callable],
+    "learning_rate_init": [_ABOVE_0],
+    "power_t": [_FROM_0],
+    "max_iter": [_COUNT],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_FROM_0],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_SHARE],
+    "beta_1": [_SHARE],
+    "beta_2": [_SHARE],
+    "epsilon": [_ABOVE_0],
+    "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
+    "max_fun": [_COUNT],
+    "weight_init": [StrOptions(set(WEIGHT_INITS)), _ABOVE_0],
+    "weight_decay": [_FROM_0],
+    "rho": [_SHARE],
+    "amsgrad": ["boolean"],
+    "max_grad_norm": [None, _ABOVE_0],
+    "warmup": [Interval(Integral, 0, None, closed="left")],
+    "step_size": [_COUNT],
+    "decay": [Interval(Real, 0, 1, closed="right")],
+    "dropout": [_SHARE, "array-like"],
+    "normalization": [None, StrOptions({"batch", "layer"})],
+    "scoring": [None, str, callable],
+    "restore_best_weights": [None, "boolean"],
+    "max_time": [None, _ABOVE_0],
+    "dtype": [StrOptions({"auto", "float32", "float64"})],
+    "n_jobs": [None, Integral],
+}
+
+
+def hidden_layer_sizes(estimator: Any) -> list[int]:
+    """Units of each hidden layer; a number is a single layer."""
+    sizes = estimator.hidden_layer_sizes
+    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise TypeError(f"hidden_layer_sizes must be whole numbers, got {sizes}.")
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]
+
+
+def activations(estimator: Any, n_hidden: int) -> tuple[str, ...]:
+    """Name of each hidden layer's activation."""
+    if isinstance(estimator.activation, str):
+        return (estimator.activation,) * n_hidden
+    names = tuple(estimator.activation)
+    _check_one_a_layer("activation", names, n_hidden)
+    valid = CONSTRAINTS["activation"][0]
+    for name in names:
+        if not valid.is_satisfied_by(name):
+            raise ValueError(f"activation holds {name!r}: each has to be {valid}.")
+    return tuple(str(name) for name in names)
+
+
+def dropout(estimator: Any, n_hidden: int) -> tuple[float, ...]:
+    """Share of outputs that each hidden layer drops."""
+    if np.ndim(estimator.dropout) == 0:
+        return (float(estimator.dropout),) * n_hidden
+    shares = tuple(estimator.dropout)
+    _check_one_a_layer("dropout", shares, n_hidden)
+    for share in shares:
+        if not _SHARE.is_satisfied_by(share):
+            raise ValueError(f"dropout holds {share!r}: each has to be a number in [0, 1).")
+    return tuple(float(share) for share in shares)
+
+
+def _check_one_a_layer(name: str, values: tuple, n_hidden: int) -> None:
+    if len(values) != n_hidden:
+        raise ValueError(
+            f"{name} has {len(values)} entries and the network {n_hidden} hidden layers: give one "
+            "for each, or a single one for all."
+        )
+
+
+def check_together(estimator: Any, n_hidden: int) -> None:
+    """Refuse values that make no sense together.
+
+    Raises
+    ------
+    ValueError
+        With the parameter, its value and the way out.
+    """
+    if estimator.amsgrad and estimator.solver not in ("adam", "adamw"):
+        raise ValueError(
+            f"amsgrad=True needs solver='adam' or 'adamw', got solver={estimator.solver!r}."
+        )
+    if estimator.warmup and estimator.learning_rate in OF_SGD:
+        raise ValueError(
+            f"warmup={estimator.warmup} does not go with learning_rate="
+            f"{estimator.learning_rate!r}: use warmup=0 or another schedule."
+        )
+    if estimator.solver != "lbfgs" and estimator.warmup and estimator.warmup >= estimator.max_iter:
+        raise ValueError(
+            f"warmup={estimator.warmup} leaves none of max_iter={estimator.max_iter} epochs: use "
+            "a smaller warmup."
+        )
+    if estimator.n_jobs == 0:
+        raise ValueError("n_jobs=0 has no meaning: use None, or a number of threads from 1 on.")
+    if estimator.solver == "lbfgs":
+        _check_lbfgs(estimator, n_hidden)
+
+
+def _check_lbfgs(estimator: Any, n_hidden: int) -> None:
+    if any(dropout(estimator, n_hidden)):
+        raise ValueError(
+            f"dropout={estimator.dropout} needs a stochastic solver: solver='lbfgs' compares "
+            "losses, which dropout changes at random."
+        )
+    if estimator.normalization == "batch":
+        raise ValueError(
+            "normalization='batch' needs a stochastic solver: use normalization='layer' with "
+            "solver='lbfgs'."
+        )
+    if estimator.max_grad_norm is not None:
+        raise ValueError(
+            f"max_grad_norm={estimator.max_grad_norm} needs a stochastic solver: solver='lbfgs' "
+            "chooses its steps itself."
+        )
+
+
+def check_in_interval(name: str, values: Any, low: float, high: float) -> list[float]:
+    """Check that one number or several increasing ones lie strictly between two bounds."""
+    numbers = [values] if isinstance(values, Real) else list(values)
+    for number in numbers:
+        if not Interval(Real, low, high, closed="neither").is_satisfied_by(number):
+            raise ValueError(f"{name} has to lie between {low:g} and {high:g}, got {number!r}.")
+    if not numbers or any(b <= a for a, b in pairwise(numbers)):
+        raise ValueError(f"{name} has to be increasing numbers, got {values!r}.")
+    return [float(number) for number in numbers]

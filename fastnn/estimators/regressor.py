@@ -1,0 +1,603 @@
+"""Regression by a feed-forward neural network."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.callback import with_callbacks
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastnn.estimators import parameters
+from fastnn.estimators.base import BaseMLP
+from fastnn.estimators.inputs import are_plain_numbers, is_plain
+from fastnn.estimators.parameters import Names
+from fastnn.estimators.targets import Targets, number_targets
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron regressor: scikit-learn's, compiled.
+
+    A feed-forward network [1]_. The first parameters, up to `max_fun`, and their defaults,
+    attributes and methods are those of :class:`sklearn.neural_network.MLPRegressor`, and so are the
+    numbers: the same `random_state` gives the same model. The others add what it does not have.
+
+    Parameters
+    ----------
+    loss : str, default='squared_error'
+        What is minimized, and with it the output's activation:
+
+        - 'squared_error': half the mean of squared gaps. The value is a mean over outputs and the
+          gradient is not divided by their number, as in scikit-learn.
+        - 'poisson': half the Poisson deviance, for counts; predictions are above 0.
+        - 'gamma': half the gamma deviance, for targets above 0; predictions are above 0.
+        - 'absolute_error', 'huber' (`huber_delta`), 'log_cosh': count large gaps less.
+        - 'quantile': the pinball loss, for the quantiles `quantile`.
+
+        Formulas and sources are in :mod:`fastnn.kernels.losses`.
+
+    hidden_layer_sizes : array-like of shape (n_hidden_layers,) or int, default=(100,)
+        Number of units in each hidden layer.
+
+    activation : str or sequence of str, default='relu'
+        Activation function of the hidden layers, one name for all or one for each:
+
+        - 'identity': f(z) = z
+        - 'logistic': f(z) = 1 / (1 + exp(-z))
+        - 'tanh': f(z) = tanh(z)
+        - 'relu': f(z) = max(0, z)
+        - 'leaky_relu', 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus', 'hard_tanh': formulas
+          and sources are in :mod:`fastnn.kernels.activations`.
+
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'nadam', 'rmsprop', 'adagrad'}, default='adam'
+        How weights are found:
+
+        - 'lbfgs': a quasi-Newton method on all rows at once; good for small data.
+        - 'sgd': stochastic gradient descent over mini-batches.
+        - 'adam': stochastic gradient descent with a step size for each weight [3]_.
+        - 'adamw': adam, with weights that shrink by `weight_decay` beside the gradient [4]_.
+        - 'nadam', 'rmsprop', 'adagrad': formulas and sources are in
+          :mod:`fastnn.kernels.updates`.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty ``alpha / 2 * sum(W ** 2)``. It is divided by the number of rows
+        of the mini-batch, so its effect depends on the batch size.
+
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
+
+    learning_rate : str or callable, default='constant'
+        Learning rate from epoch to epoch. For every stochastic solver:
+
+        - 'constant': `learning_rate_init` throughout.
+        - 'cosine': from `learning_rate_init` down to 0 along half a cosine over `max_iter` epochs.
+        - 'one_cycle': up to `learning_rate_init` within 30 % of the epochs, then down to almost 0.
+        - 'exponential': ``learning_rate_init * decay ** (epoch / step_size)``.
+        - 'step': the same, in steps of `step_size` epochs.
+        - a function of the epoch, counted from 0, that returns the learning rate.
+
+        And for 'sgd' alone; with other solvers these two are constant, as in scikit-learn:
+
+        - 'invscaling': ``learning_rate_init / (t_ + 1) ** power_t``.
+        - 'adaptive': divided by 5 each time that training stops improving by `tol` for
+          `n_iter_no_change` epochs, until it is below 1e-6.
+
+    learning_rate_init : float, default=0.001
+        Learning rate that the schedules start from or rise to. Not used by 'lbfgs'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of 'lbfgs'.
+
+    shuffle : bool, default=True
+        Whether each epoch goes through the rows in a new order.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws initial weights, the validation split and the order of rows. The same int gives the
+        model that scikit-learn would give, and the same bits for any number of threads.
+
+    tol : float, default=1e-4
+        Training stops when the loss, or with `early_stopping` the score, has not improved by this
+        for more than `n_iter_no_change` epochs. For 'lbfgs' the gradient's largest element.
+
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last `fit`.
+
+    momentum : float, default=0.9
+        Share of the last step that the next one of 'sgd' keeps, between 0 and 1.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to set rows aside, stop when the score on them no longer improves, and keep the
+        weights of the best epoch.
+
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` sets aside.
+
+    beta_1 : float, default=0.9
+        Decay of the mean of gradients of 'adam', 'adamw' and 'nadam', in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of their mean of squared gradients, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Keeps the division of all but 'sgd' and 'lbfgs' away from zero.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement that are borne.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by 'lbfgs'.
+
+    huber_delta : float, default=1.0
+        Gap from which the loss 'huber' grows no faster than in proportion.
+
+    quantile : float or increasing sequence of float, default=0.5
+        Which quantiles the loss 'quantile' is for, in (0, 1). With several, of one target, those
+        predicted for a row never cross.
+
+    weight_init : str or float, default='auto'
+        Initial weights. 'auto' draws scikit-learn's, uniform after Glorot and Bengio [2]_, with a
+        gain for each activation, and biases too. 'glorot_uniform', 'glorot_normal',
+        'he_uniform', 'he_normal', 'lecun_uniform', 'lecun_normal' and 'orthogonal' draw weights
+        of that kind, a number draws normal ones with this standard deviation, and biases are 0.
+
+    weight_decay : float, default=0.01
+        Share of the learning rate by which each step of 'adamw' shrinks the weights.
+
+    rho : float, default=0.9
+        Decay of rmsprop's mean of squared gradients, in [0, 1).
+
+    amsgrad : bool, default=False
+        Whether 'adam' and 'adamw' divide by the largest mean of squared gradients so far [5]_.
+
+    max_grad_norm : float, default=None
+        Largest Euclidean norm of a mini-batch's gradient; longer ones are scaled down.
+
+    warmup : int, default=0
+        Epochs in which the learning rate rises, in equal steps, to where its schedule begins.
+
+    step_size : int, default=10
+        Epochs in which the schedules 'exponential' and 'step' multiply the rate by `decay`.
+
+    decay : float, default=0.5
+        Factor of these schedules, in (0, 1].
+
+    dropout : float or sequence of float, default=0.0
+        Share of the hidden outputs that each mini-batch does without, drawn anew each time, one
+        number for all layers or one for each [6]_. The others are scaled up in training, so that a
+        prediction is as fast as without.
+
+    normalization : {'batch', 'layer'}, default=None
+        Normalize the weighted sums of hidden layers before the activation: over the rows of a
+        shard of the mini-batch, with running moments for predictions [7]_, or over the units of
+        the layer [8]_. A shard is about 100 rows, and more where mini-batches have over 6400 rows
+        or networks over 8 million parameters.
+
+    scoring : str or callable, default=None
+        What `early_stopping` goes by, and what `validation_scores_` records: None for the
+        estimator's `score`, 'loss' for minus the validation loss, or a scorer of scikit-learn.
+        Where it is given, the training rows are scored too.
+
+    restore_best_weights : bool, default=None
+        Whether to end with the weights of the best epoch: by the validation score where there is
+        one, else by the training loss. None does so with `early_stopping`.
+
+    max_time : float, default=None
+        Seconds after which a fit stops, at the end of a mini-batch; `resume` goes on from there.
+        To compile the kernels, once on a machine, does not count.
+
+    dtype : {'auto', 'float32', 'float64'}, default='auto'
+        Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
+        'float32' trains on float64 data as fast as on float32 data, without a copy of it.
+
+    n_jobs : int, default=None
+        Threads. None takes as many as pay, of the cores that this process may use, and one within
+        a worker of joblib; -1 takes all. The result is the same to the bit.
+
+    Attributes
+    ----------
+    loss_ : float
+        Training loss of the last epoch, with the penalty.
+
+    best_loss_ : float or None
+        Smallest training loss; None with `early_stopping`. Not set by 'lbfgs'.
+
+    loss_curve_ : list of shape (`n_iter_`,)
+        Training loss of each epoch, of earlier warm-started fits too, or of each iteration of
+        'lbfgs'.
+
+    validation_scores_ : list of shape (`n_iter_`,) or None
+        Score on the validation rows after each epoch, `early_stopping`'s own or `X_val`; None
+        without either. Not set by 'lbfgs' without `X_val`.
+
+    best_validation_score_ : float or None
+        Best of them. Not set by 'lbfgs' without `X_val`.
+
+    learning_rates_ : list of shape (`n_iter_`,)
+        Learning rate of each epoch. Not set by 'lbfgs'.
+
+    validation_loss_curve_ : list of shape (`n_iter_`,) or None
+        Loss of the validation rows after each epoch, without the penalty; None without such rows.
+
+    train_scores_ : list of shape (`n_iter_`,) or None
+        Score of the training rows after each epoch, where `scoring` is given.
+
+    normalization_scales_, normalization_shifts_ : list of ndarray of shape (units[l + 1],)
+        What `normalization` has learned, for each hidden layer; set with it only.
+
+    running_means_, running_variances_ : list of ndarray of shape (units[l + 1],)
+        Moments by which predictions normalize; set with `normalization` only.
+
+    n_parameters_ : int
+        Number of weights, biases, and what normalization learns.
+
+    t_ : int
+        Rows seen in training, each as often as it was.
+
+    coefs_ : list of ndarray of shape (units[l], units[l + 1])
+        Weights of each layer. Values set by hand are the ones that predict and train on.
+
+    intercepts_ : list of ndarray of shape (units[l + 1],)
+        Biases of each layer.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features, where X has names that are all strings.
+
+    n_iter_ : int
+        Epochs or iterations of the last fit.
+
+    n_layers_ : int
+        Number of layers, input and output among them.
+
+    n_outputs_ : int
+        Number of units in the output layer.
+
+    out_activation_ : {'identity', 'exp', 'increasing'}
+        Activation of the output layer, which follows from the loss; 'increasing' is that of several
+        quantiles.
+
+    See Also
+    --------
+    MLPClassifier : Classification by the same network.
+
+    Notes
+    -----
+    Initial weights are uniform after Glorot and Bengio [2]_. float32 data is trained in float32,
+    any other in float64. Data in C or Fortran order, memory-mapped or sparse, is not copied.
+
+    References
+    ----------
+    .. [1] Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+       Nature 323, 1986.
+    .. [2] Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010.
+    .. [3] Kingma and Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, 2014.
+    .. [4] Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, 2017.
+    .. [5] Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR 2018.
+    .. [6] Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+       JMLR 15, 2014.
+    .. [7] Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167, 2015.
+    .. [8] Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, 2016.
+
+    Examples
+    --------
+    >>> from fastnn import MLPRegressor
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.model_selection import train_test_split
+    >>> X, y = make_regression(n_samples=200, n_features=20, random_state=1)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)
+    >>> model = MLPRegressor(random_state=1, max_iter=2000, tol=0.1).fit(X_train, y_train)
+    >>> round(model.score(X_test, y_test), 2)
+    0.98
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
+        **BaseMLP._parameter_constraints,
+        "loss": [Names("fastnn.kernels.losses", "REGRESSION_LOSSES")],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Real, "array-like"],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        huber_delta: float = 1.0,
+        quantile: Any = 0.5,
+        weight_init: str | float = "auto",
+        weight_decay: float = 0.01,
+        rho: float = 0.9,
+        amsgrad: bool = False,
+        max_grad_norm: float | None = None,
+        warmup: int = 0,
+        step_size: int = 10,
+        decay: float = 0.5,
+        dropout: Any = 0.0,
+        normalization: str | None = None,
+        scoring: Any = None,
+        restore_best_weights: bool | None = None,
+        max_time: float | None = None,
+        dtype: str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.huber_delta = huber_delta
+        self.quantile = quantile
+        self.weight_init = weight_init
+        self.weight_decay = weight_decay
+        self.rho = rho
+        self.amsgrad = amsgrad
+        self.max_grad_norm = max_grad_norm
+        self.warmup = warmup
+        self.step_size = step_size
+        self.decay = decay
+        self.dropout = dropout
+        self.normalization = normalization
+        self.scoring = scoring
+        self.restore_best_weights = restore_best_weights
+        self.max_time = max_time
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        if not reset and is_plain(self, X) and are_plain_numbers(y, len(X)):
+            return X, y
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=self._dtypes(),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _learn_targets(self, y: Any, keeps: bool) -> None:
+        """Numbers need nothing learned."""
+
+    def _encode(self, y: Any) -> Targets:
+        return number_targets(y, self.loss, self._loss_settings())
+
+    def _loss_settings(self) -> tuple[float, ...]:
+        if self.loss == "quantile":
+            return tuple(parameters.check_in_interval("quantile", self.quantile, 0, 1))
+        return (float(self.huber_delta),) if self.loss == "huber" else ()
+
+    def _class_weights(self, y: Any, y_train: Any) -> None:
+        return None
+
+    def _output_score(
+        self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        Y = targets.Y[rows]
+        if self.loss == "quantile":
+            return self._pinball_score(Y, outputs, weights)
+        return r2_score(Y, outputs, sample_weight=weights)
+
+    def _pinball_score(self, Y: np.ndarray, outputs: np.ndarray, weights: Any) -> float:
+        """D2 of the pinball loss, its mean over several quantiles."""
+        quantiles = self._loss_settings()
+        if len(quantiles) == 1:
+            return float(d2_pinball_score(Y, outputs, sample_weight=weights, alpha=quantiles[0]))
+        scores = [
+            d2_pinball_score(Y, outputs[:, k], sample_weight=weights, alpha=q)
+            for k, q in enumerate(quantiles)
+        ]
+        return float(np.mean(scores))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPRegressor":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
+            without it, loss and score are recorded all the same.
+
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
+            Their targets.
+
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator. A fit that fails leaves it as it was.
+
+        Raises
+        ------
+        ValueError
+            If the data is not usable, or the weights diverge.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def resume(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPRegressor":
+        """Go on with a fit that was stopped, as if it had not been.
+
+        A fit that `max_time`, an interrupt or a callback has stopped, or that was loaded from a
+        checkpoint, ends with the same bits as one that was left alone. `max_iter` counts all
+        epochs, and may be raised. With 'lbfgs' training starts anew from the weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            The same as those of `fit`.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to go on with.
+        ValueError
+            If the fit had validation data or `scoring` and this one has not, or the other way
+            round: the curves would have an entry for some epochs only.
+        """
+        check_is_fitted(self)
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, resume=True)
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Train for one epoch over the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : MLPRegressor
+            The trained estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted values; one column for each of several quantiles.
+        """
+        outputs = self._outputs(X)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score the predictions: R^2, or for quantiles the D^2 of the pinball loss.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            1 at best, 0 for a constant prediction; a mean over several quantiles.
+        """
+        if self.loss != "quantile":
+            return super().score(X, y, sample_weight)
+        return self._pinball_score(np.asarray(y), self.predict(X), sample_weight)

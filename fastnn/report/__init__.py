@@ -1,0 +1,1 @@
+"""The page that `fastnn train --report` writes."""

@@ -1,0 +1,299 @@
+"""What is compiled, when, and where it is kept."""
+
+import ast
+import contextlib
+import gc
+import pickle
+import stat
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import python
+
+import fastnn
+from fastnn import MLPClassifier
+from fastnn.cli import warmup
+from fastnn.compiling import cache as machine_code
+from fastnn.compiling import compiler
+from fastnn.compiling import language as jit
+
+FIT = """
+    import warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+
+    warnings.simplefilter("ignore")
+    model = MLPClassifier((2,), max_iter=1).fit(np.eye(4), [0, 1, 0, 1])
+    model.predict_proba(np.eye(4)), model.predict_proba(np.zeros((50, 4)))
+    import sys
+    from fastnn.compiling.cache import cache_directory
+    print("numba" in sys.modules, cache_directory())
+"""
+
+
+def test_a_second_process_does_without_the_compiler(tmp_path):
+    cold = python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()
+    warm = python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()
+    assert [cold[0], warm[0]] == ["True", "False"]
+    assert cold[1].startswith(str(tmp_path))
+
+
+def cut(content):
+    return content[:-10]  # as by a full disk
+
+
+def empty(content):
+    return b""
+
+
+def spoil(content, at=-5):
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def spoil_the_head(content):
+    return spoil(content, 9)
+
+
+@pytest.mark.parametrize("harm", [cut, empty, spoil, spoil_the_head])
+def test_a_file_that_is_not_whole_is_written_anew(harm, tmp_path):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) > 10
+    files[0].write_bytes(harm(files[0].read_bytes()))
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+
+
+def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path, monkeypatch):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    file = next(tmp_path.rglob("epoch.train_steps-*"))
+    monkeypatch.setattr(machine_code, "cache_directory", lambda: file.parent)
+    made = machine_code.find(file.name)
+    machine_code.keep(file.name, made._replace(needs=["a_function_of_another_library"]))
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+
+
+def test_a_folder_that_others_have_filled_is_read(tmp_path):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    locked = """
+    import tempfile
+
+    def refuse(*arguments, **keywords):
+        raise PermissionError
+
+    tempfile.TemporaryDirectory = tempfile.TemporaryFile = refuse
+    """
+    assert python(locked + FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+    program = locked + FIT.replace("(2,)", "(2,), activation='tanh'")
+    assert python(program, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
+
+
+AT_ONCE = """
+    import threading, warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+
+    warnings.simplefilter("ignore")
+    X, y = np.random.default_rng(0).random((60, 5)), np.arange(60) % 3
+    options = [{}, {"activation": "tanh"}, {"solver": "lbfgs"}, {"dropout": 0.1}, {}]
+    weights = [None] * len(options)
+
+    def fit(i):
+        model = MLPClassifier((7,), max_iter=3, random_state=0, **options[i]).fit(X, y)
+        weights[i] = model.coefs_[0]
+
+    threads = [threading.Thread(target=fit, args=(i,)) for i in range(len(options))]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    at_once = weights.copy()
+    for i in range(len(options)):
+        fit(i)
+        assert (weights[i] == at_once[i]).all()
+    print("same")
+"""
+
+
+def test_first_fits_of_several_threads_at_once(tmp_path):
+    assert python(AT_ONCE, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+    assert python(AT_ONCE, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+
+
+def test_no_kernel_raises():
+    for file in (Path(fastnn.__file__).parent / "kernels").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            assert not isinstance(node, ast.Raise | ast.Assert), (file.name, node.lineno)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_is_put_back(is_on):
+    try:
+        (gc.enable if is_on else gc.disable)()
+        with contextlib.suppress(ZeroDivisionError), compiler._without_collector():
+            assert not gc.isenabled()
+            raise ZeroDivisionError
+        assert gc.isenabled() == is_on
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked by a mode there")
+def test_a_folder_that_cannot_be_written_costs_the_cache_alone(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    blocked.chmod(stat.S_IRUSR)
+    program = "from fastnn.compiling.cache import cache_directory; print(cache_directory())"
+    assert python(program, NUMBA_CACHE_DIR=str(blocked)) == "None"
+    fit = FIT.replace("print(", "assert cache_directory() is None; print(")
+    python(fit, NUMBA_CACHE_DIR=str(blocked))
+
+
+def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
+    before = machine_code._digest()
+    monkeypatch.setattr(machine_code, "__file__", str(tmp_path / "compiling" / "cache.py"))
+    digests = [before, machine_code._digest()]
+    for name in ("compiling/lowering/calls.py", "compiling/new.py", "kernels/products/new.py"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("edited")
+        digests.append(machine_code._digest())
+    assert len(set(digests)) == 5
+
+
+@pytest.mark.parametrize("change", ["processor", "features", "compiler", "python", "setting"])
+def test_code_of_another_machine_has_another_folder(change, monkeypatch):
+    before = machine_code._digest()
+    if change == "processor":
+        monkeypatch.setattr(machine_code.llvm, "get_host_cpu_name", lambda: "i486")
+    elif change == "features":
+        features = machine_code.llvm.get_host_cpu_features()
+        features["avx2"] = not features.get("avx2")
+        monkeypatch.setattr(machine_code.llvm, "get_host_cpu_features", lambda: features)
+    elif change == "compiler":
+        monkeypatch.setattr(machine_code.importlib.metadata, "version", lambda name: "0.1")
+    elif change == "python":
+        monkeypatch.setattr(machine_code.sys.implementation, "cache_tag", "cpython-399t")
+    else:
+        monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
+    assert machine_code._digest() != before
+
+
+@pytest.mark.parametrize("name", sorted(machine_code.OF_NO_EFFECT))
+def test_settings_of_no_effect_on_code_keep_its_folder(name, monkeypatch):
+    before = machine_code._digest()
+    monkeypatch.setenv(name, "1")
+    assert machine_code._digest() == before
+
+
+@pytest.mark.parametrize("heavy", ["numba", "matplotlib", "click"])
+def test_import_is_light(heavy):
+    assert python(f"import fastnn, sys; print({heavy!r} in sys.modules)") == "False"
+
+
+def test_a_fitted_estimator_holds_nothing_compiled():
+    model = MLPClassifier(solver="lbfgs").fit(np.eye(4), [0, 1, 0, 1])
+    saved = pickle.dumps(model)
+    for word in (b"numba", b"_thread", b"Dispatcher"):
+        assert word not in saved
+    program = f"""
+        import pickle, sys
+        model = pickle.loads({saved!r})
+        print("numba" in sys.modules)
+    """
+    assert python(program) == "False"
+
+
+SIGNATURES = """
+    import warnings
+    import numba, numpy as np, pandas as pd
+    from scipy.sparse import csr_array
+    from fastnn import MLPClassifier, MLPRegressor
+    from fastnn.compiling import language as jit
+    from fastnn.engine import threads
+
+    warnings.simplefilter("ignore")
+    threads.worthwhile = lambda *arguments: 1
+    kinds, call = {}, jit.Call.__call__
+
+    def told(self, *varying):
+        types = ", ".join(str(numba.typeof(argument)) for argument in (*self.fixed, *varying))
+        key = self.kernel.__name__, self.kind
+        kinds.setdefault(key, set()).add(types.replace("readonly ", ""))  # which is harmless
+        call(self, *varying)
+
+    jit.Call.__call__ = told
+    X, y = np.random.default_rng(0).random((40, 6)), np.arange(40) % 2
+    for dtype in ("float32", "float64"):
+        locked = X.astype(dtype)
+        locked.flags.writeable = False
+        data = [X.astype(dtype), np.asfortranarray(X, dtype), locked, X.astype(dtype)[:, ::2]]
+        data += [X.astype(dtype)[::-1], pd.DataFrame(X.astype(dtype)), csr_array(X.astype(dtype))]
+        for A in data:
+            for weights in (None, np.ones(40), np.ones(40, "float32"), np.ones(40, int)):
+                model = MLPClassifier((3,), max_iter=1).fit(A, y, sample_weight=weights)
+            model.predict(A)
+            model.predict(A[:2])
+            for Y in (y, y.astype("float32"), np.stack([y, y], axis=1)):
+                for solver in ("adam", "lbfgs"):
+                    options = {"solver": solver, "early_stopping": solver == "adam"}
+                    MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, **options).fit(A, Y)
+    print(len(kinds) > 12, [key for key, types in kinds.items() if len(types) > 1])
+"""
+
+
+def test_a_kind_of_data_has_one_form_of_each_kernel():
+    assert python(SIGNATURES) == "True []"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_only_parallel_loops_need_numba():
+    warmup._compile_functions(np.dtype(np.float64))
+    MLPClassifier((3,), max_iter=1, n_jobs=1).fit(np.eye(4), [0, 1, 0, 1]).predict(np.eye(4))
+    names = [file.name for file in machine_code.cache_directory().iterdir() if file.is_file()]
+    assert len(names) > 50
+    for name in names:
+        needs = machine_code.find(name).needs
+        if not name.endswith("-parallel"):
+            assert not [need for need in needs if need.startswith(("numba_", "NRT_", "Py"))]
+
+
+CALL = """
+    import numpy as np
+    from fastnn.compiling.language import Call, jit
+
+    @jit
+    def look(number, bundle, array, out):
+        out[0], out[1], out[2] = number, bundle[0], bundle[1].size
+        for i in range(array.ndim):
+            out[3 + i], out[3 + array.ndim + i] = array.shape[i], array.strides[i]
+        if array.size > 0:
+            out[3 + 2 * array.ndim] = array.flat[array.size - 1]
+
+    whole = np.arange(24.0).reshape(4, 6)
+    locked = whole.view()
+    locked.flags.writeable = False
+    arrays = [whole, whole[:0], whole[1:, ::2], whole.T, whole[:, 2], np.arange(3), locked]
+    for n, array in enumerate(arrays):
+        out = np.full(8, np.nan)
+        # Strided ones are types of their own, and read-only ones.
+        Call(look, ("test", n), -2.5, (n, whole[0], None))(array, out)
+        last = [array.flat[array.size - 1]] if array.size else []
+        expected = [-2.5, n, 6, *array.shape, *array.strides, *last]
+        assert out[: len(expected)].tolist() == expected, (n, out, expected)
+    print("same")
+"""
+
+
+def test_what_python_hands_over_reaches_machine_code(tmp_path):
+    assert python(CALL, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+    assert python(CALL, NUMBA_CACHE_DIR=str(tmp_path)) == "same"
+
+
+def test_arguments_that_no_kernel_takes_are_refused():
+    with pytest.raises((struct.error, TypeError)):
+        jit.pack(("a text",))
+    with pytest.raises((struct.error, OverflowError)):
+        jit.pack((2**64,))

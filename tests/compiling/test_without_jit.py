@@ -1,0 +1,49 @@
+"""The kernels as plain Python, where coverage can see each line."""
+
+import json
+import os
+import subprocess
+import sys
+
+from processes import ROOT
+
+WITHOUT = {  # choosers, of which a machine takes one way
+    "elementary.py",
+    "choice.py",  # of this machine, no kernel
+}
+
+
+def test_every_line_of_the_kernels_runs(tmp_path):
+    environment = {
+        **os.environ,
+        "NUMBA_DISABLE_JIT": "1",
+        "PYTHONPATH": str(ROOT),
+        "COVERAGE_FILE": str(tmp_path / "coverage"),
+    }
+    report = tmp_path / "report.json"
+    names = "kernels/test_kernels.py", "engine/test_reference.py"
+    tests = [str(ROOT / "tests" / name) for name in names]
+    options = [
+        "--cov=fastnn/kernels",
+        f"--cov-report=json:{report}",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout[-3000:]
+    files = json.loads(report.read_text())["files"]
+    missed = {
+        name: summary["missing_lines"]
+        for name, summary in files.items()
+        if summary["missing_lines"] and os.path.basename(name) not in WITHOUT
+    }
+    assert missed == {}
+    assert len(files) >= 10

@@ -1,0 +1,245 @@
+"""Threads change the time and not one bit; and nothing aborts, hangs or is left limited."""
+
+import os
+import sys
+import threading
+import warnings
+
+import numba
+import numpy as np
+import pytest
+from processes import python
+from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
+
+from fastnn import MLPClassifier
+from fastnn.engine import prediction, threads
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X = np.random.default_rng(0).standard_normal((1100, 30))
+y = np.random.default_rng(1).integers(0, 4, 1100)
+
+
+def fitted(X, **parameters):
+    return MLPClassifier((40, 20), max_iter=3, random_state=0, **parameters).fit(X, y)
+
+
+def params_of(model):
+    return np.concatenate([w.ravel() for w in model.coefs_ + model.intercepts_])
+
+
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"solver": "lbfgs"}], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+def test_the_same_bits_for_any_number_of_threads(forced, form, dtype, parameters):
+    data, results = form(X.astype(dtype)), []
+    for n in (1, 2, threads.available()):
+        forced(n)
+        model = fitted(data, batch_size=500, **parameters)
+        results.append((params_of(model), model.predict_proba(data), model.loss_))
+    for params, probabilities, loss in results[1:]:
+        np.testing.assert_array_equal(params, results[0][0])
+        np.testing.assert_array_equal(probabilities, results[0][1])
+        assert loss == results[0][2]
+
+
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_where_products_are_cut(forced, dtype):
+    results = []
+    for n in (1, 2):
+        forced(n)
+        model = MLPClassifier((300, 320), max_iter=2, random_state=0).fit(X.astype(dtype), y)
+        results.append((params_of(model), model.predict_proba(X.astype(dtype))))
+    for one, several in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, several)
+
+
+@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_predictions_have_the_same_bits_however_many_rows_are_passed_at_once(
+    forced, dtype, monkeypatch
+):
+    data = X.astype(dtype)
+    model = MLPClassifier((1000, 60), max_iter=1, random_state=0).fit(data, y)
+    results = []
+    for n, n_rows in ((1, 1100), (1, 324), (1, 1), (2, 324)):  # tiles are of 256
+        forced(n)
+        monkeypatch.setattr(prediction, "rows_at_once", lambda units, passes, n=n_rows: n)
+        results.append(model.predict_proba(data))
+    for probabilities in results[1:]:
+        np.testing.assert_array_equal(probabilities, results[0])
+
+
+def threads_of(user_api):
+    return ThreadpoolController().select(user_api=user_api).info()
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threads_of("blas")]
+
+
+def test_the_limit_of_blas_is_put_back():
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = blas_threads()
+        fitted(X)
+        assert blas_threads() == before
+        with pytest.raises(ValueError, match="non-finite"):
+            MLPClassifier(solver="sgd", learning_rate_init=1e300, max_iter=5).fit(1e3 * X, y)
+        assert blas_threads() == before
+        with threads.one_thread_blas():
+            fitted(X)  # one ends while another goes on
+            assert set(blas_threads()) != set(before) or set(before) == {1}
+        assert blas_threads() == before
+
+
+def test_the_users_number_of_numba_threads_is_put_back():
+    before = numba.get_num_threads()
+    for n_threads in (1, before):
+        numba.set_num_threads(n_threads)
+        for n_jobs in (None, 2):
+            fitted(X, n_jobs=n_jobs)
+            assert numba.get_num_threads() == n_threads
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_during_a_fit_puts_the_limit_back_too():
+    program = """
+        import os
+        import numpy as np
+        from threadpoolctl import threadpool_info
+        from fastnn import MLPClassifier
+        from fastnn.engine import prediction
+        from fastnn.engine import threads
+
+        def limits():
+            return [library["num_threads"] for library in threadpool_info()]
+
+        X, y = np.eye(6), [0, 1, 2, 0, 1, 2]
+        model = MLPClassifier(tol=10.0, n_iter_no_change=1).fit(X, y)
+        before = limits()
+        with threads.one_thread_blas():
+            child = os.fork()
+            if child == 0:
+                model.fit(X, y)
+                os._exit(0 if limits() == before else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), limits() == before)
+    """
+    assert python(program) == "0 True"
+
+
+def test_the_last_of_two_python_threads_puts_the_limit_back():
+    """Also where threadpoolctl leaves the limit to the first, which goes on living."""
+    before = blas_threads()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with threads.one_thread_blas():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with threads.one_thread_blas():
+        thread.start()
+        inside.wait()
+    during = [library["num_threads"] for library in threads_of("blas")]
+    leave.set()
+    thread.join()
+    assert set(during) <= {1}
+    assert blas_threads() == before
+
+
+def test_a_worker_forked_before_threads_are_launched_has_one():
+    program = """
+        import multiprocessing, os
+        from fastnn.engine import threads
+
+        assert threads.available() == min(2, len(os.sched_getaffinity(0)))
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            print(pool.apply(threads.available))
+    """
+    if hasattr(os, "sched_getaffinity"):
+        assert python(program, NUMBA_NUM_THREADS="2") == "1"
+
+
+def test_threads_are_launched_once_that_pays():
+    program = """
+        from fastnn.engine import threads
+
+        threads.available = lambda: 2
+        flops = threads.FLOPS_PER_SECOND * 0.04
+        answers = [(threads.worthwhile(flops, 4), threads.are_launched()) for _ in range(4)]
+        print(answers, threads.worthwhile(1.0, 4))
+    """
+    assert python(program) == "[(1, False), (1, False), (2, True), (2, True)] 1"
+
+
+def test_two_fits_in_two_python_threads():
+    alone, together = params_of(fitted(X)), []
+
+    def work():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            together.append(params_of(fitted(X)))
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    assert len(together) == 4
+    for params in together:
+        np.testing.assert_array_equal(params, alone)
+
+
+PROGRAM = """
+    import os, sys, threading, warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+    from fastnn.engine import prediction
+    from fastnn.engine import threads
+
+    warnings.simplefilter("ignore")
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((3000, 100)), random.integers(0, 4, 3000)
+
+    def fit():
+        model = MLPClassifier((100,), batch_size=1000, max_iter=3, random_state=0).fit(X, y)
+        return float(sum(W.sum() for W in model.coefs_)).hex()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork is Linux' way to start workers")
+def test_a_fork_after_a_fit():
+    program = f"""{PROGRAM}
+    first = fit()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if fit() == first else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert fit() == first
+    print("whole")
+    """
+    assert python(program) == "whole"
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_threads_at_once_on_each_layer(layer):
+    program = f"""{PROGRAM}
+    first, sums = fit(), []
+    workers = [threading.Thread(target=lambda: sums.append(fit())) for _ in range(4)]
+    [worker.start() for worker in workers]
+    [worker.join() for worker in workers]
+    print(threads.layer(), {{first}} == set(sums) and len(sums) == 4)
+    """
+    told = python(program, NUMBA_THREADING_LAYER=layer)
+    assert told in (f"{layer} True", "none True")  # a machine may lack libgomp
+
+
+def test_ceilings_of_the_environment():
+    program = "from fastnn.engine import threads; print(threads.available())"
+    assert python(program, OMP_NUM_THREADS="1") == "1"
+    assert python(program, NUMBA_NUM_THREADS="1") == "1"

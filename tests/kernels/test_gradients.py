@@ -1,0 +1,117 @@
+"""Central differences against back-propagation, for every activation, loss and normalization."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+
+from fastnn.compiling.language import Call
+from fastnn.engine.bind import kind_of, training_layers
+from fastnn.engine.data import sample_of
+from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.epoch import full_gradient
+from fastnn.kernels.losses import LOSSES
+from fastnn.kernels.normalization import NORMALIZATIONS
+from fastnn.network import Architecture, Network
+from fastnn.training.initialization import initialize
+from fastnn.training.loop import Task
+
+ROWS, OUTPUTS = 30, 3
+
+
+def codes(random):
+    return random.integers(0, 3, (ROWS, 1))
+
+
+def yes_or_no(random):
+    return random.integers(0, 2, (ROWS, OUTPUTS))
+
+
+def numbers(random):
+    return random.standard_normal((ROWS, OUTPUTS))
+
+
+TARGETS = {  # loss: how targets are drawn, and what its kernel reads
+    "log_loss": (codes, ()),
+    "smoothed_log_loss": (codes, (0.2,)),
+    "focal": (codes, (2.0,)),
+    "binary_log_loss": (yes_or_no, ()),
+    "smoothed_binary_log_loss": (yes_or_no, (0.2,)),
+    "binary_focal": (yes_or_no, (1.5,)),
+    "squared_error": (numbers, ()),
+    "poisson": (lambda random: random.poisson(2, (ROWS, OUTPUTS)), ()),
+    "gamma": (lambda random: random.gamma(2, size=(ROWS, OUTPUTS)), ()),
+    "absolute_error": (numbers, ()),
+    "huber": (numbers, (0.7,)),
+    "log_cosh": (numbers, ()),
+    "quantile": (numbers, (0.3,)),
+    "quantiles": (lambda random: random.standard_normal((ROWS, 1)), (0.1, 0.5, 0.8)),
+}
+# Their value is a mean over outputs and their gradient a sum, as scikit-learn's squared error.
+MEANS = {"squared_error", "gamma", "absolute_error", "huber", "log_cosh", "quantile", "quantiles"}
+
+
+def test_nothing_is_left_out():
+    assert set(TARGETS) == set(LOSSES)
+
+
+def assert_right_gradient(
+    activation="tanh", loss="log_loss", form=np.asarray, weighted=False, normalization=None
+):
+    random = np.random.default_rng(0)
+    draw, settings = TARGETS[loss]
+    architecture = Architecture(
+        (activation, activation), LOSSES[loss].output, normalization=normalization
+    )
+    normalized = normalization is not None
+    network = Network.zeros((4, 6, 5, OUTPUTS), np.dtype(np.float64), normalized)
+    initialize(network, "auto", [activation] * 3, np.random.RandomState(0))
+    for vector in network.scales + network.shifts:
+        vector += random.standard_normal(vector.size) / 3
+    weights = random.uniform(0, 3, ROWS) if weighted else None
+    X, Y = form(random.standard_normal((ROWS, 4))), draw(random).astype(np.float64)
+    layers = training_layers(network, architecture, loss, settings)
+    task = Task(network, architecture, layers, sample_of(X, Y, weights), np.arange(ROWS), alpha=0.5)
+    work = task.workspace(ROWS)
+    layers, steps = task.prepared(work)
+    kind, fixed = (
+        kind_of(task.sample, network.params),
+        (task.sample, task.rows, layers, steps, work),
+    )
+    gradient, loop = Call(full_gradient, kind, *fixed), task.shard_loop(False, layers, steps, work)
+
+    def loss_at(params):
+        gradient(params, 0, ROWS, loop)
+        return work.losses[0]
+
+    numeric, step = np.empty(network.params.size), 1e-5
+    for i in range(numeric.size):
+        nudge = np.zeros(numeric.size)
+        nudge[i] = step
+        numeric[i] = loss_at(network.params + nudge) - loss_at(network.params - nudge)
+    numeric /= 2 * step
+    if loss in MEANS:
+        penalty = np.where(np.arange(numeric.size) < network.n_weights, network.params, 0)
+        penalty *= task.alpha / (ROWS if weights is None else weights.sum())
+        numeric = OUTPUTS * (numeric - penalty) + penalty
+    loss_at(network.params)
+    assert_allclose(work.gradients[0, : numeric.size], numeric, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("loss", TARGETS)
+def test_losses(loss, weighted, form):
+    assert_right_gradient(loss=loss, weighted=weighted, form=form)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(activation, loss):
+    assert_right_gradient(activation, loss)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_normalization(normalization, activation):
+    assert_right_gradient(activation, normalization=normalization)
