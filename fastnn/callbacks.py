@@ -1,87 +1,19 @@
-"""Callbacks: scikit-learn's protocol (`sklearn.callback`) on a fit, and some of our own.
-
-A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
-"""
+"""Callbacks of a fit, by scikit-learn's protocol (`sklearn.callback`)."""
 
 import math
 import time
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
 
 import joblib
 import numpy as np
 
-from fastnn.estimators.fitted import fitted_attributes
 from fastnn.files import replacing
+from fastnn.network import norm_of
 
 __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 
 NUMBERS = (int, float, np.integer, np.floating)
-
-
-class EpochTasks:
-    """Tells an estimator's callbacks where each epoch begins and ends.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        The one being fitted.
-    """
-
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
-        self.root = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self.data: dict[str, Any] = {}
-        self.fitted: Callable[[], dict[str, Any]] = dict
-        self.epoch: Any = None
-
-    def begin(
-        self, X: Any, y: Any, sample_weight: Any, fitted: Callable[[], dict[str, Any]]
-    ) -> None:
-        """Open the fit's own task.
-
-        Parameters
-        ----------
-        X, y, sample_weight : array-like
-            The rows that train, as the user gave them.
-        fitted : callable
-            Gives the attributes of a model as it stands, copied.
-        """
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.data = {"X": X, "y": y, "metadata": metadata}
-        self.fitted = fitted
-        self.root.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-
-    def begin_epoch(self) -> None:
-        """Open the next epoch's task."""
-        self.epoch = self.root.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-
-    def end_epoch(self, gradient_norms: Callable[[], list[float]]) -> bool:
-        """Close the epoch's task; returns whether a callback asks to stop."""
-        return self.epoch.call_on_fit_task_end(
-            estimator=self.estimator,
-            **self.data,
-            reconstruction_attributes=lambda: {
-                **self.fitted(),
-                "_gradient_norms": gradient_norms(),
-            },
-        )
-
-    def end(self) -> None:
-        """Close the fit's own task."""
-        self.root.call_on_fit_task_end(
-            estimator=self.estimator,
-            **self.data,
-            reconstruction_attributes=lambda: deepcopy(fitted_attributes(self.estimator)),
-        )
-
-
-def has_callbacks(estimator: Any) -> bool:
-    """Whether an estimator has callbacks, its own or those of a meta-estimator."""
-    return hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
 
 
 class _Watcher:
@@ -223,10 +155,5 @@ class NormRecorder(_Watcher):
         """Add an epoch to the records."""
         if context.task_name == "epoch":
             pairs = zip(fitted_estimator.coefs_, fitted_estimator.intercepts_, strict=True)
-            self.weight_norms_.append([layer_norm(W, b) for W, b in pairs])
+            self.weight_norms_.append([norm_of(W, b) for W, b in pairs])
             self.gradient_norms_.append(list(fitted_estimator._gradient_norms))
-
-
-def layer_norm(W: np.ndarray, b: np.ndarray) -> float:
-    """Euclidean norm of a layer's weights and biases together."""
-    return float(np.hypot(np.linalg.norm(W), np.linalg.norm(b)))

@@ -165,6 +165,11 @@ class Network:
                 return False
         return True
 
+    def layer_norms(self, vector: np.ndarray) -> list[float]:
+        """Euclidean norm of each layer's part of a vector such as `params`, W and b together."""
+        like = Network(self.units, vector)
+        return list(map(norm_of, like.coefs, like.intercepts))
+
     def copy(self) -> "Network":
         """Copy that goes on by itself."""
         return self.astype(self.params.dtype)
@@ -177,6 +182,11 @@ class Network:
     def is_finite(self) -> bool:
         """Whether no weight has diverged to NaN or infinity."""
         return bool(np.isfinite(self.params).all())
+
+
+def norm_of(W: np.ndarray, b: np.ndarray) -> float:
+    """Euclidean norm of a layer's weights and biases together."""
+    return float(np.hypot(np.linalg.norm(W), np.linalg.norm(b)))
 
 
 @cache

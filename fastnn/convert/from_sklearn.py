@@ -8,11 +8,12 @@ from sklearn.base import BaseEstimator
 
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.fitted import adopt
+from fastnn.estimators.parameters import settings_of
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.to_sklearn import copy_record
 from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
-from fastnn.training.solvers import Solver, solver_for
+from fastnn.training.solvers import Solver
 
 
 def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
@@ -58,7 +59,9 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
         network = Network.from_arrays(model.coefs_, model.intercepts_)
         adopt(estimator, network)
         if hasattr(model, "_optimizer"):
-            estimator._optimizer = _solver_from_sklearn(model._optimizer, estimator, network)
+            estimator._optimizer = _solver_from_sklearn(
+                model._optimizer, estimator, network
+            ).plain_state()
     return estimator
 
 
@@ -74,7 +77,8 @@ def pairs() -> dict[type, type]:
 def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> Solver:
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-    solver = solver_for(estimator, network.params.size, network.params.dtype)
+    settings = settings_of(estimator).solver
+    solver = Solver(settings, network.params.size, network.params.dtype)
     if isinstance(optimizer, AdamOptimizer) and solver.name == "adam":
         _fill(solver.state[0], optimizer.ms)
         _fill(solver.state[1], optimizer.vs)

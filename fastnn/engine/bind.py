@@ -4,13 +4,15 @@ The table of layers gets the addresses of their functions, and these are compile
 of each: a network of ReLUs never waits for a tanh.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
 
 from fastnn.compiling.language import address_of, declare
-from fastnn.kernels import backprop, hidden
+from fastnn.engine.base import Problem, SolverState
+from fastnn.kernels import backprop, epoch, hidden, updates
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.arguments import (
     ACTIVATE,
@@ -21,11 +23,13 @@ from fastnn.kernels.arguments import (
     UNDROP,
     Layers,
     Sample,
+    Steps,
     Workspace,
 )
+from fastnn.kernels.arguments import Solver as SolverArguments
 from fastnn.kernels.dropout import drop, undrop
 from fastnn.kernels.losses import LOSSES
-from fastnn.kernels.normalization import NORMALIZATIONS
+from fastnn.kernels.normalization import NORMALIZATIONS, track
 from fastnn.kernels.outputs import OUTPUTS
 from fastnn.kernels.products.choice import product_for_this_machine
 from fastnn.network import Architecture, Network
@@ -174,3 +178,69 @@ def _declare_hidden(kind: tuple, layers: Layers, params: np.ndarray, work: Works
 def keeps_slopes(architecture: Architecture) -> bool:
     """Whether a hidden layer's derivative needs memory of its own."""
     return any(ACTIVATIONS[name].keeps_slope for name in architecture.activations)
+
+
+def keeps_moments(architecture: Architecture) -> bool:
+    """Whether layers are normalized by the moments of a shard, which predictions lack."""
+    kind = architecture.normalization
+    return kind is not None and NORMALIZATIONS[kind].keeps_moments
+
+
+# ----------------------------------------------------------------------------------- training
+
+
+def training(problem: Problem, work: Workspace) -> tuple[Layers, Steps]:
+    """Give what the kernels of a step are called with; those not compiled yet are compiled."""
+    network, architecture = problem.network, problem.architecture
+    loss = problem.loss, problem.loss_settings
+    layers = training_layers(network, architecture, *loss, problem.seed)
+    params, dtype, sample = network.params, network.params.dtype, problem.data.sample
+    layers = with_gradient(layers, sample, params, work)
+    shard = (0, 1, 0, sample, problem.rows, 0, layers, params, work)
+    clips = problem.max_norm is not None
+    return layers, Steps(
+        shard_gradient=address_of(epoch.shard_gradient, kind_of(sample, params), *shard),
+        track=track.address(dtype) if keeps_moments(architecture) else 0,
+        combine=updates.combine_block.address(dtype),
+        clipped_update=updates.clipped_update.address(dtype) if clips else 0,
+        step=updates.step_block.address(dtype),
+        alpha=float(problem.alpha),
+        max_norm=math.inf if problem.max_norm is None else float(problem.max_norm),
+    )
+
+
+def solver_arguments(solver: SolverState) -> SolverArguments:
+    """Give what an optimizer's kernels are called with."""
+    dtype = solver.state.dtype
+    update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
+    return SolverArguments(
+        prepare=update.rates.address(dtype),
+        update=update.update.address(dtype),
+        state=solver.state,
+        progress=solver.progress,
+        hyper=np.array([0.0, *solver.hyper.values()]),  # the learning rate first
+        rates=np.zeros(5),
+        weight_decay=float(solver.weight_decay),
+    )
+
+
+def shard_loop(
+    problem: Problem, several: bool, layers: Layers, steps: Steps, work: Workspace
+) -> int:
+    """Give the address of the loop over shards, for one thread or several."""
+    params, sample = problem.network.params, problem.data.sample
+    arguments = (1, 0, sample, problem.rows, 0, layers, params, steps.shard_gradient, work)
+    return address_of(epoch.SHARD_LOOPS[several], kind_of(sample, params), *arguments)
+
+
+def block_loop(
+    several: bool, params: np.ndarray, solver: SolverArguments, steps: Steps, work: Workspace
+) -> int:
+    """Give the address of the loop over blocks of parameters, for one thread or several."""
+    arguments = (0, 0.0, 0.0, 0, params, solver, steps, work)
+    return address_of(epoch.BLOCK_LOOPS[several], params.dtype, *arguments)
+
+
+def flops(problem: Problem, n_rows: int) -> float:
+    """Floating-point operations of a step: forward, and twice that backward."""
+    return 6.0 * problem.network.n_weights * n_rows

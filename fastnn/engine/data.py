@@ -1,5 +1,6 @@
-"""The data as the kernels see it: a view of the caller's memory, never a copy of the whole."""
+"""The data, and how kernels see it: a view of the caller's memory, never a copy of the whole."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,28 @@ from fastnn.kernels.arguments import Sample
 
 NO_WEIGHTS = np.empty(0)
 SMALL = 20_000  # numbers that are copied in less time than NumPy takes to describe a strided view
+
+
+class Data:
+    """Rows with their targets and weights.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        float32 or float64.
+    Y : ndarray of shape (n_samples, n_targets)
+        Targets in the network's dtype, C-contiguous and writable; empty for a prediction.
+    weights : ndarray of shape (n_samples,), default=None
+        Weights of the rows, float64.
+    """
+
+    def __init__(self, X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.X, self.Y, self.weights = X, Y, weights
+
+    @cached_property
+    def sample(self) -> Sample:
+        """What the kernels take."""
+        return sample_of(self.X, self.Y, self.weights)
 
 
 def sample_of(X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> Sample:

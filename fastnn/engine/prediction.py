@@ -1,4 +1,4 @@
-"""Outputs of a network for new rows."""
+"""Outputs of a network for new rows, and their losses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,33 +7,36 @@ import numpy as np
 from scipy import sparse
 
 from fastnn.compiling.language import Call
-from fastnn.engine import threads
-from fastnn.engine.bind import keeps_slopes, kind_of, prediction_layers, with_forward
-from fastnn.engine.data import sample_of
+from fastnn.engine import bind, threads
+from fastnn.engine.base import Check, Engine, Predictor, no_check
+from fastnn.engine.calls import rows_at_once
+from fastnn.engine.data import Data, sample_of
 from fastnn.engine.workspace import TILE_ROWS, prediction_workspace
-from fastnn.kernels.arguments import Layers, Sample
-from fastnn.kernels.prediction import PREDICT_ROWS
+from fastnn.kernels.losses import LOSSES
+from fastnn.kernels.prediction import PREDICT_ROWS, losses_of_rows
 from fastnn.kernels.prediction import predict_few as few_kernel
 from fastnn.network import Architecture, Network
-from fastnn.training.clock import Clock, rows_at_once
 
 SMALL_FLOPS = 4e7  # 1 ms of one thread; the kernel for several takes 1.5 s to compile, once
 PART_ROWS = 2**16  # of a prediction at a time: what is needed beside the result stays small
 
 
 def predict(
+    engine: Engine,
     network: Network,
     X: Any,
     architecture: Architecture,
     n_jobs: int | None = None,
     finish: Callable[[np.ndarray], np.ndarray] | None = None,
     layer: int = -1,
-    clock: Clock | None = None,
+    check: Check = no_check,
 ) -> np.ndarray:
     """Pass rows through a network.
 
     Parameters
     ----------
+    engine : Engine
+        Where.
     network : Network
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Any numeric dtype.
@@ -45,8 +48,8 @@ def predict(
         Makes the result of the outputs of some rows, such as their labels.
     layer : int, default=-1
         Whose outputs, as an index of the layers after the input.
-    clock : Clock, default=None
-        Is looked at between two calls of the kernels.
+    check : callable
+        Is called between two calls of the kernels.
 
     Returns
     -------
@@ -63,19 +66,18 @@ def predict(
             "needs a row for each feature."
         )
     X = X.tocsr() if sparse.issparse(X) else X
-    layers, n, no_targets = (
-        prediction_layers(network, architecture),
+    predictor, n, no_targets = (
+        engine.predictor(network, architecture, n_jobs),
         X.shape[0],
         np.empty((0, 0), dtype),
     )
-    with threads.one_thread_blas():
+    with engine.running():
         for start in range(0, n, PART_ROWS):
             part = X[start : start + PART_ROWS]
             if part.dtype not in (np.float32, np.float64):
                 part = part.astype(dtype)
-            sample, rows = sample_of(part, no_targets), np.arange(part.shape[0])
-            rest = n_jobs, layer, clock, keeps_slopes(architecture)
-            outputs = predict_sample(network, layers, sample, rows, *rest)
+            data, rows = Data(part, no_targets), np.arange(part.shape[0])
+            outputs = predictor.outputs(data, rows, layer, check)
             outputs = outputs if finish is None else finish(outputs)
             if n <= PART_ROWS:
                 return outputs
@@ -85,53 +87,82 @@ def predict(
     return result
 
 
-def predict_sample(
-    network: Network,
-    layers: Layers,
-    sample: Sample,
-    rows: np.ndarray,
-    n_jobs: int | None = None,
-    layer: int = -1,
-    clock: Clock | None = None,
-    slopes: bool = False,
-) -> np.ndarray:
-    """Pass the given rows of a sample through a network, up to a layer.
+class CpuPredictor(Predictor):
+    """Passes rows through a network on this machine's processor.
 
-    Where an activation writes slopes, `slopes` gives it memory to write them to.
-
-    Raises
-    ------
-    TimeIsOverError
-        If the clock says so.
+    Parameters
+    ----------
+    network : Network
+    architecture : Architecture
+        What its layers compute.
+    n_jobs : int or None
+        Threads that the user asks for.
     """
-    params, layer = network.params, layer % len(layers.table)
-    out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
-    flops = 2.0 * network.n_weights  # of a row
-    n_threads = 1
-    if n_jobs is not None or flops * rows.size > SMALL_FLOPS:
-        n_threads = threads.worthwhile(flops * rows.size, -(-rows.size // TILE_ROWS), n_jobs)
-    # Whole tiles: where they begin, and so each bit, does not depend on the number of threads.
-    n_tiles = max(n_threads, rows_at_once(network.units, passes=1) // TILE_ROWS)
-    n_at_once = TILE_ROWS * n_tiles
-    with threads.team(n_threads) as team:
-        work = prediction_workspace(
-            network.units,
-            rows.size,
-            team or 1,
-            params.dtype,
-            sparse=sample.columns is not None,
-            normalized=network.running.size > 0,
-            slopes=slopes,
-        )
-        layers = with_forward(layers, sample, params, work)
-        kernel, kind = PREDICT_ROWS[team is not None], kind_of(sample, params)
-        predict_rows = Call(kernel, kind, sample, layer, layers, params, work)
-        for start in range(0, rows.size, n_at_once):
-            part = slice(start, start + n_at_once)
-            predict_rows(rows[part], out[part], team or 1)
-            if clock and part.stop < rows.size:
-                clock.check()
-    return out
+
+    def __init__(
+        self, network: Network, architecture: Architecture, n_jobs: int | None = None
+    ) -> None:
+        self.network, self.n_jobs = network, n_jobs
+        self.layers = bind.prediction_layers(network, architecture)
+        self.slopes = bind.keeps_slopes(architecture)
+
+    def outputs(
+        self, data: Data, rows: np.ndarray, layer: int = -1, check: Check = no_check
+    ) -> np.ndarray:
+        """Compute a layer's outputs for these rows of the data."""
+        network, sample = self.network, data.sample
+        params, layer = network.params, layer % len(self.layers.table)
+        out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
+        n_threads = self._threads(rows.size)
+        # Whole tiles: where they begin, and so each bit, does not depend on the number of threads.
+        n_tiles = max(n_threads, rows_at_once(network.units, passes=1) // TILE_ROWS)
+        n_at_once = TILE_ROWS * n_tiles
+        with threads.team(n_threads) as team:
+            work = prediction_workspace(
+                network.units,
+                rows.size,
+                team or 1,
+                params.dtype,
+                sparse=sample.columns is not None,
+                normalized=network.running.size > 0,
+                slopes=self.slopes,
+            )
+            layers = bind.with_forward(self.layers, sample, params, work)
+            kernel, kind = PREDICT_ROWS[team is not None], bind.kind_of(sample, params)
+            predict_rows = Call(kernel, kind, sample, layer, layers, params, work)
+            for start in range(0, rows.size, n_at_once):
+                part = slice(start, start + n_at_once)
+                predict_rows(rows[part], out[part], team or 1)
+                if part.stop < rows.size:
+                    check()
+        return out
+
+    def _threads(self, n_rows: int) -> int:
+        flops = 2.0 * self.network.n_weights * n_rows
+        if self.n_jobs is None and flops <= SMALL_FLOPS:
+            return 1
+        return threads.worthwhile(flops, -(-n_rows // TILE_ROWS), self.n_jobs)
+
+    def row_losses(
+        self,
+        loss: str,
+        loss_settings: tuple[float, ...],
+        outputs: np.ndarray,
+        data: Data,
+        rows: np.ndarray,
+        check: Check = no_check,
+    ) -> np.ndarray:
+        """Compute the loss of each of these rows from its outputs; weights do not count."""
+        losses, dtype = np.empty(len(outputs)), outputs.dtype
+        address, settings = LOSSES[loss].kernel.address(dtype), np.array(loss_settings, np.float64)
+        losses_of = Call(losses_of_rows, dtype, address, self.layers.blocks, settings)
+        n_at_once = rows_at_once((0, outputs.shape[1]), passes=1)
+        for start in range(0, len(outputs), n_at_once):
+            check()
+            some = slice(start, start + n_at_once)
+            derivatives = np.empty_like(outputs[some])
+            losses_of(outputs[some], data.sample.Y, rows[some], derivatives, losses[some])
+        return losses
 
 
 MAX_FEW_ROWS = 32  # which go through the network as one tile
@@ -172,9 +203,9 @@ def _prepare_few(
     hidden = (activation,) * (len(network.units) - 2)
     params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
     architecture = Architecture(hidden, output, blocks)
-    layers, slopes = prediction_layers(network, architecture), keeps_slopes(architecture)
+    layers, slopes = bind.prediction_layers(network, architecture), bind.keeps_slopes(architecture)
     work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, slopes=slopes)
-    layers = with_forward(layers, sample, params, work)
+    layers = bind.with_forward(layers, sample, params, work)
     size = work.memory.shape[1]
     work = work._replace(memory=work.memory[:, :0])  # each call has its own
     rows, kind = np.arange(X.shape[0]), params.dtype

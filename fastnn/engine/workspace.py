@@ -7,9 +7,12 @@ import numpy as np
 
 from fastnn import memory
 from fastnn.compiling.intrinsics.registers import WIDE
+from fastnn.engine.base import Problem
+from fastnn.engine.bind import keeps_moments, keeps_slopes
 from fastnn.kernels.arguments import Workspace
 from fastnn.kernels.products.panels import LONGEST_PANEL
 from fastnn.kernels.products.strips import is_copied
+from fastnn.kernels.updates import BLOCK
 
 TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
 MAX_SHARDS = 64
@@ -41,6 +44,26 @@ def training_workspace(
         row_losses=np.empty((n_shards, tile)),
         losses=np.empty(n_shards),
         squares=np.empty(-(-n_params // block)),
+    )
+
+
+def problem_workspace(
+    problem: Problem, batch_rows: int, rows_per_shard: int, adds: bool = False
+) -> Workspace:
+    """Allocate for mini-batches of a problem of this many rows."""
+    params, architecture = problem.network.params, problem.architecture
+    return training_workspace(
+        problem.network.units,
+        params.size,
+        batch_rows,
+        rows_per_shard,
+        BLOCK,
+        params.dtype,
+        sparse=problem.data.sample.columns is not None,
+        slopes=keeps_slopes(architecture),
+        normalized=architecture.normalization is not None,
+        whole_shards=keeps_moments(architecture),
+        adds=adds,
     )
 
 

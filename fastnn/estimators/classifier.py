@@ -21,13 +21,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.inputs import are_plain_labels, is_plain
 from fastnn.estimators.targets import (
-    Targets,
     accuracy,
     class_targets,
     labels,
     per_target,
     row_weights,
 )
+from fastnn.training.dataset import Targets
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):

@@ -1,13 +1,12 @@
 """What a fit leaves on an estimator, and what the next fit takes up from there."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastnn.network import Network
 from fastnn.training.history import History
-from fastnn.training.solvers import Solver
+from fastnn.training.settings import Settings
 
 RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
     "loss_",
@@ -38,36 +37,25 @@ PRIVATE = (  # attributes of a fitted model, beside those that end with an under
 )
 
 
-@dataclass(frozen=True)
-class Resumption:
-    """What `resume` needs beyond a fitted model's attributes.
-
-    Attributes
-    ----------
-    random_state : tuple
-        State before the fit drew its validation split and the first order of rows.
-    last : tuple of ndarray or None
-        Last parameters and running moments, where the model has the best ones.
-    """
-
-    random_state: Any
-    last: tuple[np.ndarray, np.ndarray] | None
-
-
 # -------------------------------------------------------------------------------- the record
 
 
-def forget(estimator: Any) -> None:
+def forget(estimator: Any, settings: Settings) -> None:
     """Drop the record of an earlier fit."""
     _drop(estimator, (*RECORDS, *NORMALIZED))
     estimator.n_iter_ = estimator.t_ = 0
-    if estimator._is_stochastic():
-        judges = bool(estimator.early_stopping)
+    if settings.solver.is_stochastic:
+        judges = settings.early_stopping
         estimator.loss_curve_ = []
         estimator._no_improvement_count = 0
         estimator.best_loss_ = None if judges else np.inf
         estimator.validation_scores_ = [] if judges else None
         estimator.best_validation_score_ = -np.inf if judges else None
+
+
+def forget_record(estimator: Any) -> None:
+    """Drop what an earlier fit by mini-batches has left, and one by lbfgs does not."""
+    _drop(estimator, RECORDS)
 
 
 def history_of(estimator: Any, resume: bool) -> History:
@@ -88,47 +76,64 @@ def history_of(estimator: Any, resume: bool) -> History:
 
 
 def keep(
-    estimator: Any,
-    history: History,
-    network: Network,
-    solver: Solver,
-    resumption: Resumption | None,
+    estimator: Any, settings: Settings, history: History, network: Network, judged: bool = True
 ) -> None:
-    """Make what a fit has brought the estimator's attributes."""
-    _drop(estimator, ("_resumption",))
+    """Make what a fit has brought the estimator's attributes.
+
+    Scores are among them where the fit was `judged`; after lbfgs without they are not even None.
+    """
     estimator.n_iter_ = history.n_iter
-    estimator.t_ = history.rows_seen
+    estimator.loss_curve_ = history.loss_curve
     if history.loss is not None:
         estimator.loss_ = history.loss
-    estimator.loss_curve_ = history.loss_curve
+    if judged:
+        validates = settings.early_stopping or history.validation_losses
+        estimator.validation_loss_curve_ = history.validation_losses if validates else None
+        estimator.validation_scores_ = history.validation_scores if validates else None
+        estimator.best_validation_score_ = history.best_validation_score
+        estimator.train_scores_ = history.train_scores if settings.scores_training else None
+    adopt(estimator, network)
+
+
+def keep_state(
+    estimator: Any, history: History, solver: dict[str, Any], resumption: dict[str, Any] | None
+) -> None:
+    """Keep what a fit by mini-batches goes on from.
+
+    Parameters
+    ----------
+    solver : dict
+        Plain state of the solver.
+    resumption : dict or None
+        `random_state`, its state before the fit drew its validation split and the first order of
+        rows; `params` and `running`, the last ones, where the model has the best ones. None after
+        a `partial_fit`, which nothing resumes.
+    """
+    estimator.t_ = history.rows_seen
     estimator.best_loss_ = history.best_loss
     estimator.learning_rates_ = history.learning_rates
     estimator._no_improvement_count = history.no_improvement_count
     estimator._optimizer = solver
+    _drop(estimator, ("_resumption",))
     if resumption is not None:
         estimator._resumption = resumption
-    _keep_scores(estimator, history)
-    adopt(estimator, network)
 
 
-def keep_lbfgs(estimator: Any, history: History, network: Network, judge: Any) -> None:
-    """Do the same for a fit that leaves nothing to go on with."""
-    _drop(estimator, RECORDS)
-    estimator.n_iter_ = history.n_iter
-    estimator.loss_curve_ = history.loss_curve
-    if history.loss is not None:
-        estimator.loss_ = history.loss
-    if judge is not None:
-        _keep_scores(estimator, history)
-    adopt(estimator, network)
+def solver_state_of(estimator: Any) -> dict[str, Any] | None:
+    """Give the plain state of the solver of the last fit, where there is one."""
+    return estimator.__dict__.get("_optimizer")
 
 
-def _keep_scores(estimator: Any, history: History) -> None:
-    judged = estimator.early_stopping or history.validation_losses
-    estimator.validation_loss_curve_ = history.validation_losses if judged else None
-    estimator.validation_scores_ = history.validation_scores if judged else None
-    estimator.best_validation_score_ = history.best_validation_score
-    estimator.train_scores_ = history.train_scores if estimator.scoring is not None else None
+def resumption_of(estimator: Any) -> dict[str, Any] | None:
+    """Give what `resume` needs beyond a fitted model's attributes, as `keep_state` left it."""
+    return estimator.__dict__.get("_resumption")
+
+
+def random_state_from(state: dict[str, Any]) -> np.random.RandomState:
+    """Make the random state that `get_state(legacy=False)` told of."""
+    random_state = np.random.RandomState(getattr(np.random, state["bit_generator"])(0))
+    random_state.set_state(state)
+    return random_state
 
 
 def _drop(estimator: Any, names: tuple[str, ...]) -> None:

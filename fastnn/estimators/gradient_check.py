@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastnn.estimators import parameters
+from fastnn.engine.base import Problem
+from fastnn.engine.cpu import CPU
+from fastnn.estimators import fitted, parameters
 from fastnn.estimators.classifier import MLPClassifier
-from fastnn.estimators.fitted import twin_of
+from fastnn.estimators.fit import dataset_of
 from fastnn.estimators.regressor import MLPRegressor
+from fastnn.kernels.losses import LOSSES
 from fastnn.network import Network
+from fastnn.training import plan
 
 STEP = 1e-5  # (machine epsilon)^(1/3): rounding and curvature weigh alike
 
@@ -66,16 +70,14 @@ def check_gradient(
     >>> max(check_gradient(MLPRegressor(hidden_layer_sizes=(5,), activation="tanh"), X, y)) < 1e-4
     True
     """
-    from fastnn.engine import threads  # here, as it imports Numba
-
     _check_arguments(estimator, max_per_layer)
-    task, output_factor = _task_of(estimator, X, y, sample_weight)
-    with threads.one_thread_blas():
-        function = _Loss(task, output_factor)
+    problem, output_factor = _problem_of(estimator, X, y, sample_weight)
+    with CPU.running():
+        function = _Loss(problem, output_factor)
         exact = function.gradient()
         random = np.random.default_rng(0)
         errors = []
-        for positions in _positions(task.network):
+        for positions in _positions(problem.network):
             if positions.size > max_per_layer:
                 positions = random.choice(positions, max_per_layer, replace=False)
             numeric = np.array([function.central_difference(at) for at in positions])
@@ -94,62 +96,61 @@ def _check_arguments(estimator: Any, max_per_layer: Any) -> None:
         raise ValueError(f"max_per_layer has to be a whole number from 1 on, got {max_per_layer}.")
 
 
-def _task_of(
+def _problem_of(
     estimator: MLPClassifier | MLPRegressor, X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, int]:
+) -> tuple[Problem, int]:
     """All rows as one mini-batch in float64, and the factor from the loss to its gradient."""
-    from fastnn.kernels.losses import LOSSES
-    from fastnn.training import plan as planning
-
-    twin, fitted = twin_of(estimator), hasattr(estimator, "coefs_")
+    twin, is_fitted = fitted.twin_of(estimator), hasattr(estimator, "coefs_")
     twin.set_params(dropout=0.0, max_grad_norm=None, warm_start=False)
     twin._validate_params()
-    hidden = parameters.hidden_layer_sizes(twin)
-    X, y = twin._check_input(X, y, reset=not fitted)
-    twin._learn_targets(y, keeps=fitted)
-    given = planning.given_data(twin, X, y, y, sample_weight)
-    twin._random_state = check_random_state(twin.random_state)
-    twin.out_activation_ = given.targets.out_activation
-    double = np.dtype(np.float64)
-    if fitted:
-        network = planning.network_to_go_on_with(twin, given)
+    settings = parameters.settings_of(twin)
+    X, y = twin._check_input(X, y, reset=not is_fitted)
+    twin._learn_targets(y, keeps=is_fitted)
+    dataset = dataset_of(twin, X, y, y, sample_weight)
+    random_state = check_random_state(twin.random_state)
+    twin.out_activation_ = dataset.targets.out_activation
+    double, n_features, n_outputs = np.dtype(np.float64), X.shape[1], dataset.targets.n_outputs
+    if is_fitted:
+        network = fitted.network_of(twin)
+        network = plan.network_to_go_on_with(network, settings, n_features, n_outputs)
     else:
-        units = [X.shape[1], *hidden, given.targets.n_outputs]
-        network = planning.initial_network(twin, units, double)
-    is_mean = LOSSES[given.targets.loss].is_mean
-    task = planning.task_of(twin, network.astype(double), given)
-    return task, given.targets.n_outputs if is_mean else 1
+        units = [n_features, *settings.hidden, n_outputs]
+        gains = parameters.activations_of_gains(twin, len(settings.hidden))
+        network = plan.initial_network(settings, units, double, gains, random_state)
+    architecture = twin._architecture(len(network.coefs), trains=True)
+    network = network.astype(double)
+    problem = plan.problem_of(settings, network, architecture, dataset, random_state)
+    return problem, n_outputs if LOSSES[dataset.targets.loss].is_mean else 1
 
 
 class _Loss:
-    """Loss of all rows of a task as a function of the parameters.
+    """Loss of all rows of a problem as a function of the parameters.
 
     A loss that is a mean over outputs has a gradient that is the sum (`fastnn.kernels.losses`): it
     is multiplied by their number, the penalty is not.
     """
 
-    def __init__(self, task: Any, output_factor: int) -> None:
-        from fastnn.training.clock import Clock
-        from fastnn.training.objective import Objective
-
-        self.task, self.factor = task, output_factor
-        self.objective = Objective(task, Clock(None))
+    def __init__(self, problem: Problem, output_factor: int) -> None:
+        self.problem, self.factor = problem, output_factor
+        self.params = problem.network.params.copy()
+        self.objective = CPU.objective(problem)
 
     def __call__(self, params: np.ndarray) -> float:
-        loss, weights = self.objective(params), self.task.sample.weights
-        total = weights.sum() if weights.size else self.task.rows.size
-        squares = float((params[: self.task.network.n_weights] ** 2).sum())
-        penalty = 0.5 * self.task.alpha * squares / total
-        return self.factor * (loss - penalty) + penalty
+        network = self.problem.network
+        network.params[:] = params
+        gradient = self.objective.gradient()
+        squares = float((params[: network.n_weights] ** 2).sum())
+        penalty = 0.5 * self.problem.alpha * squares / gradient.weight
+        return self.factor * (gradient.loss - penalty) + penalty
 
     def gradient(self) -> np.ndarray:
         """Take the derivatives by back-propagation."""
-        self(self.task.network.params)
-        return self.objective.gradient.copy()
+        self(self.params)
+        return self.objective.last_gradient().copy()
 
     def central_difference(self, at: int) -> float:
         """Take the derivative by one parameter, by moving it a little up and down."""
-        up, down = self.task.network.params.copy(), self.task.network.params.copy()
+        up, down = self.params.copy(), self.params.copy()
         up[at] += STEP
         down[at] -= STEP
         return (self(up) - self(down)) / (up[at] - down[at])

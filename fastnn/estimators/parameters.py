@@ -1,7 +1,6 @@
 """Parameters of the estimators: which values are valid, alone and together."""
 
 from collections.abc import Iterable
-from importlib import import_module
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
@@ -9,32 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.updates import SOLVERS, update_of
 from fastnn.training.initialization import WEIGHT_INITS
-from fastnn.training.schedules import OF_SGD, SCHEDULES
-
-
-class Names(StrOptions):
-    """Keys of a table of kernels, read when first needed: importing kernels imports Numba.
-
-    Parameters
-    ----------
-    module, table : str
-        Where the table is.
-    others : tuple of str
-        Names that are valid beside its keys.
-    """
-
-    def __init__(self, module: str, table: str, others: tuple[str, ...] = ()) -> None:
-        self.type, self.hidden = str, False
-        self.deprecated: set[str] = set()
-        self._where, self._others = (module, table), others
-
-    @property
-    def options(self) -> set[str]:
-        """Valid names."""
-        module, table = self._where
-        return {*getattr(import_module(module), table), *self._others}
-
+from fastnn.training.schedules import OF_SGD, SCHEDULES, Schedule
+from fastnn.training.settings import Settings, SolverSettings
 
 _FROM_0 = Interval(Real, 0, None, closed="left")
 _ABOVE_0 = Interval(Real, 0, None, closed="neither")
@@ -43,8 +21,8 @@ _SHARE = Interval(Real, 0, 1, closed="left")
 
 CONSTRAINTS: dict[str, list] = {
     "hidden_layer_sizes": ["array-like", _COUNT],
-    "activation": [Names("fastnn.kernels.activations", "ACTIVATIONS"), "array-like"],
-    "solver": [Names("fastnn.kernels.updates", "SOLVERS", ("lbfgs",))],
+    "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
+    "solver": [StrOptions({*SOLVERS, "lbfgs"})],
     "alpha": [_FROM_0],
     "batch_size": [StrOptions({"auto"}), _COUNT],
     "learning_rate": [StrOptions({*SCHEDULES, *OF_SGD}), callable],
@@ -107,6 +85,17 @@ def activations(estimator: Any, n_hidden: int) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def activations_of_gains(estimator: Any, n_hidden: int) -> list[str]:
+    """Name the activation, for each layer, whose gain its initial weights have.
+
+    scikit-learn's output layer has the gain of the hidden layers' activation.
+    """
+    names = activations(estimator, n_hidden)
+    if isinstance(estimator.activation, str):
+        return [*names, estimator.activation]
+    return [*names, names[-1] if names else "identity"]
+
+
 def dropout(estimator: Any, n_hidden: int) -> tuple[float, ...]:
     """Share of outputs that each hidden layer drops."""
     if np.ndim(estimator.dropout) == 0:
@@ -125,6 +114,63 @@ def _check_one_a_layer(name: str, values: tuple, n_hidden: int) -> None:
             f"{name} has {len(values)} entries and the network {n_hidden} hidden layers: give one "
             "for each, or a single one for all."
         )
+
+
+def settings_of(estimator: Any) -> Settings:
+    """Record how an estimator's parameters ask a network to be trained.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If values make no sense, alone or together.
+    """
+    hidden = hidden_layer_sizes(estimator)
+    check_together(estimator, len(hidden))
+    restore, batch_size = estimator.restore_best_weights, estimator.batch_size
+    return Settings(
+        hidden=tuple(hidden),
+        normalization=estimator.normalization,
+        weight_init=estimator.weight_init,
+        dtype=None if estimator.dtype == "auto" else np.dtype(estimator.dtype),
+        solver=_solver_settings(estimator),
+        alpha=estimator.alpha,
+        max_grad_norm=estimator.max_grad_norm,
+        batch_size=None if isinstance(batch_size, str) else int(batch_size),
+        shuffle=bool(estimator.shuffle),
+        max_iter=estimator.max_iter,
+        max_fun=estimator.max_fun,
+        max_time=estimator.max_time,
+        tol=estimator.tol,
+        n_iter_no_change=estimator.n_iter_no_change,
+        early_stopping=bool(estimator.early_stopping),
+        validation_fraction=estimator.validation_fraction,
+        restore_best=bool(estimator.early_stopping if restore is None else restore),
+        scores_training=estimator.scoring is not None,
+        verbose=bool(estimator.verbose),
+        n_jobs=estimator.n_jobs,
+    )
+
+
+def _solver_settings(estimator: Any) -> SolverSettings:
+    schedule = Schedule(
+        estimator.learning_rate,
+        estimator.learning_rate_init,
+        estimator.max_iter,
+        estimator.warmup,
+        estimator.step_size,
+        estimator.decay,
+    )
+    if estimator.solver == "lbfgs":
+        return SolverSettings("lbfgs", {}, 0, schedule)
+    update = update_of(estimator.solver, estimator.amsgrad)
+    return SolverSettings(
+        name=estimator.solver,
+        hyper={name: float(getattr(estimator, name)) for name in update.hyper},
+        n_states=update.n_states,
+        schedule=schedule,
+        power_t=estimator.power_t,
+        weight_decay=estimator.weight_decay if estimator.solver == "adamw" else 0.0,
+    )
 
 
 def check_together(estimator: Any, n_hidden: int) -> None:

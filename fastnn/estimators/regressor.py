@@ -8,15 +8,16 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.inputs import are_plain_numbers, is_plain
-from fastnn.estimators.parameters import Names
-from fastnn.estimators.targets import Targets, number_targets
+from fastnn.estimators.targets import number_targets
+from fastnn.kernels.losses import REGRESSION_LOSSES
+from fastnn.training.dataset import Targets
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -308,7 +309,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
         **BaseMLP._parameter_constraints,
-        "loss": [Names("fastnn.kernels.losses", "REGRESSION_LOSSES")],
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
         "quantile": [Real, "array-like"],
     }

@@ -1,7 +1,6 @@
 """Targets: from a user's y to the numbers that a network is trained on, and back."""
 
 import math
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -11,44 +10,8 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 
-
-@dataclass(frozen=True)
-class Targets:
-    """What the output layer is trained on.
-
-    Attributes
-    ----------
-    Y : ndarray of shape (n_samples, n_columns)
-        One class code for each softmax, else one number for each output.
-    n_outputs : int
-        Units of the output layer.
-    out_activation : str
-        Activation of the output layer.
-    loss : str
-        Name of the loss' kernel.
-    loss_settings : tuple of float
-        What that kernel reads.
-    blocks : tuple of int
-        Outputs of each target, where there are several targets of classes; else empty.
-    stratified : bool
-        Whether a validation split keeps the proportions of the two classes.
-    """
-
-    Y: np.ndarray
-    n_outputs: int
-    out_activation: str
-    loss: str
-    loss_settings: tuple[float, ...] = ()
-    blocks: tuple[int, ...] = ()
-    stratified: bool = False
-
-    @property
-    def strata(self) -> np.ndarray | None:
-        """Groups of which a validation split keeps the proportions.
-
-        scikit-learn splits binary targets by 'False' and 'True', which its error message names.
-        """
-        return np.array(["False", "True"])[self.Y[:, 0]] if self.stratified else None
+from fastnn.kernels.losses import LOSSES
+from fastnn.training.dataset import Targets
 
 
 def class_targets(
@@ -207,8 +170,6 @@ def number_targets(y: Any, loss: str, loss_settings: tuple[float, ...] = ()) -> 
     ValueError
         If a target is out of the loss' range, or several quantiles are asked of several targets.
     """
-    from fastnn.kernels.losses import LOSSES
-
     if y.dtype.kind not in "biuf":
         raise TypeError(f"A regression needs numbers as targets, got y of dtype {y.dtype}.")
     if sparse.issparse(y):

@@ -7,8 +7,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 
 from fastnn.estimators.fitted import network_of
+from fastnn.estimators.parameters import settings_of
 from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
+from fastnn.training.solvers import Solver
 
 # What each side keeps for itself: buffers, and what is made anew below.
 OWN = (
@@ -71,7 +73,8 @@ def copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
 def _solver_to_sklearn(estimator: Any) -> Any:
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-    solver, units = estimator._optimizer, network_of(estimator).units
+    solver = Solver.from_plain_state(estimator._optimizer, settings_of(estimator).solver)
+    units = network_of(estimator).units
     rate, hyper = solver.schedule.initial_rate, solver.hyper
 
     def arrays(vector: np.ndarray) -> list[np.ndarray]:

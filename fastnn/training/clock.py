@@ -1,18 +1,10 @@
-"""The clock of a fit: `max_time`, and how long a kernel may run before it is looked at.
-
-Neither the clock nor an interrupt reaches into a kernel, so no call of one is long.
-"""
+"""The clock of a fit: `max_time`."""
 
 import time
-from itertools import pairwise
 
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.compiling import time_spent
-
-MAX_FLOPS_PER_CALL = 2e9  # 0.02 to 0.2 s
-UNIT_FLOPS = 200  # in whose time the slowest activations of a number are done: 4 ns
-FEATURE_FLOPS = 500  # in whose time a number is gathered from far away, as in Fortran order: 10 ns
 
 
 class TimeIsOverError(Exception):
@@ -50,10 +42,3 @@ class Clock:
 
 def _now() -> float:
     return time.perf_counter() - time_spent.seconds()
-
-
-def rows_at_once(units: tuple[int, ...], passes: int) -> int:
-    """Rows that a call of the kernels may take in, so many times forward or backward."""
-    products = sum(2 * m * n for m, n in pairwise(units))
-    work = passes * (products + UNIT_FLOPS * sum(units[1:])) + FEATURE_FLOPS * units[0]
-    return max(1, int(MAX_FLOPS_PER_CALL / work))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.network import Network
 
 VARIANCES: dict[str, Callable[[int, int], float]] = {
@@ -52,8 +53,6 @@ def initialize(
     random_state : RandomState
         Is drawn from.
     """
-    from fastnn.kernels.activations import ACTIVATIONS
-
     for W, b, activation in zip(network.coefs, network.intercepts, activations, strict=True):
         if weight_init == "auto":
             bound = ACTIVATIONS[activation].gain * np.sqrt(6 / sum(W.shape))

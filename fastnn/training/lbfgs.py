@@ -1,103 +1,137 @@
-"""L-BFGS: training on all rows at once, by SciPy's search and the kernels' gradient."""
+"""L-BFGS: training on all rows at once, by SciPy's search and the engine's gradient."""
 
-import warnings
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import scipy.optimize
 from scipy.optimize import OptimizeResult
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 
-from fastnn.callbacks import EpochTasks
+from fastnn.engine.base import Objective
+from fastnn.network import Network
 from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.history import History
-from fastnn.training.loop import DivergenceError, Rules, Task, gradient_norms
-from fastnn.training.objective import Objective
+from fastnn.training.loop import DivergenceError, Watcher
+from fastnn.training.settings import Settings
 
 
-def minimize(
-    task: Task,
-    rules: Rules,
-    max_fun: int,
-    history: History,
-    clock: Clock,
-    judge: Callable[[History], float | None] | None = None,
-    tasks: EpochTasks | None = None,
-) -> Callable[[], None]:
-    """Train by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
+class Minimization:
+    """Training by L-BFGS-B on all rows at once (Byrd, Lu, Nocedal and Zhu, 1995; SciPy's).
 
     Parameters
     ----------
-    task : Task
-        What is trained on what; its network in float64, whatever the data.
-    rules : Rules
-        `tol` is the largest element of the projected gradient at which to stop.
-    max_fun : int
-        Limit of evaluations of the loss.
+    network : Network
+        Is trained in place; in float64, whatever the data.
+    objective : Objective
+        Its loss.
+    settings : Settings
+        `tol` is the largest element of the projected gradient at which to stop, and `max_fun` the
+        largest number of evaluations.
     history : History
         Is added to.
     clock : Clock
         Ends it.
     judge : callable or None
-        As for `Training`; here it only records.
-    tasks : EpochTasks or None
+        As for `fastnn.training.loop.Training`; here it only records.
+    watcher : Watcher or None
         Is told of each iteration, and may ask to stop.
-
-    Returns
-    -------
-    warn : callable
-        Gives the warnings that are due, once the weights are safe.
     """
-    objective, network = Objective(task, clock), task.network
-    last, best = network.params.copy(), None
 
-    def loss_and_gradient(params: np.ndarray) -> tuple[float, np.ndarray]:
-        return objective(params), objective.gradient.copy()
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        settings: Settings,
+        history: History,
+        clock: Clock,
+        judge: Callable[[History], float | None] | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.network, self.objective, self.settings = network, objective, settings
+        self.history, self.clock, self.judge, self.watcher = history, clock, judge, watcher
+        self.last = network.params.copy()  # by iteration, not by evaluation
+        self.best: np.ndarray | None = None
 
-    def record(params: np.ndarray, loss: float) -> None:
-        nonlocal best
-        history.loss = np.float64(loss)
-        history.n_iter += 1
-        history.loss_curve.append(history.loss)
-        if rules.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        network.params[:] = params
-        score = None if judge is None else judge(history)
-        if score is not None and history.note_score(score) and rules.restore_best:
-            best = params.copy()
-        last[:] = params
+    def run(self) -> None:
+        """Train, until the search, a callback, the clock or the user says to stop.
 
-    def keep(intermediate_result: OptimizeResult) -> None:
-        mark = history.mark()
+        Raises
+        ------
+        DivergenceError
+            If the weights are not finite.
+        """
+        history, settings = self.history, self.settings
+        options = {"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol}
+        if self.watcher:
+            self.watcher.begin_epoch()
         try:
-            record(intermediate_result.x, intermediate_result.fun)
+            result = scipy.optimize.minimize(
+                self._loss_and_gradient,
+                self.last.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                callback=self._keep,
+                options=options,
+            )
+        except (KeyboardInterrupt, TimeIsOverError) as stop:
+            self.network.params[:] = self.last if self.best is None else self.best
+            history.warning = self.clock.warning(stop, resumes=False)
+            return
+        self.network.params[:] = result.x if self.best is None else self.best
+        history.loss = np.float64(result.fun)
+        history.n_iter = min(result.nit, settings.max_iter)
+        if not self.network.is_finite():
+            raise DivergenceError
+        if result.status != 0:
+            history.warning = _not_converged(result, settings.max_iter), ConvergenceWarning
+
+    def _loss_and_gradient(self, params: np.ndarray) -> tuple[float, np.ndarray]:
+        self.network.params[:] = params
+        gradient = self.objective.gradient(self.clock.check)
+        return gradient.loss, gradient.vector.copy()
+
+    def _keep(self, intermediate_result: OptimizeResult) -> None:
+        """Note what an iteration has brought."""
+        history, mark = self.history, self.history.mark()
+        try:
+            self._record(intermediate_result.x, intermediate_result.fun)
         except BaseException:  # an interrupt leaves no half of a record
             history.rewind(mark)
             raise
-        if tasks and tasks.end_epoch(partial(gradient_norms, network, objective.work)):
+        if self.watcher and self.watcher.end_epoch(self._gradient_norms):
             raise StopIteration
-        if tasks and history.n_iter < rules.max_iter:
-            tasks.begin_epoch()
+        if self.watcher and history.n_iter < self.settings.max_iter:
+            self.watcher.begin_epoch()
 
-    if tasks:
-        tasks.begin_epoch()
-    try:
-        result = scipy.optimize.minimize(
-            loss_and_gradient,
-            last.copy(),
-            method="L-BFGS-B",
-            jac=True,
-            callback=keep,
-            options={"maxfun": max_fun, "maxiter": rules.max_iter, "gtol": rules.tol},
+    def _record(self, params: np.ndarray, loss: float) -> None:
+        history = self.history
+        history.loss = np.float64(loss)
+        history.n_iter += 1
+        history.loss_curve.append(history.loss)
+        if self.settings.verbose:
+            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        self.network.params[:] = params
+        score = None if self.judge is None else self.judge(history)
+        if score is not None and history.note_score(score) and self.settings.restore_best:
+            self.best = params.copy()
+        self.last[:] = params
+
+    def _gradient_norms(self) -> list[float]:
+        return self.network.layer_norms(self.objective.last_gradient())
+
+
+def _not_converged(result: OptimizeResult, max_iter: int) -> str:
+    """Say what scikit-learn says of a search that has not converged."""
+    n_iter = min(result.nit, max_iter)
+    told = (
+        f"lbfgs failed to converge after {n_iter} iteration(s) (status={result.status}):\n"
+        f"{result.message}\n"
+    )
+    if n_iter == max_iter:
+        told += (
+            f"\nIncrease the number of iterations to improve the convergence (max_iter={max_iter})."
         )
-    except (KeyboardInterrupt, TimeIsOverError) as stop:
-        network.params[:] = last if best is None else best
-        told = clock.warning(stop, resumes=False)
-        return lambda: warnings.warn(*told, stacklevel=6)
-    network.params[:] = result.x if best is None else best
-    history.loss = np.float64(result.fun)
-    history.n_iter = min(result.nit, rules.max_iter)
-    if not network.is_finite():
-        raise DivergenceError
-    return lambda: _check_optimize_result("lbfgs", result, rules.max_iter)
+    return told + (
+        "\nYou might also want to scale the data as shown in:\n"
+        "    https://scikit-learn.org/stable/modules/preprocessing.html"
+    )

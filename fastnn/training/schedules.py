@@ -100,15 +100,3 @@ class Schedule:
             share = SCHEDULES[self.name](past, n, self.step_size, self.decay)
             rate = float(self.initial_rate * share)
         return rate * min(1.0, (epoch + 1) / (self.warmup + 1))
-
-
-def schedule_for(estimator: Any) -> Schedule:
-    """Make the schedule that an estimator's parameters ask for."""
-    return Schedule(
-        estimator.learning_rate,
-        estimator.learning_rate_init,
-        estimator.max_iter,
-        estimator.warmup,
-        estimator.step_size,
-        estimator.decay,
-    )

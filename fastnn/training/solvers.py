@@ -11,9 +11,12 @@ import numpy as np
 
 from fastnn import memory
 from fastnn.kernels.arguments import ROWS, STEPS
-from fastnn.training.schedules import Schedule, schedule_for
+from fastnn.training.schedules import Schedule
+from fastnn.training.settings import SolverSettings
 
 MIN_LEARNING_RATE = 1e-6  # at which "adaptive" stops
+USERS_OWN = "callable"  # stands for a user's function in a saved schedule
+PLAIN = ("power_t", "weight_decay", "epochs", "base_rate", "state", "progress")
 
 
 class Solver:
@@ -21,25 +24,17 @@ class Solver:
 
     Parameters
     ----------
-    name : str
-        Key of `fastnn.kernels.updates.SOLVERS`.
+    settings : SolverSettings
+        Which one, and its learning rate.
     size : int
         Number of parameters.
-    n_states : int
-        Vectors that the optimiser remembers.
     dtype : dtype
         float32 or float64.
-    hyper : dict of str to float
-        Hyper-parameters of its kernels, in their order.
-    schedule : Schedule
-        Learning rate of each epoch.
-    power_t : float
-        Exponent of "invscaling".
-    weight_decay : float
-        Share of the learning rate by which each step shrinks the weights.
 
     Attributes
     ----------
+    name, hyper, schedule, power_t, weight_decay
+        As in `settings`.
     epochs : int
         Epochs since the state was zero.
     base_rate : float
@@ -51,26 +46,19 @@ class Solver:
         Steps taken, what the kernels remember beside them, and how far the epoch has come.
     """
 
-    def __init__(
-        self,
-        name: str,
-        size: int,
-        n_states: int,
-        dtype: np.dtype,
-        hyper: dict[str, float],
-        schedule: Schedule,
-        power_t: float = 0.5,
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.name = name
-        self.hyper = hyper
-        self.schedule = schedule
-        self.power_t = power_t
-        self.weight_decay = weight_decay
+    def __init__(self, settings: SolverSettings, size: int, dtype: np.dtype) -> None:
+        self.take_settings(settings)
         self.epochs = 0
-        self.base_rate = float(schedule.initial_rate)
-        self.state = memory.zeros((n_states, memory.padded(size, dtype)), dtype)
+        self.base_rate = float(settings.schedule.initial_rate)
+        shape = (settings.n_states, memory.padded(size, dtype))
+        self.state = memory.zeros(shape, dtype)
         self.progress = np.zeros(4)
+
+    def take_settings(self, settings: SolverSettings) -> None:
+        """Go on by these settings, such as a schedule over more epochs."""
+        self.name, self.hyper = settings.name, settings.hyper
+        self.schedule, self.power_t = settings.schedule, settings.power_t
+        self.weight_decay = settings.weight_decay
 
     @property
     def learning_rate(self) -> float:
@@ -101,14 +89,14 @@ class Solver:
         self.base_rate /= 5.0
         return False, f"Setting learning rate to {self.base_rate:f}"
 
-    def fits(self, estimator: Any, params: np.ndarray) -> bool:
-        """Whether its state is that of the estimator's solver for these parameters.
+    def fits(self, settings: SolverSettings, params: np.ndarray) -> bool:
+        """Whether its state is that of such an optimiser for these parameters.
 
-        The user may have chosen another solver since, or weights of other shapes.
+        The user may have chosen another one since, or weights of other shapes.
         """
-        shape = (_update_of(estimator).n_states, memory.padded(params.size, params.dtype))
+        shape = (settings.n_states, memory.padded(params.size, params.dtype))
         has_shape = self.state.shape == shape and self.state.dtype == params.dtype
-        return self.name == estimator.solver and has_shape
+        return self.name == settings.name and has_shape
 
     def mark(self) -> tuple[int, float]:
         """Note where the schedule stands; `rewind` goes back to it."""
@@ -131,24 +119,28 @@ class Solver:
         twin.state, twin.progress = memory.copy_of(self.state), self.progress.copy()
         return twin
 
+    # ------------------------------------------------------------------------- its saved form
 
-def solver_for(estimator: Any, size: int, dtype: np.dtype) -> Solver:
-    """Make the solver that an estimator's parameters ask for, its state at zero."""
-    n_states = _update_of(estimator).n_states
-    return Solver(estimator.solver, size, n_states, dtype, **settings_of(estimator))
+    def plain_state(self) -> dict[str, Any]:
+        """Give all that it is as arrays, numbers and texts, which any version can read.
 
+        A user's own schedule is not among them: it is a parameter of the estimator.
+        """
+        is_users = callable(self.schedule.name)
+        return {
+            "name": self.name,
+            "hyper": dict(self.hyper),
+            "schedule": vars(self.schedule) | ({"name": USERS_OWN} if is_users else {}),
+            **{name: getattr(self, name) for name in PLAIN},
+        }
 
-def settings_of(estimator: Any) -> dict[str, Any]:
-    """Gather what an estimator's parameters say of its solver, beside the solver's name."""
-    return {
-        "hyper": {name: float(getattr(estimator, name)) for name in _update_of(estimator).hyper},
-        "schedule": schedule_for(estimator),
-        "power_t": estimator.power_t,
-        "weight_decay": estimator.weight_decay if estimator.solver == "adamw" else 0.0,
-    }
-
-
-def _update_of(estimator: Any) -> Any:
-    from fastnn.kernels.updates import update_of
-
-    return update_of(estimator.solver, estimator.amsgrad)
+    @classmethod
+    def from_plain_state(cls, state: dict[str, Any], settings: SolverSettings) -> "Solver":
+        """Make the solver that had this state; the estimator's settings give a user's schedule."""
+        solver = cls.__new__(cls)
+        solver.name, solver.hyper = state["name"], dict(state["hyper"])
+        is_users = state["schedule"]["name"] == USERS_OWN
+        solver.schedule = settings.schedule if is_users else Schedule(**state["schedule"])
+        for name in PLAIN:
+            setattr(solver, name, state[name])
+        return solver.copy()

@@ -1,30 +1,45 @@
 """Judging a network between epochs, on rows that do not train it and by a user's own scorer."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from fastnn.compiling.language import Call
-from fastnn.engine.bind import keeps_slopes, prediction_layers
-from fastnn.engine.prediction import predict_sample
-from fastnn.estimators.targets import Targets
-from fastnn.kernels.arguments import Layers, Sample
-from fastnn.kernels.prediction import losses_of_rows
-from fastnn.training.clock import Clock, rows_at_once
+from fastnn.engine.base import Predictor
+from fastnn.engine.data import Data
+from fastnn.training.clock import Clock
+from fastnn.training.dataset import Targets
 from fastnn.training.history import History
-from fastnn.training.loop import Task
 
 
-class Rows(NamedTuple):
-    """Rows to judge by: their data as the kernels see it and as the user gave it."""
+@dataclass(frozen=True)
+class JudgedRows:
+    """Rows to judge by.
 
-    sample: Sample
-    rows: np.ndarray  # of the sample
+    Attributes
+    ----------
+    data : Data
+        What the engine takes.
+    rows : ndarray of int64
+        Which rows of it.
+    targets : Targets
+        Of all its rows.
+    X, y : array-like or None
+        These rows as the user gave them, where a user's scorer asks for them.
+    sample_weight : ndarray or None
+        The user's weights of these rows.
+    """
+
+    data: Data
+    rows: np.ndarray
     targets: Targets
     X: Any
     y: Any
-    sample_weight: np.ndarray | None  # the user's own, of X
+    sample_weight: np.ndarray | None
+
+
+Score = Callable[[np.ndarray, JudgedRows], float]  # of the outputs for some rows
 
 
 class Judge:
@@ -32,30 +47,28 @@ class Judge:
 
     Parameters
     ----------
-    task : Task
-        The network that is trained.
-    validation : Rows or None
+    predictor : Predictor
+        Of the network that is trained.
+    validation : JudgedRows or None
         Rows that do not train it.
-    training : Rows or None
+    training : JudgedRows or None
         Rows that do, to be scored too; None where nobody asks for that.
     score : callable or None
-        Takes the outputs for some rows, and these `Rows`; None stands for the loss, negated.
+        Scores the outputs for some rows; None stands for the loss, negated.
     clock : Clock
         Is looked at while the network predicts.
     """
 
     def __init__(
         self,
-        task: Task,
-        validation: Rows | None,
-        training: Rows | None,
-        score: Callable[[np.ndarray, Rows], float] | None,
+        predictor: Predictor,
+        validation: JudgedRows | None,
+        training: JudgedRows | None,
+        score: Score | None,
         clock: Clock,
     ) -> None:
-        self.task, self.validation, self.training = task, validation, training
+        self.predictor, self.validation, self.training = predictor, validation, training
         self.score, self.clock = score, clock
-        self.layers = prediction_layers(task.network, task.architecture)
-        self.slopes = keeps_slopes(task.architecture)
 
     def __call__(self, history: History) -> float | None:
         """Judge the network as it stands; returns the validation rows' score, if there are any."""
@@ -68,30 +81,16 @@ class Judge:
         history.validation_scores.append(score)
         return score
 
-    def _judge(self, part: Rows) -> tuple[float, float]:
-        outputs = predict_sample(
-            self.task.network,
-            self.layers,
-            part.sample,
-            part.rows,
-            self.task.n_jobs,
-            clock=self.clock,
-            slopes=self.slopes,
-        )
-        loss = mean_loss(outputs, part, self.task.layers, self.clock)
+    def _judge(self, part: JudgedRows) -> tuple[float, float]:
+        outputs = self.predictor.outputs(part.data, part.rows, check=self.clock.check)
+        loss = self._mean_loss(outputs, part)
         return (-loss if self.score is None else self.score(outputs, part)), loss
 
-
-def mean_loss(outputs: np.ndarray, part: Rows, layers: Layers, clock: Clock) -> float:
-    """Weighted mean of the rows' losses, without the penalty of large weights."""
-    losses, weights = np.empty(len(outputs)), part.sample.weights
-    n_at_once = rows_at_once((0, outputs.shape[1]), passes=1)
-    losses_of = Call(
-        losses_of_rows, outputs.dtype, layers.loss, layers.blocks, layers.loss_settings
-    )
-    for start in range(0, len(outputs), n_at_once):
-        clock.check()
-        some = slice(start, start + n_at_once)
-        derivatives = np.empty_like(outputs[some])
-        losses_of(outputs[some], part.sample.Y, part.rows[some], derivatives, losses[some])
-    return float(np.average(losses, weights=weights[part.rows] if weights.size else None))
+    def _mean_loss(self, outputs: np.ndarray, part: JudgedRows) -> float:
+        """Weighted mean of the rows' losses, without the penalty of large weights."""
+        loss = part.targets.loss, part.targets.loss_settings
+        losses = self.predictor.row_losses(
+            *loss, outputs, part.data, part.rows, check=self.clock.check
+        )
+        weights = part.data.weights
+        return float(np.average(losses, weights=None if weights is None else weights[part.rows]))

@@ -83,7 +83,7 @@ def assert_same(model, other, rtol):
 def test_from_sklearn_predicts_and_trains_on_as_the_model_does(task, solver):
     theirs = network(task, sklearn.neural_network, **SOLVERS[solver])
     ours = from_sklearn(theirs)
-    assert type(ours).__module__.startswith("fastnn.")
+    assert type(ours).__module__ == "fastnn"
     assert_same(ours, theirs, rtol=1e-12)
     rtol = 1e-3 if solver == "lbfgs" else 1e-6
     assert_same(train(ours, TASKS[task]), train(theirs, TASKS[task]), rtol)

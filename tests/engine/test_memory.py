@@ -51,7 +51,7 @@ def test_what_a_step_works_on(dtype):
     for _ in range(3):
         model.partial_fit(X, y)
         assert begins_at_a_line(model._own_network.params)
-        for state in model._optimizer.state:
+        for state in model._optimizer["state"]:
             assert begins_at_a_line(state)
             assert not state[model.n_parameters_ :].any()
     assert begins_at_a_line(Network.from_arrays(model.coefs_, model.intercepts_).params)

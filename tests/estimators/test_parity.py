@@ -18,6 +18,8 @@ from sklearn.datasets import (
 from sklearn.exceptions import ConvergenceWarning
 
 import fastnn
+from fastnn.estimators.parameters import settings_of
+from fastnn.training.solvers import Solver
 
 ROWS = 60
 ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
@@ -111,7 +113,8 @@ def assert_same_model(ours, theirs, X, rtol=1e-6, atol=1e-9):
         assert_same_numbers(ours, theirs, "loss_curve_", close)
     assert_same_numbers(ours, theirs, "best_validation_score_", close)
     if hasattr(theirs, "_optimizer"):
-        rates = ours._optimizer.learning_rate, theirs._optimizer.learning_rate
+        solver = Solver.from_plain_state(ours._optimizer, settings_of(ours).solver)
+        rates = solver.learning_rate, theirs._optimizer.learning_rate
         assert_allclose(*rates, rtol=1e-12)
     for name in ("coefs_", "intercepts_"):
         assert len(getattr(ours, name)) == len(getattr(theirs, name))

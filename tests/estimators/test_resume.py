@@ -20,9 +20,8 @@ from fastnn import MLPClassifier, MLPRegressor
 from fastnn.callbacks import Checkpoint, TargetReached, TimeLimit
 from fastnn.compiling import time_spent
 from fastnn.compiling.interrupts import held_back
-from fastnn.training import loop as training
+from fastnn.engine import stepper as engine
 from fastnn.training.clock import Clock, TimeIsOverError
-from fastnn.training.loop import Training
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Training interrupted:UserWarning"
@@ -135,8 +134,8 @@ def test_lbfgs_says_that_it_starts_anew():
 @pytest.fixture
 def cut(monkeypatch):
     """A model whose third epoch was interrupted after two of its mini-batches."""
-    monkeypatch.setattr(training, "MAX_FLOPS_PER_CALL", 1)  # one mini-batch a call
-    call, calls = Training._call_kernels, []
+    monkeypatch.setattr(engine, "MAX_FLOPS_PER_CALL", 1)  # one mini-batch a call
+    call, calls = engine.CpuStepper.steps, []
 
     def interrupted(self, *arguments):
         calls.append(arguments)
@@ -145,7 +144,7 @@ def cut(monkeypatch):
         return call(self, *arguments)
 
     with monkeypatch.context() as within:
-        within.setattr(Training, "_call_kernels", interrupted)
+        within.setattr(engine.CpuStepper, "steps", interrupted)
         return model("sgd", momentum=0, shuffle=False).fit(X, y)
 
 
@@ -299,7 +298,7 @@ def test_the_solver_takes_what_it_is_told_by_then():
     other.set_params(beta_1=0.5).resume(X, y)
     assert same.loss_curve_[3] != other.loss_curve_[3]
     new = copy_of(cut).set_params(max_iter=6, amsgrad=True).resume(X, y)
-    assert len(new._optimizer.state) == 3  # of a solver that began anew
+    assert len(new._optimizer["state"]) == 3  # of a solver that began anew
 
 
 def copy_of(estimator):
@@ -307,7 +306,7 @@ def copy_of(estimator):
 
 
 def test_scoring_that_takes_longer_than_the_time_limit_comes_to_an_end(monkeypatch):
-    monkeypatch.setattr("fastnn.training.clock.MAX_FLOPS_PER_CALL", 1)
+    monkeypatch.setattr("fastnn.engine.calls.MAX_FLOPS_PER_CALL", 1)
     data = {"X_val": np.tile(X, (3, 1)), "y_val": np.tile(y, 3), "X": X, "y": y}
     whole = model("adam", max_iter=4).fit(**data)
     cut = model("adam", max_iter=4, max_time=1e-9).fit(**data)
@@ -327,7 +326,7 @@ def test_fewer_rows_than_an_epoch_has_done(cut):
 
 
 def test_a_scorer_of_the_users_has_the_clock_too(monkeypatch):
-    monkeypatch.setattr("fastnn.training.clock.MAX_FLOPS_PER_CALL", 1)
+    monkeypatch.setattr("fastnn.engine.calls.MAX_FLOPS_PER_CALL", 1)
     n_calls = []
 
     def check(clock):
@@ -393,8 +392,8 @@ def test_an_interrupt_of_the_first_fit_leaves_numba_whole(delay, tmp_path):
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_the_clock_is_looked_at_between_any_two_calls(solver, early_stopping, monkeypatch):
     """Also where a mini-batch, an evaluation or the scoring of validation rows takes long."""
-    for module in ("loop", "clock"):
-        monkeypatch.setattr(f"fastnn.training.{module}.MAX_FLOPS_PER_CALL", 1)
+    for module in ("stepper", "calls"):
+        monkeypatch.setattr(f"fastnn.engine.{module}.MAX_FLOPS_PER_CALL", 1)
     checks, limit = [], None
 
     def check(clock):

@@ -5,16 +5,14 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
-from fastnn.compiling.language import Call
-from fastnn.engine.bind import kind_of, training_layers
-from fastnn.engine.data import sample_of
+from fastnn.engine.base import Problem
+from fastnn.engine.cpu import CPU
+from fastnn.engine.data import Data
 from fastnn.kernels.activations import ACTIVATIONS
-from fastnn.kernels.epoch import full_gradient
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.normalization import NORMALIZATIONS
 from fastnn.network import Architecture, Network
 from fastnn.training.initialization import initialize
-from fastnn.training.loop import Task
 
 ROWS, OUTPUTS = 30, 3
 
@@ -70,32 +68,26 @@ def assert_right_gradient(
         vector += random.standard_normal(vector.size) / 3
     weights = random.uniform(0, 3, ROWS) if weighted else None
     X, Y = form(random.standard_normal((ROWS, 4))), draw(random).astype(np.float64)
-    layers = training_layers(network, architecture, loss, settings)
-    task = Task(network, architecture, layers, sample_of(X, Y, weights), np.arange(ROWS), alpha=0.5)
-    work = task.workspace(ROWS)
-    layers, steps = task.prepared(work)
-    kind, fixed = (
-        kind_of(task.sample, network.params),
-        (task.sample, task.rows, layers, steps, work),
-    )
-    gradient, loop = Call(full_gradient, kind, *fixed), task.shard_loop(False, layers, steps, work)
+    data, rows = Data(X, Y, weights), np.arange(ROWS)
+    problem = Problem(network, architecture, data, rows, loss, settings, alpha=0.5)
+    objective, params = CPU.objective(problem), network.params.copy()
 
-    def loss_at(params):
-        gradient(params, 0, ROWS, loop)
-        return work.losses[0]
+    def loss_at(nudged):
+        network.params[:] = nudged
+        return objective.gradient().loss
 
     numeric, step = np.empty(network.params.size), 1e-5
     for i in range(numeric.size):
         nudge = np.zeros(numeric.size)
         nudge[i] = step
-        numeric[i] = loss_at(network.params + nudge) - loss_at(network.params - nudge)
+        numeric[i] = loss_at(params + nudge) - loss_at(params - nudge)
     numeric /= 2 * step
     if loss in MEANS:
-        penalty = np.where(np.arange(numeric.size) < network.n_weights, network.params, 0)
-        penalty *= task.alpha / (ROWS if weights is None else weights.sum())
+        penalty = np.where(np.arange(numeric.size) < network.n_weights, params, 0)
+        penalty *= problem.alpha / (ROWS if weights is None else weights.sum())
         numeric = OUTPUTS * (numeric - penalty) + penalty
-    loss_at(network.params)
-    assert_allclose(work.gradients[0, : numeric.size], numeric, rtol=1e-5, atol=1e-8)
+    loss_at(params)
+    assert_allclose(objective.last_gradient(), numeric, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])

@@ -19,10 +19,12 @@ from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.compiling.intrinsics.views import matrix, vector
 from fastnn.compiling.language import IS_OFF, Call, address_of, call, jit
+from fastnn.engine import bind
 from fastnn.engine import data as samples
-from fastnn.engine.bind import kind_of, prediction_layers, training_layers, with_forward
-from fastnn.engine.data import sample_of
-from fastnn.engine.workspace import prediction_workspace
+from fastnn.engine.base import Problem
+from fastnn.engine.bind import kind_of, prediction_layers, with_forward
+from fastnn.engine.data import Data, sample_of
+from fastnn.engine.workspace import prediction_workspace, problem_workspace
 from fastnn.kernels import (
     activations,
     affine,
@@ -41,7 +43,6 @@ from fastnn.kernels.products import blas as whole
 from fastnn.kernels.products import panels, strips
 from fastnn.network import Architecture, Network
 from fastnn.training.initialization import initialize
-from fastnn.training.loop import Task
 
 DTYPES = [np.float32, np.float64]
 
@@ -508,7 +509,7 @@ HIDDEN = {
 }
 
 
-def training_task(dtype, form, hidden="plain", max_norm=None):
+def training_problem(dtype, form, hidden="plain", max_norm=None):
     random = np.random.default_rng(0)
     architecture = Architecture(("gelu",), "softmax", **HIDDEN[hidden])
     normalized = architecture.normalization is not None
@@ -516,19 +517,23 @@ def training_task(dtype, form, hidden="plain", max_norm=None):
     initialize(network, "auto", ["gelu", "gelu"], np.random.RandomState(0))
     X = random.standard_normal((230, 5)).astype(dtype)
     X = random_array((230, 5), density=0.5, format="csr", rng=random) if form == "csr" else X
-    layers = training_layers(network, architecture, "log_loss", seed=3)
     Y, weights = random.integers(0, 3, (230, 1)).astype(dtype), random.uniform(0, 2, 230)
-    sample = sample_of(X.astype(dtype), Y, weights)
-    return Task(network, architecture, layers, sample, random.permutation(230), 0.1, max_norm)
+    data, rows = Data(X.astype(dtype), Y, weights), random.permutation(230)
+    what = {"loss": "log_loss", "alpha": 0.1, "max_norm": max_norm, "seed": 3}
+    return Problem(network, architecture, data, rows, **what)
 
 
-def solver_arguments(task):
+def workspace_of(problem, batch, adds=False):
+    return problem_workspace(problem, batch, epoch.ROWS_PER_SHARD, adds)
+
+
+def solver_arguments(problem):
     """SGD, its state at zero: Adam would make a step of what is rounding in a gradient of 0."""
-    dtype = task.network.params.dtype
+    dtype = problem.network.params.dtype
     return Solver(
         updates.sgd_rates.address(dtype),
         updates.sgd.address(dtype),
-        np.zeros((1, task.network.params.size), dtype),
+        np.zeros((1, problem.network.params.size), dtype),
         np.zeros(4),
         np.array([0.1, 0.9, 1.0]),
         np.zeros(5),
@@ -536,18 +541,18 @@ def solver_arguments(task):
     )
 
 
-def take_steps(task, work, solver, batch, is_compiled=True, several=False):
+def take_steps(problem, work, solver, batch, is_compiled=True, several=False):
     """Take the steps of an epoch by the compiled kernels, or by Python."""
-    (layers, steps), params = task.prepared(work), task.network.params
-    shards = task.shard_loop(several, layers, steps, work)
+    (layers, steps), params = bind.training(problem, work), problem.network.params
+    shards = bind.shard_loop(problem, several, layers, steps, work)
     arguments = (0, 0.0, 0.0, 0, params, solver, steps, work)
     blocks = address_of(epoch.BLOCK_LOOPS[several], params.dtype, *arguments)
-    fixed = (task.sample, task.rows, batch, layers, params, solver, steps, work)
+    fixed = (problem.data.sample, problem.rows, batch, layers, params, solver, steps, work)
     if is_compiled:
-        train_steps = Call(epoch.train_steps, kind_of(task.sample, params), *fixed)
-        train_steps(0, task.rows.size, shards, blocks)
+        train_steps = Call(epoch.train_steps, kind_of(problem.data.sample, params), *fixed)
+        train_steps(0, problem.rows.size, shards, blocks)
     else:
-        epoch.train_steps(*fixed, 0, task.rows.size, shards, blocks)
+        epoch.train_steps(*fixed, 0, problem.rows.size, shards, blocks)
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -557,13 +562,15 @@ def take_steps(task, work, solver, batch, is_compiled=True, several=False):
 def test_steps(hidden, form, dtype, several):
     results = []
     for is_compiled in (True, False):
-        task = training_task(dtype, form, hidden)
-        work, solver = task.workspace(205), solver_arguments(task)
+        problem = training_problem(dtype, form, hidden)
+        work, solver = workspace_of(problem, 205), solver_arguments(problem)
         with np.errstate(over="ignore"):  # of the hash, in plain Python
-            take_steps(task, work, solver, 205, is_compiled, several)
+            take_steps(problem, work, solver, 205, is_compiled, several)
         assert solver.progress[STEPS] == 2
         assert solver.progress[ROWS] == 230
-        results.append([task.network.params, solver.state, solver.progress, task.network.running])
+        results.append(
+            [problem.network.params, solver.state, solver.progress, problem.network.running]
+        )
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, **close(dtype))
 
@@ -576,16 +583,16 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
         (30, 1e9, False),
         (256, 1e-3, True),
     ):
-        task = training_task(np.float64, "dense", max_norm=max_norm)
-        work, solver = task.workspace(205), solver_arguments(task)
+        problem = training_problem(np.float64, "dense", max_norm=max_norm)
+        work, solver = workspace_of(problem, 205), solver_arguments(problem)
         begin = work.memory.shape[1]  # of a section for the second tile's gradient
-        memory = np.empty((len(work.memory), begin + task.network.params.size))
+        memory = np.empty((len(work.memory), begin + problem.network.params.size))
         work = work._replace(
             memory=memory, tile_gradient=begin, row_losses=np.empty((len(memory), tile))
         )
-        before = task.network.params.copy()
-        take_steps(task, work, solver, 205, is_compiled)
-        results.append(task.network.params - before)
+        before = problem.network.params.copy()
+        take_steps(problem, work, solver, 205, is_compiled)
+        results.append(problem.network.params - before)
     assert_allclose(results[1], results[0], rtol=1e-11, atol=1e-12)
     assert_allclose(results[2], results[0], rtol=1e-11, atol=1e-12)
     assert np.abs(results[3]).max() < np.abs(results[0]).max() / 10
@@ -594,20 +601,25 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_full_gradient_and_prediction(form, several):
-    task, results = training_task(np.float64, form), []
-    kind = kind_of(task.sample, task.network.params)
+    problem, results = training_problem(np.float64, form), []
+    kind = kind_of(problem.data.sample, problem.network.params)
     for caller in (Call, lambda kernel, kind, *fixed: partial(kernel, *fixed)):
-        work, params = task.workspace(230, adds=True), task.network.params
-        layers, steps = task.prepared(work)
-        gradient = caller(epoch.full_gradient, kind, task.sample, task.rows, layers, steps, work)
-        loop = task.shard_loop(several, layers, steps, work)
+        work, params = workspace_of(problem, 230, adds=True), problem.network.params
+        layers, steps = bind.training(problem, work)
+        gradient = caller(
+            epoch.full_gradient, kind, problem.data.sample, problem.rows, layers, steps, work
+        )
+        loop = bind.shard_loop(problem, several, layers, steps, work)
         gradient(params, 0, 130, loop)
         gradient(params, 130, 230, loop)
         out, is_sparse, n_threads = np.empty((230, 3)), form == "csr", 1 + several
-        tiles = prediction_workspace(task.network.units, 230, n_threads, out.dtype, is_sparse)
-        layers = with_forward(layers, task.sample, params, tiles)
-        kernel, fixed = prediction.PREDICT_ROWS[several], (task.sample, 1, layers, params, tiles)
-        caller(kernel, kind, *fixed)(task.rows, out, n_threads)
+        tiles = prediction_workspace(problem.network.units, 230, n_threads, out.dtype, is_sparse)
+        layers = with_forward(layers, problem.data.sample, params, tiles)
+        kernel, fixed = (
+            prediction.PREDICT_ROWS[several],
+            (problem.data.sample, 1, layers, params, tiles),
+        )
+        caller(kernel, kind, *fixed)(problem.rows, out, n_threads)
         results.append([work.losses[0], work.gradients[0].copy(), out])
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
@@ -615,11 +627,13 @@ def test_full_gradient_and_prediction(form, several):
 
 
 def test_prediction_of_a_few_rows():
-    task = training_task(np.float64, "dense")
-    X, params = np.random.default_rng(1).standard_normal((3, 5)), task.network.params
-    work = prediction_workspace(task.network.units, 3, 1, X.dtype, False)
+    problem = training_problem(np.float64, "dense")
+    X, params = np.random.default_rng(1).standard_normal((3, 5)), problem.network.params
+    work = prediction_workspace(problem.network.units, 3, 1, X.dtype, False)
     sample = samples.sample_of(X, np.empty((0, 0)))
-    layers = with_forward(prediction_layers(task.network, task.architecture), sample, params, work)
+    layers = with_forward(
+        prediction_layers(problem.network, problem.architecture), sample, params, work
+    )
     whole, rows = np.empty((3, 3)), np.arange(3)
     prediction.PREDICT_ROWS[False](sample, 1, layers, params, work, rows, whole, 1)
     fixed = (sample.Y, sample.weights, rows, layers, params, work)
@@ -636,13 +650,18 @@ def test_prediction_of_a_few_rows():
 
 
 def test_a_mini_batch_of_no_weight_changes_nothing():
-    task = training_task(np.float64, "dense")
-    task = replace(task, sample=task.sample._replace(weights=np.zeros(230)))
-    before, work, solver = task.network.params.copy(), task.workspace(50), solver_arguments(task)
-    take_steps(task, work, solver, 50)
+    problem = training_problem(np.float64, "dense")
+    data = problem.data
+    problem = replace(problem, data=Data(data.X, data.Y, np.zeros(230)))
+    before, work, solver = (
+        problem.network.params.copy(),
+        workspace_of(problem, 50),
+        solver_arguments(problem),
+    )
+    take_steps(problem, work, solver, 50)
     assert solver.progress[STEPS] == 0
     assert solver.progress[LOSS] == 0
-    np.testing.assert_array_equal(task.network.params, before)
+    np.testing.assert_array_equal(problem.network.params, before)
 
 
 @jit

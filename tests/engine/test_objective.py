@@ -6,10 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier
-from fastnn.estimators.gradient_check import _task_of
-from fastnn.training import objective
-from fastnn.training.clock import Clock
-from fastnn.training.objective import Objective
+from fastnn.engine import objective
+from fastnn.engine.cpu import CPU
+from fastnn.estimators.gradient_check import _problem_of
 
 random = np.random.default_rng(0)
 X, y = random.standard_normal((1900, 7)), random.integers(0, 3, 1900)
@@ -19,9 +18,9 @@ weights = random.uniform(0, 2, 1900)
 def loss_and_gradient(form, weighted, n_rows=1900, **parameters):
     model = MLPClassifier((8, 6), alpha=0.3, random_state=0, **parameters)
     chosen = weights[:n_rows] if weighted else None
-    task, _ = _task_of(model, form(X[:n_rows]), y[:n_rows], chosen)
-    function = Objective(task, Clock(None))
-    values = [(function(task.network.params), function.gradient.copy()) for _ in range(2)]
+    problem, _ = _problem_of(model, form(X[:n_rows]), y[:n_rows], chosen)
+    function = CPU.objective(problem)
+    values = [(function.gradient().loss, function.last_gradient().copy()) for _ in range(2)]
     assert values[0][0] == values[1][0]
     assert_array_equal(values[0][1], values[1][1])
     return *values[0], function
@@ -45,7 +44,7 @@ def test_parts_add_up_to_the_whole(form, weighted, normalization, monkeypatch):
 @pytest.mark.parametrize("n_rows", [1, 2, 255, 256, 257, 511, 513, 1900])
 @pytest.mark.parametrize("max_flops", [1, 2e9])
 def test_the_same_bits_for_any_number_of_threads(n_rows, max_flops, monkeypatch):
-    monkeypatch.setattr("fastnn.training.clock.MAX_FLOPS_PER_CALL", max_flops)
+    monkeypatch.setattr("fastnn.engine.calls.MAX_FLOPS_PER_CALL", max_flops)
     one = loss_and_gradient(np.asarray, False, n_rows, n_jobs=1)
     two = loss_and_gradient(np.asarray, False, n_rows, n_jobs=2)
     assert one[0] == two[0]

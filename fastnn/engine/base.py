@@ -1,0 +1,195 @@
+"""What training asks of an engine, and estimators of it: a seam without an address in sight.
+
+An engine runs networks: on this machine's processor (`fastnn.engine.cpu`), or elsewhere. It gives
+three things, each for one network:
+
+=========  ========================================================================================
+Stepper    a step for each mini-batch of some rows, or its two halves apart: the gradient of rows,
+           and an update with a gradient, wherever that comes from
+Objective  the loss of all rows together and its gradient, for solvers that take them at once
+Predictor  outputs of a layer, and the loss of each row
+=========  ========================================================================================
+
+No call is long, since neither a clock nor an interrupt is heard within one: a stepper returns
+early, and whoever gives a `check` has it called in between.
+"""
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from fastnn.engine.data import Data
+from fastnn.network import Architecture, Network
+
+Check = Callable[[], None]  # is called between two calls of kernels, and may raise
+
+
+def no_check() -> None:
+    """Let everything go on."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimized: a network's loss on some rows, with the penalty of large weights.
+
+    Attributes
+    ----------
+    network : Network
+        Its parameters change in place.
+    architecture : Architecture
+        What its layers compute.
+    data : Data
+        Rows with targets and weights.
+    rows : ndarray of int64
+        Which of these rows train, in their order. Training shuffles them in place.
+    loss : str
+        Key of `fastnn.kernels.losses.LOSSES`.
+    loss_settings : tuple of float
+        What that loss reads.
+    alpha : float
+        Strength of the penalty on squared weights.
+    max_norm : float or None
+        Largest norm of a mini-batch's gradient.
+    seed : int
+        Of the dropout.
+    n_jobs : int or None
+        Threads that the user asks for.
+    """
+
+    network: Network
+    architecture: Architecture
+    data: Data
+    rows: np.ndarray
+    loss: str
+    loss_settings: tuple[float, ...] = ()
+    alpha: float = 0.0
+    max_norm: float | None = None
+    seed: int = 0
+    n_jobs: int | None = None
+
+
+class SolverState(Protocol):
+    """An optimizer's hyper-parameters and what it remembers: `fastnn.training.solvers.Solver`."""
+
+    name: str
+    hyper: dict[str, float]
+    weight_decay: float
+    state: np.ndarray
+    progress: np.ndarray
+
+
+class Gradient(NamedTuple):
+    """Of the mean loss of some rows, and of the penalty, by all parameters."""
+
+    loss: float
+    weight: float  # of the rows together; where it is 0 they say nothing, and no step is taken
+    vector: np.ndarray  # (n_parameters,); the next gradient writes over it
+
+
+class Stepper(ABC):
+    """Takes the steps of a training by mini-batches."""
+
+    @abstractmethod
+    def steps(self, start: int, stop: int, learning_rate: float) -> None:
+        """Take a step for each mini-batch of the problem's rows from `start` on.
+
+        It goes as far as a short call may, at least one step and at most to `stop`, and keeps
+        `progress` of the solver true: steps, rows of the epoch, and the sum of their losses.
+        """
+
+    @abstractmethod
+    def gradient(self, rows: np.ndarray) -> Gradient:
+        """Give the gradient of a mini-batch of these rows of the data, as the next step's."""
+
+    @abstractmethod
+    def update(self, gradient: np.ndarray, learning_rate: float) -> None:
+        """Take the next step with a gradient of shape (n_parameters,)."""
+
+    @abstractmethod
+    def last_gradient(self) -> np.ndarray:
+        """Give the last mini-batch's gradient by all parameters."""
+
+
+class Objective(ABC):
+    """The loss of all rows of a problem, with the penalty, as a function of the parameters."""
+
+    @abstractmethod
+    def gradient(self, check: Check = no_check) -> Gradient:
+        """Compute loss and gradient at the network's parameters."""
+
+    @abstractmethod
+    def last_gradient(self) -> np.ndarray:
+        """Give the last gradient again."""
+
+
+class Predictor(ABC):
+    """Passes rows through a network as it predicts: nothing is dropped."""
+
+    @abstractmethod
+    def outputs(
+        self, data: Data, rows: np.ndarray, layer: int = -1, check: Check = no_check
+    ) -> np.ndarray:
+        """Compute a layer's outputs for these rows of the data, of shape (n_rows, units).
+
+        Layers are counted from the first hidden one.
+        """
+
+    @abstractmethod
+    def row_losses(
+        self,
+        loss: str,
+        loss_settings: tuple[float, ...],
+        outputs: np.ndarray,
+        data: Data,
+        rows: np.ndarray,
+        check: Check = no_check,
+    ) -> np.ndarray:
+        """Compute the loss of each of these rows from its outputs; weights do not count."""
+
+
+class FewOutputs(Protocol):
+    """Predicts a few rows without the overhead of a `Predictor`."""
+
+    def __call__(
+        self, network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
+    ) -> np.ndarray | None:
+        """Compute the outputs, with one activation for all hidden layers.
+
+        None where there is no such way, as for many rows, or for a number that is not finite.
+        """
+
+
+def no_few_outputs(
+    network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
+) -> None:
+    """Leave them to the `Predictor`."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where networks run: what makes each of the three, and a way for a few rows.
+
+    Attributes
+    ----------
+    stepper : callable
+        Prepares the steps of a training, by a problem, a solver's state and a batch size.
+    objective : callable
+        Prepares the loss of all rows of a problem.
+    predictor : callable
+        Prepares the predictions of a network, by its architecture and a number of threads.
+        ValueError where the network is not of that architecture.
+    few_outputs : callable
+        Predicts a few rows.
+    running : callable
+        Gives the context in which fits and predictions run.
+    """
+
+    stepper: Callable[[Problem, SolverState, int], Stepper]
+    objective: Callable[[Problem], Objective]
+    predictor: Callable[[Network, Architecture, int | None], Predictor]
+    few_outputs: FewOutputs = no_few_outputs
+    running: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext

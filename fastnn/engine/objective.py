@@ -1,0 +1,66 @@
+"""The loss of all rows together, and its gradient, part by part.
+
+L-BFGS goes down along it, and `check_gradient` compares the two.
+"""
+
+import time
+
+import numpy as np
+
+from fastnn.compiling.language import Call
+from fastnn.engine import bind, threads
+from fastnn.engine.base import Check, Gradient, Objective, Problem, no_check
+from fastnn.engine.calls import rows_at_once
+from fastnn.engine.pace import Pace
+from fastnn.engine.workspace import TILE_ROWS, problem_workspace
+from fastnn.kernels.epoch import full_gradient
+
+ROWS_PER_SHARD = TILE_ROWS // 2  # smaller ones cost more gradients to add, larger ones idle threads
+
+
+class CpuObjective(Objective):
+    """Loss and gradient of all rows of a problem on this machine's processor.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimized.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.pace = problem, Pace()
+        n_rows, at_once = problem.rows.size, rows_at_once(problem.network.units, passes=3)
+        self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
+        adds = n_rows > self.part_rows
+        self.work = problem_workspace(problem, self.part_rows, ROWS_PER_SHARD, adds)
+        self.layers, self.kernels = bind.training(problem, self.work)
+        sample, params = problem.data.sample, problem.network.params
+        fixed = (sample, problem.rows, self.layers, self.kernels, self.work)
+        self.full_gradient = Call(full_gradient, bind.kind_of(sample, params), *fixed)
+        weights = sample.weights
+        self.weight = float(weights[problem.rows].sum()) if weights.size else float(n_rows)
+
+    def gradient(self, check: Check = no_check) -> Gradient:
+        """Compute loss and gradient at the network's parameters."""
+        problem, n_rows = self.problem, self.problem.rows.size
+        flops, n_shards = bind.flops(problem, self.part_rows), self.work.losses.size
+        n_parts = n_rows / self.part_rows
+        n_threads = threads.worthwhile(flops, n_shards, problem.n_jobs, n_parts)
+        with threads.team(n_threads) as team:
+            for start in range(0, n_rows, self.part_rows):
+                check()
+                self._part(start, min(start + self.part_rows, n_rows), team)
+        return Gradient(float(self.work.losses[0]), self.weight, self.last_gradient())
+
+    def last_gradient(self) -> np.ndarray:
+        """Give the last gradient again."""
+        return self.work.gradients[0, : self.problem.network.params.size]
+
+    def _part(self, start: int, stop: int, team: int | None) -> None:
+        several, began = team is not None, time.perf_counter()
+        if team is not None and self.problem.n_jobs is None:
+            several, _ = self.pace.choose()
+        loop = bind.shard_loop(self.problem, several, self.layers, self.kernels, self.work)
+        self.full_gradient(self.problem.network.params, start, stop, loop)
+        if team is not None:
+            self.pace.note(several, stop - start, time.perf_counter() - began)

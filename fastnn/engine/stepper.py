@@ -1,0 +1,95 @@
+"""Steps over mini-batches, as calls of one kernel (`fastnn.kernels.epoch.train_steps`)."""
+
+import time
+
+import numpy as np
+
+from fastnn.compiling.language import Call
+from fastnn.engine import bind, threads
+from fastnn.engine.base import Gradient, Problem, SolverState, Stepper
+from fastnn.engine.calls import MAX_FLOPS_PER_CALL, rows_at_once
+from fastnn.engine.pace import Pace
+from fastnn.engine.workspace import problem_workspace
+from fastnn.kernels import epoch
+
+
+class CpuStepper(Stepper):
+    """Takes steps on this machine's processor.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimized.
+    solver : SolverState
+        Is kept true step by step.
+    batch_size : int
+        Rows of a mini-batch.
+    """
+
+    def __init__(self, problem: Problem, solver: SolverState, batch_size: int) -> None:
+        self.problem, self.solver, self.batch_size = problem, solver, batch_size
+        self.pace = Pace()
+        self.work = problem_workspace(problem, batch_size, epoch.ROWS_PER_SHARD)
+        self.layers, self.kernels = bind.training(problem, self.work)
+        self.arguments = bind.solver_arguments(solver)
+        self.rows_per_call = self._rows_per_call()
+        self.flops = bind.flops(problem, batch_size)
+        self.is_small = problem.n_jobs is None and self.flops < threads.LEAST_FLOPS
+        self.kind = bind.kind_of(problem.data.sample, problem.network.params)
+        self.train_steps = Call(
+            epoch.train_steps,
+            self.kind,
+            *(problem.data.sample, problem.rows, batch_size, self.layers, problem.network.params),
+            *(self.arguments, self.kernels, self.work),
+        )
+        self.loops: dict[bool, tuple[int, int]] = {}  # addresses, by whether on several threads
+
+    def steps(self, start: int, stop: int, learning_rate: float) -> None:
+        """Go on from a row of the epoch, as far as a call of the kernels may go."""
+        self.arguments.hyper[0] = learning_rate
+        batch, n_rows, n_threads = self.batch_size, min(self.rows_per_call, stop - start), 1
+        if not self.is_small:  # where it is, one thread takes them, whatever else runs
+            n_shards, n_jobs = self.work.losses.size, self.problem.n_jobs
+            n_threads = threads.worthwhile(self.flops, n_shards, n_jobs, n_rows / batch)
+        if n_threads == 1:
+            self._call(start, n_rows, False)
+            return
+        with threads.team(n_threads) as team:
+            if team is None or self.problem.n_jobs is not None:
+                self._call(start, n_rows, team is not None)
+                return
+            several, rows = self.pace.choose()
+            n_rows = min(n_rows, max(1, round(rows / batch)) * batch)
+            self.pace.note(several, n_rows, self._call(start, n_rows, several))
+
+    def _call(self, start: int, n_rows: int, several: bool) -> float:
+        """Take the steps of some rows; returns the seconds it took."""
+        if several not in self.loops:
+            self.loops[several] = self._loops(several)
+        began = time.perf_counter()
+        self.train_steps(start, start + n_rows, *self.loops[several])
+        return time.perf_counter() - began
+
+    def _loops(self, several: bool) -> tuple[int, int]:
+        shards = bind.shard_loop(self.problem, several, self.layers, self.kernels, self.work)
+        params = self.problem.network.params
+        blocks = bind.block_loop(several, params, self.arguments, self.kernels, self.work)
+        return shards, blocks
+
+    def _rows_per_call(self) -> int:
+        network, batch = self.problem.network, self.batch_size
+        update = 30 * network.params.size + 1e5  # and a step's overhead
+        n_rows = rows_at_once(network.units, passes=3)
+        return batch * max(1, int(1 / (batch / n_rows + update / MAX_FLOPS_PER_CALL)))
+
+    def gradient(self, rows: np.ndarray) -> Gradient:
+        """Give the gradient of a mini-batch of these rows of the data, as the next step's."""
+        raise NotImplementedError
+
+    def update(self, gradient: np.ndarray, learning_rate: float) -> None:
+        """Take the next step with a gradient of shape (n_parameters,)."""
+        raise NotImplementedError
+
+    def last_gradient(self) -> np.ndarray:
+        """Give the last mini-batch's gradient by all parameters."""
+        return self.work.gradients[0]

@@ -1,0 +1,274 @@
+"""One fit of an estimator: from what its user gives to what is trained, and back to attributes."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from fastnn.engine.base import Engine, Problem
+from fastnn.estimators import fitted, parameters
+from fastnn.estimators.inputs import random_state_of
+from fastnn.estimators.scoring import score_of
+from fastnn.estimators.tasks import EpochTasks, has_callbacks
+from fastnn.kernels.arguments import ROWS
+from fastnn.network import Network
+from fastnn.training import plan
+from fastnn.training.clock import Clock
+from fastnn.training.dataset import Dataset
+from fastnn.training.history import History
+from fastnn.training.lbfgs import Minimization
+from fastnn.training.loop import Training
+from fastnn.training.solvers import Solver
+from fastnn.training.validation import Judge
+
+
+class Fit:
+    """A call of `fit`, `partial_fit` or `resume`.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Gets the attributes of a fitted model.
+    engine : Engine
+        Where it is trained.
+    incremental : bool
+        Whether it is a `partial_fit`.
+    resume : bool
+        Whether it goes on with a fit that was stopped.
+
+    Attributes
+    ----------
+    warnings : list of (str, type)
+        What the user is to be told, once the model is whole.
+    """
+
+    def __init__(
+        self, estimator: Any, engine: Engine, incremental: bool = False, resume: bool = False
+    ) -> None:
+        self.estimator, self.engine = estimator, engine
+        self.incremental, self.resume = incremental, resume
+        self.warnings: list[tuple[str, type[Warning]]] = []
+        self.tasks = EpochTasks(estimator) if has_callbacks(estimator) else None
+
+    def run(
+        self, X: Any, y: Any, sample_weight: Any = None, validation: tuple = (None, None, None)
+    ) -> None:
+        """Train, and leave what came of it on the estimator."""
+        estimator = self.estimator
+        self.clock = Clock(estimator.max_time)
+        self.settings = settings = parameters.settings_of(estimator)
+        keeps = estimator.warm_start or self.incremental or self.resume
+        self.goes_on = hasattr(estimator, "coefs_") and keeps
+        X, y = estimator._check_input(X, y, reset=not self.goes_on)
+        estimator._learn_targets(y, keeps=keeps)
+        self.validation = validation_dataset(estimator, y, *validation)
+        self.dataset = dataset_of(estimator, X, y, y, sample_weight)
+        if settings.early_stopping and self.incremental and settings.solver.is_stochastic:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        estimator._random_state = self._random_state()
+        self.network = self._network()
+        estimator.n_outputs_ = self.dataset.targets.n_outputs
+        estimator.n_layers_ = len(self.network.units)
+        estimator.out_activation_ = self.dataset.targets.out_activation
+        with self.engine.running():
+            if settings.solver.is_stochastic:
+                self._by_mini_batches()
+            else:
+                self._by_lbfgs()
+
+    def end(self) -> None:
+        """Tell the callbacks that all is done."""
+        if self.tasks:
+            self.tasks.end()
+
+    # --------------------------------------------------------------------------- where it begins
+
+    def _random_state(self) -> np.random.RandomState:
+        resumption = fitted.resumption_of(self.estimator) if self.resume else None
+        if resumption is None:
+            return random_state_of(self.estimator.random_state)
+        return fitted.random_state_from(resumption["random_state"])
+
+    def _network(self) -> Network:
+        estimator, settings, targets = self.estimator, self.settings, self.dataset.targets
+        n_features, dtype = self.dataset.X.shape[1], self.dataset.X.dtype
+        if self.goes_on:
+            network = fitted.network_of(estimator)
+            return plan.network_to_go_on_with(network, settings, n_features, targets.n_outputs)
+        units = [n_features, *settings.hidden, targets.n_outputs]
+        gains = parameters.activations_of_gains(estimator, len(settings.hidden))
+        network = plan.initial_network(settings, units, dtype, gains, estimator._random_state)
+        fitted.forget(estimator, settings)
+        return network
+
+    def _problem(self, network: Network, rows: np.ndarray | None = None) -> Problem:
+        architecture = self.estimator._architecture(len(network.coefs), trains=True)
+        random_state = self.estimator._random_state
+        return plan.problem_of(
+            self.settings, network, architecture, self.dataset, random_state, rows
+        )
+
+    def _judge(self, problem: Problem, validation_rows: np.ndarray | None = None) -> Judge | None:
+        """Make what judges the network after each epoch; None where there is nothing to judge."""
+        asks_for_rows = self.estimator.scoring not in (None, "loss")
+        judged, training = plan.judged_rows(
+            self.settings, problem, self.dataset, self.validation, validation_rows, asks_for_rows
+        )
+        if judged is None and training is None:
+            return None
+        predictor = self.engine.predictor(
+            problem.network, problem.architecture, self.settings.n_jobs
+        )
+        score = score_of(self.estimator, problem.network, self.clock)
+        return Judge(predictor, judged, training, score, self.clock)
+
+    # ------------------------------------------------------------------------- by mini-batches
+
+    def _by_mini_batches(self) -> None:
+        estimator, settings, network = self.estimator, self.settings, self.network
+        random_state, rows, validation_rows = estimator._random_state, None, None
+        self.before = None if self.incremental else random_state.get_state(legacy=False)
+        if settings.early_stopping and self.validation is None:
+            n_rows, targets = self.dataset.X.shape[0], self.dataset.targets
+            rows, validation_rows = plan.split(settings, targets, n_rows, random_state)
+        problem = self._problem(network, rows)
+        judge = self._judge(problem, validation_rows)
+        history = fitted.history_of(estimator, self.resume)
+        past = fitted.solver_state_of(estimator) if self.incremental or self.resume else None
+        solver = plan.solver_to_go_on_with(settings, past, network, self.resume)
+        stepper = self.engine.stepper(problem, solver, self._batch_size(problem.rows.size))
+        training = Training(
+            *(network, stepper, problem.rows, solver, settings, self.incremental),
+            *(history, random_state, self.clock, judge, self.tasks),
+        )
+        if not self.goes_on:
+            training.initial = training.copies()
+        if self.resume:
+            plan.check_same_judging(history, judge)
+            self._take_up(training)
+        else:
+            solver.epoch_is_recorded()  # an epoch cut short was one of other rows
+        if self.tasks:
+            self.tasks.begin(*self.dataset.part(rows), lambda: self._fitted_at(training))
+        if not (self.resume and history.no_improvement_count > settings.n_iter_no_change):
+            training.run()  # otherwise it has converged
+        last = training.finish()
+        self._keep(estimator, history, network, solver, last)
+        if history.warning is not None:
+            self.warnings.append(history.warning)
+
+    def _batch_size(self, n_rows: int) -> int:
+        if (self.settings.batch_size or 0) > n_rows:
+            told = (
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+            )
+            self.warnings.append((told, UserWarning))
+        return plan.batch_size(self.settings, n_rows)
+
+    def _take_up(self, training: Training) -> None:
+        """Bring a training to where the fit that is resumed has stopped."""
+        n_done, n_rows = training.solver.progress[ROWS], training.order.size
+        if n_done > n_rows:
+            raise ValueError(
+                f"The fit to resume has stopped after {n_done:.0f} rows of an epoch, and here "
+                f"there are {n_rows}: give resume the data of fit."
+            )
+        training.skip(training.history.n_iter)
+        resumption = fitted.resumption_of(self.estimator)
+        if resumption is not None and "params" in resumption:
+            network = training.network
+            training.best = training.copies()
+            network.params[:], network.running[:] = resumption["params"], resumption["running"]
+
+    def _fitted_at(self, training: Training) -> dict[str, Any]:
+        """Attributes of a copy of the estimator as if the fit had stopped here."""
+        last, network = None, training.network.copy()
+        if training.settings.restore_best and training.best is not None:
+            last = network.params.copy(), network.running.copy()
+            network.params[:], network.running[:] = training.best
+        twin, solver = fitted.twin_of(self.estimator), training.solver.copy()
+        solver.epoch_is_recorded()
+        self._keep(twin, training.history.copy(), network, solver, last)
+        return fitted.fitted_attributes(twin)
+
+    def _keep(
+        self,
+        estimator: Any,
+        history: History,
+        network: Network,
+        solver: Solver,
+        last: tuple[np.ndarray, np.ndarray] | None,
+    ) -> None:
+        resumption = None
+        if self.before is not None:
+            resumption = {"random_state": self.before}
+            if last is not None:
+                resumption["params"], resumption["running"] = last
+        fitted.keep(estimator, self.settings, history, network)
+        fitted.keep_state(estimator, history, solver.plain_state(), resumption)
+
+    # -------------------------------------------------------------------------------- by lbfgs
+
+    def _by_lbfgs(self) -> None:
+        estimator, dtype = self.estimator, self.network.params.dtype
+        if self.resume:
+            told = (
+                "solver='lbfgs' keeps nothing to resume from but the weights: it starts anew from "
+                "them."
+            )
+            self.warnings.append((told, UserWarning))
+        # The line search compares losses that differ by less than float32 can tell apart.
+        double, history = self.network.astype(np.dtype(np.float64)), History()
+        problem = self._problem(double)
+        judge = self._judge(problem)
+
+        def fitted_now() -> dict[str, Any]:
+            twin = fitted.twin_of(estimator)
+            keep(twin, history.copy())
+            return fitted.fitted_attributes(twin)
+
+        def keep(target: Any, record: History) -> None:
+            fitted.forget_record(target)
+            fitted.keep(target, self.settings, record, double.astype(dtype), judge is not None)
+
+        if self.tasks:
+            self.tasks.begin(*self.dataset.part(None), fitted_now)
+        objective = self.engine.objective(problem)
+        Minimization(double, objective, self.settings, history, self.clock, judge, self.tasks).run()
+        keep(estimator, history)
+        if history.warning is not None:
+            self.warnings.append(history.warning)
+
+
+# ----------------------------------------------------------------------------------- the rows
+
+
+def dataset_of(estimator: Any, X: Any, y: Any, y_train: Any, sample_weight: Any) -> Dataset:
+    """Encode X and y, which are checked, with the weights of their rows."""
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X)
+    targets = estimator._encode(y)
+    weights = estimator._class_weights(y, y_train)
+    if weights is None or sample_weight is not None:
+        weights = sample_weight if weights is None else weights * sample_weight
+    return Dataset(X, y, targets, sample_weight, weights)
+
+
+def validation_dataset(
+    estimator: Any, y_train: Any, X: Any, y: Any, sample_weight: Any
+) -> Dataset | None:
+    """Check and encode the validation data, if there are any."""
+    if X is None and y is None and sample_weight is None:
+        return None
+    if X is None or y is None:
+        raise ValueError("X_val and y_val go together, and sample_weight_val with them.")
+    try:
+        X, y = estimator._check_input(X, y, reset=False)
+    except ValueError as error:
+        raise ValueError(f"X_val, y_val: {error}") from error
+    if y.shape[1:] != y_train.shape[1:]:
+        raise ValueError(
+            f"y_val of shape {y.shape} does not go with y of shape {y_train.shape}: it needs "
+            "the same targets."
+        )
+    return dataset_of(estimator, X, y, y_train, sample_weight)

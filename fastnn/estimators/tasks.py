@@ -1,0 +1,70 @@
+"""A fit as scikit-learn's callbacks see it: a task, and each epoch or iteration a task within."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from fastnn.estimators.fitted import fitted_attributes
+
+
+class EpochTasks:
+    """Tells an estimator's callbacks where each epoch begins and ends.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The one being fitted.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        self.root = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self.data: dict[str, Any] = {}
+        self.fitted: Callable[[], dict[str, Any]] = dict
+        self.epoch: Any = None
+
+    def begin(
+        self, X: Any, y: Any, sample_weight: Any, fitted: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Open the fit's own task.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            The rows that train, as the user gave them.
+        fitted : callable
+            Gives the attributes of a model as it stands, copied.
+        """
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.data = {"X": X, "y": y, "metadata": metadata}
+        self.fitted = fitted
+        self.root.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def begin_epoch(self) -> None:
+        """Open the next epoch's task."""
+        self.epoch = self.root.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def end_epoch(self, gradient_norms: Callable[[], list[float]]) -> bool:
+        """Close the epoch's task; returns whether a callback asks to stop."""
+        return self.epoch.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: {
+                **self.fitted(),
+                "_gradient_norms": gradient_norms(),
+            },
+        )
+
+    def end(self) -> None:
+        """Close the fit's own task."""
+        self.root.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: deepcopy(fitted_attributes(self.estimator)),
+        )
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether an estimator has callbacks, its own or those of a meta-estimator."""
+    return hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
