@@ -25,10 +25,7 @@ MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers ove
 # All that a model of `fastnn train` holds beyond what skops itself trusts.
 TRUSTED = {
     "fastnn.MLPClassifier",
-    "fastnn.estimators.fitted.Resumption",
     "fastnn.MLPRegressor",
-    "fastnn.training.schedules.Schedule",
-    "fastnn.training.solvers.Solver",
     "numpy.dtype",
 }
 

@@ -203,7 +203,7 @@ def test_a_model_of_a_newer_version_is_told(fastnn, mixed, monkeypatch):
     mixed.to_csv("homes.csv", index=False)
     with monkeypatch.context() as newer:
         newer.setattr("fastnn.estimators.base.STATE_FORMAT", 1000)
-        newer.setattr("fastnn._version.__version__", "9.9.9")
+        newer.setattr("fastnn.estimators.base.__version__", "9.9.9")
         fastnn("train", "homes.csv", "--target", "price", "--out", "m.skops", "--max-iter", 2)
     result = fastnn("predict", "m.skops", "homes.csv", "--out", "out.csv")
     assert_told(result, "m.skops", "saved by fastnn 9.9.9", "Upgrade")

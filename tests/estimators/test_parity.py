@@ -9,6 +9,7 @@ import sklearn.neural_network
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from numpy_engine import NUMPY
 from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.datasets import (
     make_classification,
@@ -18,8 +19,19 @@ from sklearn.datasets import (
 from sklearn.exceptions import ConvergenceWarning
 
 import fastnn
+from fastnn.engine.cpu import CPU
+from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.parameters import settings_of
 from fastnn.training.solvers import Solver
+
+
+@pytest.fixture(scope="module", autouse=True, params=[CPU, NUMPY], ids=["compiled", "NumPy"])
+def engine(request):
+    """Each test twice: by the compiled kernels, and by plain NumPy through the same seam."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseMLP, "_engine", request.param)
+        yield
+
 
 ROWS = 60
 ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
