@@ -9,11 +9,11 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._version import __version__
@@ -36,6 +36,90 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     _parameter_constraints: dict = parameters.CONSTRAINTS
     _engine: ClassVar[Engine] = CPU
+
+    @abstractmethod
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: Any,
+        activation: Any,
+        solver: str,
+        alpha: float,
+        batch_size: int | str,
+        learning_rate: Any,
+        learning_rate_init: float,
+        power_t: float,
+        max_iter: int,
+        shuffle: bool,
+        random_state: Any,
+        tol: float,
+        verbose: bool,
+        warm_start: bool,
+        momentum: float,
+        nesterovs_momentum: bool,
+        early_stopping: bool,
+        validation_fraction: float,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        n_iter_no_change: float,
+        max_fun: int,
+        loss: str,
+        weight_init: str | float,
+        weight_decay: float,
+        rho: float,
+        amsgrad: bool,
+        max_grad_norm: float | None,
+        warmup: int,
+        step_size: int,
+        decay: float,
+        dropout: Any,
+        normalization: str | None,
+        scoring: Any,
+        restore_best_weights: bool | None,
+        max_time: float | None,
+        dtype: str,
+        n_jobs: int | None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.loss = loss
+        self.weight_init = weight_init
+        self.weight_decay = weight_decay
+        self.rho = rho
+        self.amsgrad = amsgrad
+        self.max_grad_norm = max_grad_norm
+        self.warmup = warmup
+        self.step_size = step_size
+        self.decay = decay
+        self.dropout = dropout
+        self.normalization = normalization
+        self.scoring = scoring
+        self.restore_best_weights = restore_best_weights
+        self.max_time = max_time
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
     # ------------------------------------------------------------------ what the two differ in
 
@@ -62,6 +146,94 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """Score the outputs for some rows as the estimator's `score` would."""
 
     # ------------------------------------------------------------------------------------ fit
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels or target values, a column for each of several targets; or an indicator
+            matrix of several labels a row.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
+            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
+            without it, loss and score are recorded all the same.
+
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
+            Their labels or target values.
+
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : MLPClassifier or MLPRegressor
+            The trained estimator. A fit that fails leaves it as it was.
+
+        Raises
+        ------
+        ValueError
+            If the data is not usable, or the weights diverge.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def resume(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Go on with a fit that was stopped, as if it had not been.
+
+        A fit that `max_time`, an interrupt or a callback has stopped, or that was loaded from a
+        checkpoint, ends with the same bits as one that was left alone. `max_iter` counts all
+        epochs, and may be raised. With 'lbfgs' training starts anew from the weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            The same as those of `fit`.
+
+        Returns
+        -------
+        self : MLPClassifier or MLPRegressor
+            The trained estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to go on with.
+        ValueError
+            If the fit had validation data or `scoring` and this one has not, or the other way
+            round: the curves would have an entry for some epochs only.
+        """
+        check_is_fitted(self)
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, resume=True)
 
     def _fit(
         self,

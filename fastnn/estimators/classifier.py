@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.inputs import are_plain_labels, is_plain
@@ -373,48 +373,50 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dtype: str = "auto",
         n_jobs: int | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.loss = loss
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            loss=loss,
+            weight_init=weight_init,
+            weight_decay=weight_decay,
+            rho=rho,
+            amsgrad=amsgrad,
+            max_grad_norm=max_grad_norm,
+            warmup=warmup,
+            step_size=step_size,
+            decay=decay,
+            dropout=dropout,
+            normalization=normalization,
+            scoring=scoring,
+            restore_best_weights=restore_best_weights,
+            max_time=max_time,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
         self.focal_gamma = focal_gamma
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
-        self.weight_init = weight_init
-        self.weight_decay = weight_decay
-        self.rho = rho
-        self.amsgrad = amsgrad
-        self.max_grad_norm = max_grad_norm
-        self.warmup = warmup
-        self.step_size = step_size
-        self.decay = decay
-        self.dropout = dropout
-        self.normalization = normalization
-        self.scoring = scoring
-        self.restore_best_weights = restore_best_weights
-        self.max_time = max_time
-        self.dtype = dtype
-        self.n_jobs = n_jobs
 
     def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         if not reset and is_plain(self, X) and are_plain_labels(y, len(X)):
@@ -496,94 +498,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
     ) -> float:
         return accuracy(outputs, targets, rows, weights)
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> "MLPClassifier":
-        """Train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The data.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, an indicator matrix of several labels a row, or a column of class labels
-            for each target.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
-            without it, loss and score are recorded all the same.
-
-        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_labels), default=None
-            Their labels.
-
-        sample_weight_val : array-like of shape (n_val_samples,), default=None
-            Their weights.
-
-        Returns
-        -------
-        self : MLPClassifier
-            The trained estimator. A fit that fails leaves it as it was.
-
-        Raises
-        ------
-        ValueError
-            If the data is not usable, or the weights diverge.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def resume(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> "MLPClassifier":
-        """Go on with a fit that was stopped, as if it had not been.
-
-        A fit that `max_time`, an interrupt or a callback has stopped, or that was loaded from a
-        checkpoint, ends with the same bits as one that was left alone. `max_iter` counts all
-        epochs, and may be raised. With 'lbfgs' training starts anew from the weights.
-
-        Parameters
-        ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val
-            The same as those of `fit`.
-
-        Returns
-        -------
-        self : MLPClassifier
-            The trained estimator.
-
-        Raises
-        ------
-        NotFittedError
-            If there is nothing to go on with.
-        ValueError
-            If the fit had validation data or `scoring` and this one has not, or the other way
-            round: the curves would have an entry for some epochs only.
-        """
-        check_is_fitted(self)
-        validation = X_val, y_val, sample_weight_val
-        return self._fit(X, y, sample_weight, validation, resume=True)
 
     @available_if(lambda estimator: estimator._check_solver())
     @with_callbacks
