@@ -1,5 +1,6 @@
 """scikit-learn's neural networks, compiled: same API, same numbers, many times faster."""
 
+from fastnn import moved
 from fastnn._version import __version__
 from fastnn.convert.from_sklearn import from_sklearn
 from fastnn.convert.onnx import to_onnx
@@ -25,3 +26,5 @@ __all__ = [
 for _name in __all__:
     if _name != "__version__":
         globals()[_name].__module__ = __name__
+
+moved.register(MLPClassifier, MLPRegressor, MLPTransformer)

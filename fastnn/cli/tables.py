@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fastnn import files
+from fastnn import files, moved
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.regressor import MLPRegressor
 
@@ -23,11 +23,7 @@ MAX_CATEGORIES = 100  # of a column; rarer ones share the last
 MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers overflow
 
 # All that a model of `fastnn train` holds beyond what skops itself trusts.
-TRUSTED = {
-    "fastnn.MLPClassifier",
-    "fastnn.MLPRegressor",
-    "numpy.dtype",
-}
+TRUSTED = {"fastnn.MLPClassifier", "fastnn.MLPRegressor", "numpy.dtype", *moved.OLD_NAMES}
 
 
 class InputError(ValueError):

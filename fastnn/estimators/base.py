@@ -25,10 +25,11 @@ from fastnn.estimators.fit import Fit
 from fastnn.estimators.inputs import has_plain_shape
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
+from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.training.dataset import Targets
 
-STATE_FORMAT = 2  # of a pickled estimator; counts up when an older fastnn could not read it
+STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
@@ -398,7 +399,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 f"This {type(self).__name__} was saved by fastnn {version}, in a form that this "
                 f"older version cannot read. Upgrade fastnn to {version} or newer."
             )
-        super().__setstate__(state)
+        super().__setstate__(plain_state(state))
         with contextlib.suppress(AttributeError, ValueError):  # not fitted, or weights by hand
             fitted.adopt(self, fitted.network_of(self))
 

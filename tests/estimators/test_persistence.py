@@ -12,9 +12,12 @@ import skops.io
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from fastnn import MLPClassifier, MLPRegressor
-from fastnn.cli.tables import TRUSTED
+from fastnn import MLPClassifier, MLPRegressor, MLPTransformer
+from fastnn.callbacks import Checkpoint, TimeLimit
+from fastnn.kernels.updates import SOLVERS as UPDATES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -34,8 +37,7 @@ def through_joblib_memmap(model, tmp_path):
 
 def through_skops(model, tmp_path):
     skops.io.dump(model, tmp_path / "model.skops")
-    assert set(skops.io.get_untrusted_types(file=tmp_path / "model.skops")) <= TRUSTED
-    return skops.io.load(tmp_path / "model.skops", trusted=sorted(TRUSTED))
+    return skops.io.load(tmp_path / "model.skops", trusted=[f"fastnn.{type(model).__name__}"])
 
 
 WAYS = {
@@ -151,6 +153,66 @@ def test_a_fitted_model_holds_data_alone(fitted, classes_data, Network, solver):
     for kind in strange:
         assert not issubclass(kind, io.IOBase)
         assert "numba" not in "".join(base.__module__ for base in kind.__mro__)
+    saved = {type(part) for part in parts_of(model.__getstate__())}
+    ours = {kind for kind in saved if kind.__module__.startswith("fastnn")}
+    assert not ours  # whose names a saved model would depend on
+
+
+HELD = {  # what a fit may leave, by solver and by option
+    **{f"solver {name}": {"solver": name} for name in [*UPDATES, "lbfgs"]},
+    "best weights": {"restore_best_weights": True, "learning_rate_init": 0.5},
+    "early stopping": {"early_stopping": True, "validation_fraction": 0.3},
+    "amsgrad": {"amsgrad": True},
+    "schedule": {"learning_rate": "one_cycle", "warmup": 1},
+    "batch": {"normalization": "batch", "dropout": 0.2},
+    "layer": {"normalization": "layer", "solver": "lbfgs"},
+    "a random state": {"random_state": np.random.RandomState(0)},
+}
+
+
+def untrusted(model):
+    return set(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+
+
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("Network", NETWORKS)
+def test_skops_has_to_trust_the_public_class_alone(fitted, classes_data, Network, held):
+    X, y = classes_data
+    model = fitted(Network, **HELD[held])
+    name = f"fastnn.{Network.__name__}"
+    assert untrusted(model) == {name}
+    if model.solver != "lbfgs":
+        assert untrusted(model.resume(X, y)) == {name}
+        assert untrusted(model.set_params(early_stopping=False).partial_fit(X, y)) == {name}
+    loaded = skops.io.loads(skops.io.dumps(model), trusted=[name])
+    assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_skops_has_to_trust_the_public_class_alone_of_several_targets(classes_data):
+    X, y = classes_data
+    model = MLPClassifier((4,), max_iter=2).fit(X, np.column_stack([y, y == 1]))
+    assert untrusted(model) == {"fastnn.MLPClassifier"}
+    model = MLPRegressor("quantile", (4,), max_iter=2, quantile=[0.1, 0.9]).fit(X, y)
+    assert untrusted(model) == {"fastnn.MLPRegressor"}
+
+
+def test_skops_has_to_trust_the_networks_in_a_pipeline(classes_data):
+    network = MLPClassifier((4,), max_iter=2)
+    steps = MLPTransformer(network), MLPClassifier((4,), max_iter=2)
+    model = make_pipeline(StandardScaler(), *steps).fit(*classes_data)
+    assert untrusted(model) == {"fastnn.MLPClassifier", "fastnn.MLPTransformer"}
+
+
+def test_skops_has_to_trust_callbacks_that_a_user_has_set(classes_data):
+    model = MLPClassifier((4,), max_iter=2).set_callbacks(TimeLimit(1e9)).fit(*classes_data)
+    assert untrusted(model) == {"fastnn.MLPClassifier", "fastnn.callbacks.TimeLimit"}
+
+
+def test_a_checkpoint_holds_the_public_class_alone(classes_data, tmp_path):
+    path = tmp_path / "model.joblib"
+    parameters = {"restore_best_weights": True, "learning_rate_init": 0.5}
+    MLPClassifier((4,), max_iter=4, **parameters).set_callbacks(Checkpoint(path)).fit(*classes_data)
+    assert untrusted(joblib.load(path)) == {"fastnn.MLPClassifier"}
 
 
 def parts_of(thing, seen=None):

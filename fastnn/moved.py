@@ -1,0 +1,102 @@
+"""Old places of the classes that saved models name, and old forms of what they hold.
+
+pickle, joblib and skops name a class by its module. Models of format 2 name modules that are
+elsewhere now, and hold objects of private classes. The old modules answer from here, and
+`plain_state` turns those objects into the dicts of arrays, numbers and texts of format 3.
+"""
+
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+class Solver:
+    """State of a stochastic solver in format 2."""
+
+
+class Schedule:
+    """Learning-rate schedule in format 2."""
+
+
+class Resumption:
+    """State that `resume` begins with in format 2."""
+
+
+MODULES = {
+    "MLPClassifier": "fastnn.classifier",
+    "MLPRegressor": "fastnn.regressor",
+    "MLPTransformer": "fastnn.transformer",
+    "Solver": "fastnn.solvers",
+    "Schedule": "fastnn.schedules",
+    "Resumption": "fastnn.record",
+}
+# Names that skops has to trust in a file of format 2.
+OLD_NAMES = {f"{module}.{name}" for name, module in MODULES.items()}
+
+# Attributes that scikit-learn keeps during a fit with callbacks: a `Checkpoint` had saved them too.
+OF_A_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+def register(*estimators: type) -> None:
+    """Register the old modules, each with its class.
+
+    An entry in `sys.modules` is enough: whoever imports `fastnn.classifier` has Python import
+    `fastnn` first, which calls this.
+
+    Parameters
+    ----------
+    *estimators : type
+        The public classes.
+    """
+    package = sys.modules["fastnn"]
+    for cls in (*estimators, Solver, Schedule, Resumption):
+        module = ModuleType(MODULES[cls.__name__], f"Old module of `{cls.__name__}`.")
+        module.__spec__ = ModuleSpec(module.__name__, loader=None)  # for importlib.util.find_spec
+        setattr(module, cls.__name__, cls)
+        sys.modules[module.__name__] = module
+        setattr(package, module.__name__.removeprefix("fastnn."), module)
+
+
+def plain_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Convert an estimator's attributes to format 3.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes in format 2 or 3.
+
+    Returns
+    -------
+    state : dict
+        Attributes in format 3: `_optimizer` and `_resumption` are dicts.
+    """
+    state = {name: value for name, value in state.items() if name not in OF_A_FIT}
+    if isinstance(state.get("_optimizer"), Solver):
+        state["_optimizer"] = _plain_solver(vars(state["_optimizer"]))
+    if isinstance(state.get("_resumption"), Resumption):
+        resumption = vars(state.pop("_resumption"))
+        if resumption["random_state"] is not None:  # as a checkpoint of a partial_fit had it
+            state["_resumption"] = _plain_resumption(resumption)
+    return state
+
+
+def _plain_solver(solver: dict[str, Any]) -> dict[str, Any]:
+    schedule = dict(vars(solver["schedule"]))
+    if callable(schedule["name"]):  # the estimator's learning_rate
+        schedule["name"] = "callable"
+    return {**solver, "schedule": schedule}
+
+
+def _plain_resumption(resumption: dict[str, Any]) -> dict[str, Any]:
+    random_state, last = resumption["random_state"], resumption["last"]
+    if isinstance(random_state, tuple):  # RandomState.get_state(legacy=True)
+        name, key, pos, has_gauss, gauss = random_state
+        random_state = {
+            "bit_generator": name,
+            "state": {"key": key, "pos": pos},
+            "has_gauss": has_gauss,
+            "gauss": gauss,
+        }
+    plain = {"random_state": random_state}
+    return plain if last is None else {**plain, "params": last[0], "running": last[1]}
