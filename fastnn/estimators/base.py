@@ -5,7 +5,6 @@ A fit goes: `inputs` checks X and y as scikit-learn does, `parameters` records w
 """
 
 import contextlib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral
@@ -25,6 +24,7 @@ from fastnn.estimators.fit import Fit
 from fastnn.estimators.inputs import has_plain_shape
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
+from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.training.dataset import Targets
@@ -250,7 +250,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             fit.run(X, y, sample_weight, validation)
         fit.end()
         for told in fit.warnings:  # the model is whole, also where a user turns them into errors
-            warnings.warn(*told, stacklevel=5)
+            warn_user(*told)
         return self
 
     # -------------------------------------------------------------------- what the layers compute

@@ -8,7 +8,6 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -19,7 +18,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import validate_data
 
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_labels, is_plain
+from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain
 from fastnn.estimators.targets import (
     accuracy,
     class_targets,
@@ -433,7 +432,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if issparse(y) and not type_of_target(y).startswith("multilabel"):
             y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = flattened(y)
         return X, y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:

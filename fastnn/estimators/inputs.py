@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.random import MT19937, RandomState
 from numpy.random.bit_generator import ISeedSequence
-from sklearn.utils import check_random_state
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_random_state, column_or_1d
+
+from fastnn.estimators.warn import warn_user
 
 MAX_SIZE = 100_000  # numbers; above, scikit-learn's checks no longer count
 
@@ -49,6 +52,16 @@ def are_plain_numbers(y: Any, n_samples: int) -> bool:
         and y.dtype.isnative
         and math.isfinite(_sum_of_squares(y))
     )
+
+
+def flattened(y: np.ndarray) -> np.ndarray:
+    """Make a column of targets a vector, with scikit-learn's warning."""
+    warn_user(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
+        "to (n_samples, ), for example using ravel().",
+        DataConversionWarning,
+    )
+    return column_or_1d(y)
 
 
 def _sum_of_squares(values: np.ndarray) -> float:

@@ -7,14 +7,13 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_numbers, is_plain
+from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.training.dataset import Targets
@@ -417,7 +416,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = flattened(y)
         return X, y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:

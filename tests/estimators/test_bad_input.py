@@ -509,17 +509,3 @@ def test_any_place_of_sparse_data_gives_the_same_model(form, tmp_path):
 def test_bad_validation_data_is_named(X_val, y_val, told):
     with pytest.raises(ValueError, match=told):
         MLPClassifier(max_iter=2).fit(X, y, X_val=X_val, y_val=y_val)
-
-
-@pytest.mark.parametrize(
-    ("warned", "parameters"),
-    [
-        ("Maximum iterations", {"max_iter": 1}),
-        ("Maximum time", {"max_time": 1e-9}),
-        ("larger than sample size", {"batch_size": 10_000, "tol": 10.0, "n_iter_no_change": 1}),
-    ],
-)
-def test_warnings_name_the_line_of_the_user(warned, parameters):
-    with pytest.warns(match=warned) as told:
-        MLPClassifier((3,), **parameters).fit(X, y)
-    assert [warning.filename for warning in told] == [__file__]
