@@ -9,7 +9,7 @@ import sys
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends it with status 2, an interrupt with 130."""
     try:
-        from fastnn.cli.commands import run
+        from fastnn.cli.commands import run  # extra cli, as click
     except ImportError as error:
         if error.name is None or error.name.startswith("fastnn"):
             raise

@@ -129,7 +129,7 @@ def _sklearn(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 def _torch(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    import torch
+    import torch  # a peer that few have, 1.5 s
 
     rows, targets = torch.from_numpy(X), torch.from_numpy(y)
     units = [case.features, *case.hidden, case.classes]
@@ -151,9 +151,9 @@ def _torch(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    import jax
-    import jax.numpy as jnp
+    import jax  # a peer that few have, JAXMS
 
+    jnp = jax.numpy
     jax.config.update("jax_enable_x64", X.dtype == np.float64)
     rows, targets = jnp.asarray(X), jnp.asarray(y)
     random = np.random.default_rng(0)

@@ -17,6 +17,8 @@ import fastnn
 from fastnn.cli import tables
 from fastnn.cli.bench import CASES, compare
 from fastnn.cli.warmup import warm_up
+from fastnn.compiling.cache import cache_directory, can_keep
+from fastnn.engine import threads
 from fastnn.progress import EpochProgress
 
 FEW_ROWS = 500  # below, early stopping would judge by too few
@@ -53,9 +55,6 @@ ROUNDS = 3  # of the demo's timing
 @command.command()
 def demo() -> None:
     """Train on real handwritten digits, beside scikit-learn."""
-    from fastnn.compiling.cache import cache_directory
-    from fastnn.engine import threads
-
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
         X / 16, y, test_size=0.25, random_state=0, stratify=y
@@ -170,8 +169,6 @@ def predict(model: Path, data: Path, out: Path) -> None:
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
 def bench(quick: bool, dtype: str) -> None:
     """Time an epoch on this machine beside scikit-learn, and PyTorch and JAX if installed."""
-    from fastnn.engine import threads
-
     click.echo(f"{dtype}, up to {threads.available()} threads, ms an epoch: median (best)")
     names = list(CASES)[:2] if quick else list(CASES)
     for line in compare(names, np.dtype(dtype), rounds=3 if quick else 5):
@@ -181,8 +178,6 @@ def bench(quick: bool, dtype: str) -> None:
 @command.command()
 def warmup() -> None:
     """Compile everything into the cache, as for the build of an image."""
-    from fastnn.compiling.cache import cache_directory, can_keep
-
     if not can_keep():
         raise tables.InputError(
             "there is no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to one."
@@ -202,7 +197,7 @@ def _pages(report: Path) -> Any:
     """Import what writes reports: what is missing is told before the training, not after it."""
     tables.check_name(report, ".html")
     try:
-        from fastnn.report import page as pages
+        from fastnn.report import page as pages  # extra cli, as jinja2; 300 ms
     except ImportError as error:
         raise tables.InputError(
             f"--report needs {error.name}: install the extra with `pip install 'fastnn-mlp[cli]'`."

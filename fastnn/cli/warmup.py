@@ -12,6 +12,12 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.estimators.classifier import MLPClassifier
+from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.dropout import drop, undrop
+from fastnn.kernels.losses import LOSSES
+from fastnn.kernels.normalization import NORMALIZATIONS, track
+from fastnn.kernels.outputs import OUTPUTS
+from fastnn.kernels.updates import AMSGRAD, SOLVERS, clipped_update
 
 # Rows and columns, too few for threads and enough for them, and the number of jobs.
 SIZES = {"one thread": (40, 5, 1), "threads": (4000, 200, -1)}
@@ -41,13 +47,6 @@ def _timed(what: str, work: Callable[[], Any]) -> tuple[str, float]:
 
 
 def _compile_functions(dtype: np.dtype) -> None:
-    from fastnn.kernels.activations import ACTIVATIONS
-    from fastnn.kernels.dropout import drop, undrop
-    from fastnn.kernels.losses import LOSSES
-    from fastnn.kernels.normalization import NORMALIZATIONS, track
-    from fastnn.kernels.outputs import OUTPUTS
-    from fastnn.kernels.updates import AMSGRAD, SOLVERS, clipped_update
-
     kernels = [drop, undrop, track, clipped_update, *OUTPUTS.values()]
     kernels += [loss.kernel for loss in LOSSES.values()]
     for activation in ACTIVATIONS.values():

@@ -1,10 +1,11 @@
 """A model carried over from scikit-learn."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
+from sklearn import neural_network
 from sklearn.base import BaseEstimator
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.fitted import adopt
@@ -14,6 +15,12 @@ from fastnn.estimators.to_sklearn import copy_record
 from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
 from fastnn.training.solvers import Solver
+
+# scikit-learn's networks and ours. Their import takes 5 ms, 1 % of that of fastnn.
+PAIRS = {
+    neural_network.MLPClassifier: MLPClassifier,
+    neural_network.MLPRegressor: MLPRegressor,
+}
 
 
 def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
@@ -47,13 +54,13 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     >>> fastnn.from_sklearn(model).predict([[1.0]])
     array([1])
     """
-    if type(model) not in pairs():
+    if type(model) not in PAIRS:
         raise TypeError(
             "from_sklearn takes scikit-learn's MLPClassifier or MLPRegressor, got "
             f"{type(model).__module__}.{type(model).__qualname__}. For a pipeline, convert the "
             "step that holds the network."
         )
-    estimator = pairs()[type(model)](**model.get_params(deep=False))
+    estimator = PAIRS[type(model)](**model.get_params(deep=False))
     copy_record(model, estimator)
     if hasattr(model, "coefs_"):
         network = Network.from_arrays(model.coefs_, model.intercepts_)
@@ -65,18 +72,7 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     return estimator
 
 
-@cache
-def pairs() -> dict[type, type]:
-    """Pair scikit-learn's networks with ours; they are not imported with this file, in 25 ms."""
-    from sklearn.neural_network import MLPClassifier as Classifier
-    from sklearn.neural_network import MLPRegressor as Regressor
-
-    return {Classifier: MLPClassifier, Regressor: MLPRegressor}
-
-
 def _solver_from_sklearn(optimizer: Any, estimator: Any, network: Network) -> Solver:
-    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-
     settings = settings_of(estimator).solver
     solver = Solver(settings, network.params.size, network.params.dtype)
     if isinstance(optimizer, AdamOptimizer) and solver.name == "adam":

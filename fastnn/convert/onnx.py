@@ -42,15 +42,12 @@ def to_onnx(model: BaseEstimator, X_sample: Any, **options: Any) -> Any:
     ['label', 'probabilities']
     """
     try:
-        import skl2onnx
+        from fastnn.convert import onnx_graph  # extra onnx, 270 ms
     except ImportError as error:
         raise ImportError(
             "to_onnx needs skl2onnx: install the extra with `fastnn-mlp[onnx]`."
         ) from error
-    from fastnn.convert import onnx_graph
-
     check_is_fitted(model)
-    onnx_graph.register()
     if is_classifier(model):
         options.setdefault("options", {id(model): {"zipmap": False}})
-    return skl2onnx.to_onnx(model, X_sample, **options)
+    return onnx_graph.convert(model, X_sample, **options)

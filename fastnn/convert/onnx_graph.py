@@ -209,8 +209,13 @@ def classifier_shapes(operator: Any) -> None:
     operator.outputs[1].type = type(kind)([n_rows, max(2, model.n_outputs_)])
 
 
-def register() -> None:
-    """Teach skl2onnx the two estimators."""
+def convert(model: Any, X_sample: Any, **options: Any) -> Any:
+    """Convert a model by skl2onnx, which is told of the two estimators before."""
+    _register()
+    return skl2onnx.to_onnx(model, X_sample, **options)
+
+
+def _register() -> None:
     options = {
         "zipmap": [True, False, "columns"],
         "output_class_labels": [False, True],

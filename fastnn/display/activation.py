@@ -77,7 +77,7 @@ class ActivationDisplay:
         -------
         display : ActivationDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_names")
+        style.load_matplotlib(f"{cls.__name__}.from_names")
         names = [names] if isinstance(names, str) else list(names or activation_names())
         unknown = [name for name in names if name not in activation_names()]
         if unknown:

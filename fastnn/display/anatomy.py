@@ -13,7 +13,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn.convert.from_sklearn import from_sklearn, pairs
+from fastnn.convert.from_sklearn import PAIRS, from_sklearn
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.regressor import MLPRegressor
 
@@ -86,7 +86,7 @@ def open_up(estimator: Any, X: Any = None, y: Any = None) -> tuple[Any, Any, Any
             y = estimator.transformer_.transform(np.reshape(y, (len(y), -1)))
             y = y[:, 0] if y.shape[1] == 1 else y
         return open_up(estimator.regressor_, X, y)
-    if type(estimator) in pairs():
+    if type(estimator) in PAIRS:
         estimator = from_sklearn(estimator)
     if not isinstance(estimator, MLPClassifier | MLPRegressor):
         raise TypeError(

@@ -95,7 +95,7 @@ class GraphDisplay:
         -------
         display : GraphDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_expression")
+        style.load_matplotlib(f"{cls.__name__}.from_expression")
         return cls(root=expression, name=name).plot(ax=ax)
 
     @classmethod
@@ -125,7 +125,7 @@ class GraphDisplay:
         -------
         display : GraphDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_estimator")
+        style.load_matplotlib(f"{cls.__name__}.from_estimator")
         network, row, target = open_up(estimator, one_row(X), one_target(y))
         n_layers = len(network.coefs_)
         if not -n_layers <= layer < n_layers:
@@ -180,11 +180,9 @@ class GraphDisplay:
         return name, _numbers(node.value, most), _numbers(node.derivative, most, "∂ ")
 
     def _draw_box(self, box: "Box", texts: Texts, is_leaf: bool) -> None:
-        from matplotlib.patches import FancyBboxPatch
-
         ax, ink = self.ax_, self.ax_.xaxis.label.get_color()
         rounding = 0.5 * self._font if is_leaf else 0.01
-        patch = FancyBboxPatch(
+        patch = style.load_matplotlib().patches.FancyBboxPatch(
             (box.x - box.width / 2, box.y - box.height / 2),
             *(box.width, box.height),
             boxstyle=f"round,pad=0,rounding_size={rounding}",
@@ -219,8 +217,6 @@ class GraphDisplay:
             top -= n_lines * line
 
     def _draw_edges(self, start: "Box", end: "Box") -> None:
-        from matplotlib.patches import FancyArrowPatch
-
         left, right = start.x + start.width / 2, end.x - end.width / 2
         up = 0.25 * self._font
         forward, backward = style.palette()[:2]
@@ -229,7 +225,7 @@ class GraphDisplay:
             ((right, end.y - up), (left, start.y - up), backward, "--"),
         ]
         for a, b, colour, dash in ways:
-            arrow = FancyArrowPatch(
+            arrow = style.load_matplotlib().patches.FancyArrowPatch(
                 *(a, b),
                 arrowstyle="-|>",
                 mutation_scale=self._font,
@@ -242,13 +238,11 @@ class GraphDisplay:
             self.edges_.append(self.ax_.add_patch(arrow))
 
     def _draw_legend(self) -> None:
-        from matplotlib.lines import Line2D
-
         forward, backward = style.palette()[:2]
         result = style.plain(self.name or "the result")
         entries = [
-            Line2D([], [], color=forward, label="value, forward"),
-            Line2D([], [], color=backward, ls="--", label=f"∂ {result} by it, backward"),
+            style.sample_line(color=forward, label="value, forward"),
+            style.sample_line(color=backward, ls="--", label=f"∂ {result} by it, backward"),
         ]
         self.ax_.legend(handles=entries, loc="upper left", ncols=2, frameon=False, fontsize="small")
 

@@ -124,7 +124,7 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_estimator")
+        style.load_matplotlib(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, Mapping):
             name, estimator = list(estimator), list(estimator.values())
         estimators = estimator if isinstance(estimator, Sequence) else [estimator]
@@ -236,15 +236,12 @@ class LossCurveDisplay:
 
     def _legend(self) -> list[Any]:
         """Every curve of a training alone; of several, a colour each and what the dashes mean."""
-        from matplotlib.lines import Line2D
-
         firsts = [self._lines(kind)[0] for kind in LINES if self._lines(kind)]
         if len(self.curves) == 1:
             return firsts + self.best_points_
         ink = self.ax_.xaxis.label.get_color()
         names = [
-            Line2D(
-                *([], []),
+            style.sample_line(
                 color=self._colours(i)["loss"],
                 marker=MARKERS[i % len(MARKERS)],
                 label=f"{style.plain(curve.name, LONGEST_NAME)}: best {curve.best[1] + 1}",
@@ -252,7 +249,7 @@ class LossCurveDisplay:
             for i, curve in enumerate(self.curves)
         ]
         dashes = [
-            Line2D([], [], color=ink, ls=line.get_linestyle(), label=line.get_label())
+            style.sample_line(color=ink, ls=line.get_linestyle(), label=line.get_label())
             for line in firsts
         ]
         return names + dashes

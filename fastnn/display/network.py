@@ -165,7 +165,7 @@ class NetworkDisplay:
         -------
         display : NetworkDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_estimator")
+        style.load_matplotlib(f"{cls.__name__}.from_estimator")
         if y is not None and X is None:
             raise ValueError("y is the target of a sample: give X too.")
         X, y = None if X is None else one_row(X), None if y is None else one_target(y)
@@ -281,11 +281,9 @@ class NetworkDisplay:
     def _lines(
         self, starts: np.ndarray, ends: np.ndarray, values: np.ndarray, all_values: Any, cmap: Any
     ) -> Any:
-        from matplotlib.collections import LineCollection
-
         norm = style.symmetric(all_values)
         strength = np.abs(values) / norm.vmax
-        lines = LineCollection(
+        lines = style.load_matplotlib().collections.LineCollection(
             list(np.stack([starts, ends], 1)),
             cmap=cmap,
             norm=norm,
@@ -300,8 +298,6 @@ class NetworkDisplay:
         self, links: Any, starts: np.ndarray, ends: np.ndarray, slopes: np.ndarray
     ) -> None:
         """Put heads that point back on the gradient's links, the small ones left out."""
-        from matplotlib.collections import PolyCollection
-
         strength = np.abs(slopes) / links.norm.vmax
         large = strength > 0.1
         along = (starts - ends)[large]
@@ -312,7 +308,8 @@ class NetworkDisplay:
         heads = np.stack(
             [tips + size * along, tips + size * across / 2, tips - size * across / 2], 1
         )
-        arrows = PolyCollection(list(heads), cmap=links.cmap, norm=links.norm, zorder=2)
+        collections = style.load_matplotlib().collections
+        arrows = collections.PolyCollection(list(heads), cmap=links.cmap, norm=links.norm, zorder=2)
         arrows.set_array(slopes[large])
         self.arrows_.append(self.ax_.add_collection(arrows))
 
@@ -334,11 +331,9 @@ class NetworkDisplay:
             self.ax_.scatter([layer.x] * 3, at, s=0.02 * self._scale**2, color=ink, zorder=3)
 
     def _circles(self, layer: Layer, radius: float, zorder: float) -> Any:
-        from matplotlib.collections import PatchCollection
-        from matplotlib.patches import Circle
-
-        circles = [Circle((layer.x, y), radius) for y in layer.y]
-        return self.ax_.add_collection(PatchCollection(circles, zorder=zorder))
+        mpl = style.load_matplotlib()
+        circles = [mpl.patches.Circle((layer.x, y), radius) for y in layer.y]
+        return self.ax_.add_collection(mpl.collections.PatchCollection(circles, zorder=zorder))
 
     def _draw_values(self, circles: Any, layer: Layer) -> None:
         size = self._text_size(1.8 * RADIUS, 5)
@@ -400,17 +395,17 @@ class NetworkDisplay:
             )
 
     def _draw_legend(self) -> None:
-        from matplotlib.lines import Line2D
-
         weights, slopes = style.diverging(self.ax_), style.gradient_map(self.ax_)
         entries = [
-            Line2D([], [], color=weights(1.0), lw=2, label="weight > 0"),
-            Line2D([], [], color=weights(0.0), lw=2, ls="--", label="weight < 0"),
+            style.sample_line(color=weights(1.0), lw=2, label="weight > 0"),
+            style.sample_line(color=weights(0.0), lw=2, ls="--", label="weight < 0"),
         ]
         if self.coef_gradients is not None:
             entries += [
-                Line2D([], [], color=slopes(1.0), marker="<", lw=1, label="gradient > 0"),
-                Line2D([], [], color=slopes(0.0), marker="<", lw=1, ls="--", label="gradient < 0"),
+                style.sample_line(color=slopes(1.0), marker="<", lw=1, label="gradient > 0"),
+                style.sample_line(
+                    color=slopes(0.0), marker="<", lw=1, ls="--", label="gradient < 0"
+                ),
             ]
         loss = None if self.loss is None else f"loss {style.number(self.loss)}"
         self.ax_.legend(

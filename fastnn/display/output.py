@@ -117,7 +117,7 @@ class OutputDisplay:
         -------
         display : OutputDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_estimator")
+        style.load_matplotlib(f"{cls.__name__}.from_estimator")
         y = None if y is None else one_target(y)
         network, row, target = open_up(estimator, one_row(X), y)
         if is_classifier(network):
@@ -165,7 +165,7 @@ class OutputDisplay:
         -------
         display : OutputDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_predictions")
+        style.load_matplotlib(f"{cls.__name__}.from_predictions")
         answers = np.ravel(np.asarray(y_pred, dtype=float))
         if np.ndim(y_true) == 0 and answers.size > 1:
             right, axis_name = _at(answers.size, [int(y_true)]), "probability"
@@ -231,11 +231,11 @@ class OutputDisplay:
         ax.axhline(0, color=ax.spines["left"].get_edgecolor(), lw=0.8)
 
     def _legend(self, colour: str) -> list[Any]:
-        from matplotlib.lines import Line2D
-
         if self.stars_ is None:
             return []
-        gap = Line2D([], [], color=colour, marker=r"$\leftrightarrow$", ls="", ms=14, label="gap")
+        gap = style.sample_line(
+            color=colour, marker=r"$\leftrightarrow$", ls="", ms=14, label="gap"
+        )
         return [self.stars_, gap]
 
     def _choose(self, max_bars: int) -> np.ndarray:

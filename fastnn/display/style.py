@@ -19,8 +19,10 @@ READABLE = 6.0  # points; for larger text a legend takes another line
 LEAST_TEXT = 5.0  # points; smaller numbers are left out of a diagram
 
 
-def pyplot(caller: str) -> Any:
-    """Import Matplotlib's pyplot for a display.
+def load_matplotlib(caller: str = "A picture") -> Any:
+    """Import Matplotlib with its pyplot, which brings colours, lines, patches and all the rest.
+
+    The displays ask here each time, which costs 0.1 us once it is there.
 
     Raises
     ------
@@ -28,12 +30,12 @@ def pyplot(caller: str) -> Any:
         If Matplotlib is not installed, naming the extra that brings it.
     """
     try:
-        import matplotlib.pyplot as plt
+        import matplotlib.pyplot  # extra plot, 260 ms
     except ImportError as error:
         raise ImportError(
             f"{caller} needs Matplotlib: install the extra with `pip install 'fastnn-mlp[plot]'`."
         ) from error
-    return plt
+    return matplotlib
 
 
 # ------------------------------------------------------------------------------------ colours
@@ -41,16 +43,12 @@ def pyplot(caller: str) -> Any:
 
 def is_dark() -> bool:
     """Whether the style in force writes light on dark."""
-    import matplotlib as mpl
-
-    return luminance(mpl.rcParams["text.color"]) > 0.5
+    return luminance(load_matplotlib().rcParams["text.color"]) > 0.5
 
 
 def luminance(colour: Any) -> float:
     """Brightness of a colour to the eye, from 0 to 1 (Rec. 709, on sRGB values)."""
-    from matplotlib.colors import to_rgb
-
-    return float(np.dot([0.2126, 0.7152, 0.0722], to_rgb(colour)))
+    return float(np.dot([0.2126, 0.7152, 0.0722], load_matplotlib().colors.to_rgb(colour)))
 
 
 def palette() -> list[str]:
@@ -62,12 +60,11 @@ def palette() -> list[str]:
 
 def background(ax: Any) -> tuple[float, float, float]:
     """Colour that a picture stands on, also where axes and figure are transparent."""
-    from matplotlib.colors import to_rgb, to_rgba
-
+    colors = load_matplotlib().colors
     for colour in (ax.get_facecolor(), ax.figure.get_facecolor()):
-        if to_rgba(colour)[3] > 0:
-            return to_rgb(colour)
-    return to_rgb("black" if is_dark() else "white")
+        if colors.to_rgba(colour)[3] > 0:
+            return colors.to_rgb(colour)
+    return colors.to_rgb("black" if is_dark() else "white")
 
 
 def diverging(ax: Any) -> Any:
@@ -81,10 +78,11 @@ def gradient_map(ax: Any) -> Any:
 
 
 def _through(ax: Any, negative: str, positive: str) -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
+    return _colour_map(negative, background(ax), positive)
 
-    colours: list[Any] = [negative, background(ax), positive]
-    return LinearSegmentedColormap.from_list("fastnn", colours)
+
+def _colour_map(*colours: Any) -> Any:
+    return load_matplotlib().colors.LinearSegmentedColormap.from_list("fastnn", colours)
 
 
 def heat() -> Any:
@@ -92,20 +90,14 @@ def heat() -> Any:
 
     Brightness falls all the way, so that signs can be told in a grey print.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list(
-        "fastnn", ["#FFCB6B", ORANGE, "#8C8C8C", BLUE, "#00304D"]
-    )
+    return _colour_map("#FFCB6B", ORANGE, "#8C8C8C", BLUE, "#00304D")
 
 
 def symmetric(*values: Any) -> Any:
     """Norm with zero in its middle that takes in all values."""
-    from matplotlib.colors import Normalize
-
     largest = max((float(np.abs(v).max()) for v in values if np.size(v)), default=0.0)
     largest = largest if largest > 0 else 1.0  # all zero: any scale will do
-    return Normalize(-largest, largest)
+    return load_matplotlib().colors.Normalize(-largest, largest)
 
 
 def readable_on(colour: Any) -> str:
@@ -154,9 +146,7 @@ def number(value: float) -> str:
 
 def default_size() -> float:
     """Size of the style's text in points."""
-    import matplotlib as mpl
-
-    return float(mpl.rcParams["font.size"])
+    return float(load_matplotlib().rcParams["font.size"])
 
 
 # --------------------------------------------------------------------------------------- axes
@@ -164,21 +154,19 @@ def default_size() -> float:
 
 def axes_for(caller: str, ax: Any, size: tuple[float, float]) -> Any:
     """Take the axes given, or new ones in a figure of this size in inches."""
-    plt = pyplot(caller)
+    mpl = load_matplotlib(caller)
     if ax is None:
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+        _, ax = mpl.pyplot.subplots(figsize=size, layout="constrained")
     return ax
 
 
 def grid_in(ax: Any, n_rows: int, n_columns: int, **ratios: Any) -> Any:
     """Divide the place of an axes into a grid."""
-    from matplotlib.gridspec import GridSpec
-
     place = ax.get_subplotspec()
     if place is not None:
         return place.subgridspec(n_rows, n_columns, **ratios)
     box = ax.get_position()  # made by add_axes
-    return GridSpec(
+    return load_matplotlib().gridspec.GridSpec(
         *(n_rows, n_columns, ax.figure),
         **{"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1, **ratios},
     )
@@ -245,6 +233,11 @@ def points(ax: Any) -> tuple[float, float]:
     return tuple(np.array([box.width, box.height]) * 72 / ax.figure.dpi)
 
 
+def sample_line(**look: Any) -> Any:
+    """Make a line that stands in a legend alone."""
+    return load_matplotlib().lines.Line2D([], [], **look)
+
+
 def legend_above(ax: Any, handles: list[Any], n_columns: int = 2) -> Any:
     """Put a legend above axes, in as many columns and as large as its texts find room."""
     return ax.legend(
@@ -272,9 +265,8 @@ def _fitted(ax: Any, handles: list[Any], n_columns: int) -> dict[str, Any]:
 
 def few_ticks(axis: Any, n: int = 4) -> None:
     """Let a small panel's axis have n ticks or so."""
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
+    ticker = load_matplotlib().ticker
+    axis.set_major_locator(ticker.MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
 
 
 def dashes(values: np.ndarray) -> list[Any]:

@@ -117,7 +117,7 @@ class WeightsDisplay:
         -------
         display : WeightsDisplay
         """
-        style.pyplot(f"{cls.__name__}.from_estimator")
+        style.load_matplotlib(f"{cls.__name__}.from_estimator")
         network, rows, _ = open_up(estimator, X)
         names = getattr(network, "feature_names_in_", None) if input_names is None else input_names
         activations = None if rows is None else layer_outputs(network, rows)[1:-1]
