@@ -129,7 +129,7 @@ def _sklearn(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 def _torch(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    import torch  # a peer that few have, 1.5 s
+    import torch  # extra bench
 
     rows, targets = torch.from_numpy(X), torch.from_numpy(y)
     units = [case.features, *case.hidden, case.classes]
@@ -151,7 +151,7 @@ def _torch(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    import jax  # a peer that few have, JAXMS
+    import jax  # extra bench
 
     jnp = jax.numpy
     jax.config.update("jax_enable_x64", X.dtype == np.float64)

@@ -285,6 +285,8 @@ def test_onnx_of_a_model_that_is_not_fitted():
 
 
 def test_onnx_without_skl2onnx_tells_the_way_out(monkeypatch):
+    monkeypatch.delitem(sys.modules, "fastnn.convert.onnx_graph", raising=False)
+    monkeypatch.delattr("fastnn.convert.onnx_graph", raising=False)
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match=r"fastnn-mlp\[onnx\]"):
         to_onnx(network("binary"), X)
