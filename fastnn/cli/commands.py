@@ -120,7 +120,7 @@ def train(
 ) -> None:
     """Learn a column of DATA, a CSV or Parquet file, and write the model."""
     tables.check_name(out, ".skops")
-    pages = None if report is None else _pages(report)
+    pages: Any = None if report is None else _pages(report)
     units = _units(hidden)
     X, y = tables.split_target(tables.read_table(data), target)
     X, task = tables.columns(X), tables.task_of(y) if task == "auto" else task
@@ -144,10 +144,11 @@ def train(
     _without_callbacks(model)
     tables.save(model, out)
     click.echo(f"model: {out}")
-    if pages is not None:
-        pages.write(
-            pages.Training(data, target, X, X_test, y_test, model, seconds, callbacks[-1]), report
+    if report is not None:
+        page = pages.render(
+            pages.Training(data, target, X, X_test, y_test, model, seconds, callbacks[-1])
         )
+        tables.write_text(page, report)
         click.echo(f"report: {report}")
 
 

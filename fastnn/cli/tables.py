@@ -232,6 +232,12 @@ def load(path: Path) -> Pipeline:
     return model
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a text, as of a page."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a CSV or Parquet file."""
     with replacing(path) as temporary:

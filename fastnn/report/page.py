@@ -1,4 +1,4 @@
-"""The page that `fastnn train --report` writes: one HTML file that needs no other and no network.
+"""The page about a training: one HTML file that needs no other and no network.
 
 Pictures stand in it as SVG in data URIs, and the template escapes whatever the data holds. It
 needs Jinja2 and Matplotlib (extra `cli`).
@@ -24,7 +24,6 @@ from sklearn import metrics
 from sklearn.utils.validation import _num_samples
 
 from fastnn._version import __version__
-from fastnn.cli import tables
 from fastnn.display import LossCurveDisplay, NetworkDisplay, style
 from fastnn.display.anatomy import open_up
 
@@ -97,21 +96,8 @@ class Training:
         return hasattr(self.model, "classes_")
 
 
-def write(training: Training, path: Path) -> None:
-    """Write the page.
-
-    Raises
-    ------
-    InputError
-        If no file can be written there.
-    """
-    page = render(training)
-    with tables.replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-
-
 def render(training: Training) -> str:
-    """Fill in the template."""
+    """Write the page about a training, as HTML."""
     network = open_up(training.model)[0]
     answers = training.model.predict(training.X_test)
     losses = _losses(training, answers)
