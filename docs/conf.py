@@ -1,10 +1,14 @@
 """Settings of Sphinx: `python -m sphinx -W -n docs docs/.build/html` builds the pages offline."""
 
 import re
+import sys
 import warnings
 from pathlib import Path
 
 import fastnn
+
+sys.path.insert(0, str(Path(__file__).parent))
+import rooms
 
 for category in (UserWarning, RuntimeWarning):  # an example that warns breaks the build
     warnings.simplefilter("error", category)
@@ -65,7 +69,16 @@ html_theme_options = {
 }
 html_context = {"default_mode": "auto"}
 # Pages without others beneath them have no list of them.
-alone = ("start", "guide", "from_sklearn", "from_pytorch", "contributing", "changelog")
+alone = (
+    "index",
+    "start",
+    "guide",
+    "from_sklearn",
+    "from_pytorch",
+    "contributing",
+    "machine_code",
+    "changelog",
+)
 html_sidebars = {page: [] for page in alone}
 html_static_path = ["_static"]
 html_css_files = ["fastnn.css"]
@@ -87,7 +100,19 @@ def bring_results():
     (docs / "measured.md").write_text(text, "utf-8")
 
 
+def draw_rooms():
+    """Draw the rooms and the imports between them; an import that points up breaks the build."""
+    files, floors = rooms.modules(), rooms.layers()
+    found = rooms.imports(files)
+    drawing = rooms.draw(found, files, floors)
+    (Path(__file__).parent / "rooms.svg").write_text(drawing, "utf-8")
+    wrong = rooms.faults(found, floors)
+    if wrong:
+        raise RuntimeError("\n".join(wrong))
+
+
 bring_results()
+draw_rooms()
 
 SKLEARN_PAGES = "https://scikit-learn.org/stable/modules/generated/"
 

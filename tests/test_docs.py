@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 import fastnn
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(fastnn.__path__, "fastnn.")
@@ -60,3 +63,133 @@ def test_readme_has_blocks_and_nothing_to_fill_in():
     text = README.read_text(encoding="utf-8")
     assert "@@" not in text
     assert not re.search(r"pip install '?fastnn(?!-mlp)", text)
+
+
+# ------------------------------------------------------------------------------------ CONTRIBUTING
+
+
+def between(begin, end):
+    return CONTRIBUTING.partition(begin)[2].partition(end)[0]
+
+
+def in_backticks(text):
+    return re.findall(r"`([^`]+)`", text)
+
+
+MAP = [  # paths, and the names told beside them
+    (in_backticks(where), set(in_backticks(what)))
+    for where, what in re.findall(r"^\| (`.*?) \| (.*) \|$", CONTRIBUTING, flags=re.MULTILINE)
+]
+FOLDERS = {paths[0]: told for paths, told in MAP if paths[0].endswith("/")}
+
+
+def test_the_map_has_every_folder_and_every_file_beside_them():
+    folders = {f"{path.parent.relative_to(ROOT)}/" for path in ROOT.glob("fastnn/*/**/*.py")}
+    files = {str(path.relative_to(ROOT)) for path in ROOT.glob("fastnn/*.py")}
+    assert {path for paths, _ in MAP for path in paths} == folders | files
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_map_names_every_file_of_a_folder(folder):
+    files = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+    assert FOLDERS[folder] - {"__init__.py"} == files
+
+
+def test_a_training_step_is_read_in_ten_files():
+    files = re.findall(r"^\d+\. `(.*?)`", between("step: begin", "step: end"), flags=re.MULTILINE)
+    assert (files[0], files[-1]) == ("fastnn/network.py", "fastnn/kernels/updates.py")
+    assert len(files) <= 10
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_paths_that_are_named_exist():
+    paths = re.findall(r"`((?:fastnn|tests|docs|benchmarks|\.ci)/[\w./]+)`", CONTRIBUTING)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+# ----------------------------------------------------------------------------------------- rooms
+
+SPEC = importlib.util.spec_from_file_location("rooms", ROOT / "docs" / "rooms.py")
+rooms = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(rooms)
+
+
+def test_the_rooms_stand_in_the_order_of_the_contract():
+    assert between("<!-- rooms: begin -->\n```text\n", "\n```") == rooms.text(rooms.layers())
+
+
+def test_imports_point_down():
+    assert rooms.faults(rooms.imports(rooms.modules()), rooms.layers()) == []
+
+
+def test_imports_inside_functions_are_few_and_say_why():
+    inside = rooms.statements_inside(rooms.imports(rooms.modules()), rooms.modules())
+    assert {place: name for place, (name, reason) in inside.items() if not reason} == {}
+    assert len(inside) <= 15
+
+
+CONTRACT = """
+[[tool.importlinter.contracts]]
+type = "layers"
+layers = ["fastnn.top", "fastnn.left | fastnn.right", "fastnn.low"]
+"""
+HOUSE = {
+    "__init__": "from fastnn.top import a",
+    "top": "from fastnn import left\nfrom fastnn.low import deep",
+    "left": "import numpy",
+    "right": "def f():\n    # 20 ms\n    import fastnn.low.deep",
+    "low/__init__": "",
+    "low/deep": "from .deeper import a",
+    "low/deeper": "a = 1",
+}
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Read a small package of these files, as the script reads fastnn."""
+
+    def build(**changed):
+        (tmp_path / "pyproject.toml").write_text(CONTRACT)
+        for name, source in {**HOUSE, **changed}.items():
+            path = tmp_path / "fastnn" / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+        files = rooms.modules(tmp_path)
+        return rooms.imports(files), files, rooms.layers(tmp_path)
+
+    return build
+
+
+def test_a_house_in_order(house, tmp_path):
+    found, files, floors = house()
+    assert rooms.faults(found, floors) == []
+    assert rooms.chain(found) == ["fastnn", "fastnn.top", "fastnn.low.deep", "fastnn.low.deeper"]
+    inside = rooms.statements_inside(found, files, tmp_path)
+    assert inside == {"fastnn/right.py:3": ("fastnn.low.deep", "20 ms")}
+    drawing = rooms.draw(found, files, floors)
+    assert "<title>top imports low: 1</title>" in drawing
+    assert 'class="wrong"' not in drawing
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"low/deep": "def f():\n    import fastnn.left"}, "line 2: fastnn.left is not below"),
+        ({"left": "from fastnn import right"}, "line 1: fastnn.right is not below"),
+        ({"left": "import fastnn"}, "line 1: fastnn is not below"),
+        ({"low/deeper": "from . import deep"}, "a circle of imports: fastnn.low.deep"),
+    ],
+    ids=["up", "sideways", "the door", "circle"],
+)
+def test_a_house_out_of_order(house, changed, told):
+    found, files, floors = house(**changed)
+    faults = rooms.faults(found, floors)
+    assert told in faults[0]
+    is_drawn = "import fastnn.left" in str(changed) or "right" in str(changed)
+    assert ('class="wrong"' in rooms.draw(found, files, floors)) == is_drawn
+
+
+def test_a_file_outside_of_all_rooms(house):
+    found, _, floors = house(attic="import fastnn.top")
+    with pytest.raises(LookupError, match=r"fastnn\.attic is in no room"):
+        rooms.faults(found, floors)
