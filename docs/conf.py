@@ -8,6 +8,7 @@ from pathlib import Path
 import fastnn
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pictures
 import rooms
 
 for category in (UserWarning, RuntimeWarning):  # an example that warns breaks the build
@@ -113,6 +114,7 @@ def draw_rooms():
 
 bring_results()
 draw_rooms()
+pictures.write_all(Path(__file__).parent)
 
 SKLEARN_PAGES = "https://scikit-learn.org/stable/modules/generated/"
 

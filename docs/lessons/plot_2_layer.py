@@ -54,7 +54,7 @@ assert np.allclose(by_hand, Z)
 # ``product_in_strips`` or ``product_in_panels``.) The bias is added by the activation, which passes
 # over Z anyway.
 #
-# .. literalinclude:: /../fastnn/kernels/affine.py
+# .. literalinclude:: /../fastnn/kernels/products/blas.py
 #    :pyobject: product
 #
 # Next: :ref:`why a second layer needs an activation <sphx_glr_learn_plot_3_activation.py>`.
