@@ -4,6 +4,12 @@ import importlib.metadata
 import platform
 import sys
 
+from threadpoolctl import threadpool_info
+
+from fastnn._version import __version__
+from fastnn.compiling.cache import cache_directory
+from fastnn.engine import threads
+
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "threadpoolctl")
 EXTRAS = ("click", "matplotlib", "onnxruntime", "pandas", "rich", "skl2onnx", "skops")
 
@@ -18,12 +24,6 @@ def show_versions() -> None:
     System
     ...
     """
-    from threadpoolctl import threadpool_info
-
-    from fastnn._version import __version__
-    from fastnn.compiling.cache import cache_directory
-    from fastnn.engine import threads  # which loads Numba and BLAS, listed below
-
     _print_table("System", {"Python": sys.version, "platform": platform.platform()})
     versions = {"fastnn": __version__, **{name: _version(name) for name in LIBRARIES}}
     installed = {name: _version(name) for name in EXTRAS if _version(name) != "not installed"}

@@ -4,7 +4,9 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from sklearn import neural_network
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from fastnn.estimators.fitted import network_of
 from fastnn.estimators.parameters import settings_of
@@ -22,8 +24,6 @@ OWN = (
 
 def to_sklearn(estimator: Any) -> BaseEstimator:
     """Carry a model over to scikit-learn; see `MLPClassifier.to_sklearn`."""
-    from sklearn import neural_network  # 25 ms, which who does not convert does without
-
     is_class = is_classifier(estimator)
     family = neural_network.MLPClassifier if is_class else neural_network.MLPRegressor
     parameters = estimator.get_params(deep=False)
@@ -71,8 +71,6 @@ def copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
 
 
 def _solver_to_sklearn(estimator: Any) -> Any:
-    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-
     solver = Solver.from_plain_state(estimator._optimizer, settings_of(estimator).solver)
     units = network_of(estimator).units
     rate, hyper = solver.schedule.initial_rate, solver.hyper
