@@ -152,7 +152,7 @@ def _normalized(g: Graph, model: Any, layer: int, Z: str) -> str:
 
 
 def _is_multilabel(model: Any) -> bool:
-    return model._label_binarizer.y_type_.startswith("multilabel")
+    return model.out_activation_ == "logistic" and model.n_outputs_ > 1
 
 
 def _is_text(classes: np.ndarray) -> bool:
