@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from fastnn.estimators.classifier import MLPClassifier
-from fastnn.estimators.fitted import adopt
+from fastnn.estimators.fitted import adopt, set_solver_state
 from fastnn.estimators.parameters import settings_of
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.to_sklearn import copy_record
@@ -66,9 +66,8 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
         network = Network.from_arrays(model.coefs_, model.intercepts_)
         adopt(estimator, network)
         if hasattr(model, "_optimizer"):
-            estimator._optimizer = _solver_from_sklearn(
-                model._optimizer, estimator, network
-            ).plain_state()
+            solver = _solver_from_sklearn(model._optimizer, estimator, network)
+            set_solver_state(estimator, solver.plain_state())
     return estimator
 
 

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import is_classifier
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.convert.from_sklearn import PAIRS, from_sklearn
 from fastnn.estimators.classifier import MLPClassifier
+from fastnn.estimators.fitted import set_solver_state
 from fastnn.estimators.regressor import MLPRegressor
 
 # One step with these, whatever the model was trained with, takes the gradient off the weights.
@@ -148,7 +150,13 @@ def layer_outputs(network: Any, X: np.ndarray) -> list[np.ndarray]:
 
 def outputs(network: Any, X: np.ndarray) -> np.ndarray:
     """Compute the outputs of the network, of shape (n_samples, n_outputs)."""
-    return _probe(network)._outputs(X)
+    network = _probe(network)
+    if not is_classifier(network):
+        return network.predict(X).reshape(len(X), -1)
+    probabilities = network.predict_proba(X)
+    if isinstance(probabilities, list):  # of several targets
+        return np.hstack(probabilities)
+    return probabilities[:, 1:] if network.n_outputs_ == 1 else probabilities
 
 
 def _probe(network: Any) -> Any:
@@ -179,7 +187,7 @@ def gradient(network: Any, X: np.ndarray, y: Any) -> Gradient:
     stepped = _probe(network)
     parameters = stepped.get_params(deep=False)
     stepped.set_params(**{name: PLAIN_STEP[name] for name in PLAIN_STEP if name in parameters})
-    vars(stepped).pop("_optimizer", None)  # with the momentum of the last fit
+    set_solver_state(stepped, None)  # the last fit's has a momentum
     stepped.coefs_ = [W.astype(np.float64) for W in network.coefs_]
     stepped.intercepts_ = [b.astype(np.float64) for b in network.intercepts_]
     before = stepped.coefs_, stepped.intercepts_

@@ -1,13 +1,15 @@
 """The data, and how kernels see it: a view of the caller's memory, never a copy of the whole."""
 
 from functools import cached_property
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 
 from fastnn.kernels.arguments import Sample
+
+Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
 
 NO_WEIGHTS = np.empty(0)
 SMALL = 20_000  # numbers that are copied in less time than NumPy takes to describe a strided view
@@ -26,7 +28,7 @@ class Data:
         Weights of the rows, float64.
     """
 
-    def __init__(self, X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> None:
+    def __init__(self, X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.X, self.Y, self.weights = X, Y, weights
 
     @cached_property
@@ -35,7 +37,7 @@ class Data:
         return sample_of(self.X, self.Y, self.weights)
 
 
-def sample_of(X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> Sample:
+def sample_of(X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> Sample:
     """Bundle X with its targets and weights.
 
     Parameters
@@ -52,7 +54,7 @@ def sample_of(X: Any, Y: np.ndarray, weights: np.ndarray | None = None) -> Sampl
     sample : Sample
     """
     weights = NO_WEIGHTS if weights is None else weights
-    if type(X) is not np.ndarray and sparse.issparse(X):
+    if not isinstance(X, np.ndarray):
         X = X.tocsr()
         values, columns, starts = (
             _locked(np.require(part, requirements=["C", "A"]))

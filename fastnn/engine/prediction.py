@@ -1,16 +1,14 @@
 """Outputs of a network for new rows, and their losses."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from fastnn.compiling.language import Call
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Engine, Predictor, no_check
 from fastnn.engine.calls import rows_at_once
-from fastnn.engine.data import Data, sample_of
+from fastnn.engine.data import Data, Matrix, sample_of
 from fastnn.engine.workspace import TILE_ROWS, prediction_workspace
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.prediction import PREDICT_ROWS, losses_of_rows
@@ -24,7 +22,7 @@ PART_ROWS = 2**16  # of a prediction at a time: what is needed beside the result
 def predict(
     engine: Engine,
     network: Network,
-    X: Any,
+    X: Matrix,
     architecture: Architecture,
     n_jobs: int | None = None,
     finish: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -65,7 +63,7 @@ def predict(
             f"X has {X.shape[1]} features, and the weights are for {network.units[0]}: coefs_[0] "
             "needs a row for each feature."
         )
-    X = X.tocsr() if sparse.issparse(X) else X
+    X = X if isinstance(X, np.ndarray) else X.tocsr()
     predictor, n, no_targets = (
         engine.predictor(network, architecture, n_jobs),
         X.shape[0],

@@ -7,6 +7,7 @@ import numpy as np
 from fastnn.network import Network
 from fastnn.training.history import History
 from fastnn.training.settings import Settings
+from fastnn.training.solvers import PlainSolver
 
 RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
     "loss_",
@@ -96,13 +97,13 @@ def keep(
 
 
 def keep_state(
-    estimator: Any, history: History, solver: dict[str, Any], resumption: dict[str, Any] | None
+    estimator: Any, history: History, solver: PlainSolver, resumption: dict[str, Any] | None
 ) -> None:
     """Keep what a fit by mini-batches goes on from.
 
     Parameters
     ----------
-    solver : dict
+    solver : PlainSolver
         Plain state of the solver.
     resumption : dict or None
         `random_state`, its state before the fit drew its validation split and the first order of
@@ -119,9 +120,16 @@ def keep_state(
         estimator._resumption = resumption
 
 
-def solver_state_of(estimator: Any) -> dict[str, Any] | None:
+def solver_state_of(estimator: Any) -> PlainSolver | None:
     """Give the plain state of the solver of the last fit, where there is one."""
     return estimator.__dict__.get("_optimizer")
+
+
+def set_solver_state(estimator: Any, solver: PlainSolver | None) -> None:
+    """Let the next `partial_fit` go on with a solver of this state; None for a new one."""
+    _drop(estimator, ("_optimizer",))
+    if solver is not None:
+        estimator._optimizer = solver
 
 
 def resumption_of(estimator: Any) -> dict[str, Any] | None:

@@ -1,11 +1,10 @@
 """The rows of a fit as a user gives them, checked and encoded."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fastnn.engine.data import Data
+from fastnn.engine.data import Data, Matrix
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,13 @@ class Dataset:
         The same with the classes' weights: those of the loss.
     """
 
-    X: Any
-    y: Any
+    X: Matrix
+    y: Matrix
     targets: Targets
     sample_weight: np.ndarray | None
     weights: np.ndarray | None
 
-    def part(self, rows: np.ndarray | None) -> tuple[Any, Any, np.ndarray | None]:
+    def part(self, rows: np.ndarray | None) -> tuple[Matrix, Matrix, np.ndarray | None]:
         """X, y and the user's weights of some rows; None stands for all."""
         weights = self.sample_weight
         if rows is None:

@@ -21,7 +21,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 START, END = 1 / 25, 1 / 250_000  # of one_cycle, as shares of the peak
 RISE = 0.3  # share of the epochs
@@ -67,7 +66,7 @@ class Schedule:
         Shape of "exponential" and "step".
     """
 
-    name: Any
+    name: str | Callable[[int], float]
     initial_rate: float
     n_epochs: int
     warmup: int

@@ -5,7 +5,7 @@ epochs is decided here and in `schedules`.
 """
 
 from copy import copy
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -16,7 +16,20 @@ from fastnn.training.settings import SolverSettings
 
 MIN_LEARNING_RATE = 1e-6  # at which "adaptive" stops
 USERS_OWN = "callable"  # stands for a user's function in a saved schedule
-PLAIN = ("power_t", "weight_decay", "epochs", "base_rate", "state", "progress")
+
+
+class PlainSolver(TypedDict):
+    """A solver as arrays, numbers and texts: the form in which an estimator keeps it."""
+
+    name: str
+    hyper: dict[str, float]
+    schedule: dict[str, Any]  # fields of `Schedule`; USERS_OWN for the name of a user's function
+    power_t: float
+    weight_decay: float
+    epochs: int
+    base_rate: float
+    state: np.ndarray
+    progress: np.ndarray
 
 
 class Solver:
@@ -121,7 +134,7 @@ class Solver:
 
     # ------------------------------------------------------------------------- its saved form
 
-    def plain_state(self) -> dict[str, Any]:
+    def plain_state(self) -> PlainSolver:
         """Give all that it is as arrays, numbers and texts, which any version can read.
 
         A user's own schedule is not among them: it is a parameter of the estimator.
@@ -131,16 +144,22 @@ class Solver:
             "name": self.name,
             "hyper": dict(self.hyper),
             "schedule": vars(self.schedule) | ({"name": USERS_OWN} if is_users else {}),
-            **{name: getattr(self, name) for name in PLAIN},
+            "power_t": self.power_t,
+            "weight_decay": self.weight_decay,
+            "epochs": self.epochs,
+            "base_rate": self.base_rate,
+            "state": self.state,
+            "progress": self.progress,
         }
 
     @classmethod
-    def from_plain_state(cls, state: dict[str, Any], settings: SolverSettings) -> "Solver":
+    def from_plain_state(cls, plain: PlainSolver, settings: SolverSettings) -> "Solver":
         """Make the solver that had this state; the estimator's settings give a user's schedule."""
+        is_users = plain["schedule"]["name"] == USERS_OWN
+        schedule = settings.schedule if is_users else Schedule(**plain["schedule"])
         solver = cls.__new__(cls)
-        solver.name, solver.hyper = state["name"], dict(state["hyper"])
-        is_users = state["schedule"]["name"] == USERS_OWN
-        solver.schedule = settings.schedule if is_users else Schedule(**state["schedule"])
-        for name in PLAIN:
-            setattr(solver, name, state[name])
-        return solver.copy()
+        solver.name, solver.hyper, solver.schedule = plain["name"], dict(plain["hyper"]), schedule
+        solver.power_t, solver.weight_decay = plain["power_t"], plain["weight_decay"]
+        solver.epochs, solver.base_rate = plain["epochs"], plain["base_rate"]
+        solver.state, solver.progress = memory.copy_of(plain["state"]), plain["progress"].copy()
+        return solver

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastnn.engine.base import Predictor
-from fastnn.engine.data import Data
+from fastnn.engine.data import Data, Matrix
 from fastnn.training.clock import Clock
 from fastnn.training.dataset import Targets
 from fastnn.training.history import History
@@ -34,8 +33,8 @@ class JudgedRows:
     data: Data
     rows: np.ndarray
     targets: Targets
-    X: Any
-    y: Any
+    X: Matrix | None
+    y: Matrix | None
     sample_weight: np.ndarray | None
 
 
