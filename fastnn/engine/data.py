@@ -8,11 +8,11 @@ from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 
 from fastnn.kernels.arguments import Sample
+from fastnn.kernels.tuning import MAX_COPIED_NUMBERS
 
 Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
 
 NO_WEIGHTS = np.empty(0)
-SMALL = 20_000  # numbers that are copied in less time than NumPy takes to describe a strided view
 
 
 class Data:
@@ -68,7 +68,7 @@ def sample_of(X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> Sa
 def _flat(X: np.ndarray) -> tuple[np.ndarray, int, int]:
     """One-dimensional view of the memory of X, with the distance of its rows and its columns."""
     n_rows, n_columns = X.shape
-    if X.size <= SMALL:
+    if X.size <= MAX_COPIED_NUMBERS:
         X = np.ascontiguousarray(X)
     if X.flags.c_contiguous and X.flags.aligned:
         return _locked(X.reshape(-1)), n_columns, 1

@@ -12,10 +12,9 @@ from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Gradient, Objective, Problem, no_check
 from fastnn.engine.calls import rows_at_once
 from fastnn.engine.pace import Pace
-from fastnn.engine.workspace import TILE_ROWS, problem_workspace
+from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels.epoch import full_gradient
-
-ROWS_PER_SHARD = TILE_ROWS // 2  # smaller ones cost more gradients to add, larger ones idle threads
+from fastnn.kernels.tuning import FULL_BATCH_SHARD_ROWS, TILE_ROWS
 
 
 class CpuObjective(Objective):
@@ -32,7 +31,7 @@ class CpuObjective(Objective):
         n_rows, at_once = problem.rows.size, rows_at_once(problem.network.units, passes=3)
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
         adds = n_rows > self.part_rows
-        self.work = problem_workspace(problem, self.part_rows, ROWS_PER_SHARD, adds)
+        self.work = problem_workspace(problem, self.part_rows, FULL_BATCH_SHARD_ROWS, adds)
         self.layers, self.kernels = bind.training(problem, self.work)
         sample, params = problem.data.sample, problem.network.params
         fixed = (sample, problem.rows, self.layers, self.kernels, self.work)

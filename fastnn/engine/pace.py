@@ -7,10 +7,7 @@ that, and the bits do not depend on the number of threads, so a fit may try agai
 
 import math
 
-TRIAL_SECONDS = 2e-3  # of one try: a few steps
-CALL_SECONDS = 2e-2  # of a call otherwise: a fit notices within so much that its pace has changed
-TRIAL_SHARE = 0.01  # of the time of a fit that goes into trying the slower way again
-SLOWER = 1.5  # a pace so much below the best one known is reason to try again
+from fastnn.kernels.tuning import CALL_SECONDS, RETRIAL_SLOWDOWN, TRIAL_SECONDS, TRIAL_SHARE
 
 
 class Pace:
@@ -54,7 +51,7 @@ class Pace:
         known = self.seconds.get(several, pace)
         is_trial = len(self.seconds) < 2 or several != self._faster()
         # One thread that waits for a core gains nothing from asking for a second one.
-        self._again = several and not is_trial and pace > SLOWER * known
+        self._again = several and not is_trial and pace > RETRIAL_SLOWDOWN * known
         self._untried = 0.0 if is_trial else self._untried + seconds
         self._last[several] = seconds
         self.seconds[several] = math.sqrt(known * pace)  # one call that had to wait is not all

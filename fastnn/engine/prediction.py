@@ -9,14 +9,18 @@ from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Engine, Predictor, no_check
 from fastnn.engine.calls import rows_at_once
 from fastnn.engine.data import Data, Matrix, sample_of
-from fastnn.engine.workspace import TILE_ROWS, prediction_workspace
+from fastnn.engine.workspace import prediction_workspace
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.prediction import PREDICT_ROWS, losses_of_rows
 from fastnn.kernels.prediction import predict_few as few_kernel
+from fastnn.kernels.tuning import (
+    MAX_FEW_FLOPS,
+    MAX_FEW_ROWS,
+    MAX_SERIAL_PREDICTION_FLOPS,
+    PREDICTION_PART_ROWS,
+    TILE_ROWS,
+)
 from fastnn.network import Architecture, Network
-
-SMALL_FLOPS = 4e7  # 1 ms of one thread; the kernel for several takes 1.5 s to compile, once
-PART_ROWS = 2**16  # of a prediction at a time: what is needed beside the result stays small
 
 
 def predict(
@@ -70,18 +74,18 @@ def predict(
         np.empty((0, 0), dtype),
     )
     with engine.running():
-        for start in range(0, n, PART_ROWS):
-            part = X[start : start + PART_ROWS]
+        for start in range(0, n, PREDICTION_PART_ROWS):
+            part = X[start : start + PREDICTION_PART_ROWS]
             if part.dtype not in (np.float32, np.float64):
                 part = part.astype(dtype)
             data, rows = Data(part, no_targets), np.arange(part.shape[0])
             outputs = predictor.outputs(data, rows, layer, check)
             outputs = outputs if finish is None else finish(outputs)
-            if n <= PART_ROWS:
+            if n <= PREDICTION_PART_ROWS:
                 return outputs
             if start == 0:
                 result = np.empty((n, *outputs.shape[1:]), outputs.dtype)
-            result[start : start + PART_ROWS] = outputs
+            result[start : start + PREDICTION_PART_ROWS] = outputs
     return result
 
 
@@ -137,7 +141,7 @@ class CpuPredictor(Predictor):
 
     def _threads(self, n_rows: int) -> int:
         flops = 2.0 * self.network.n_weights * n_rows
-        if self.n_jobs is None and flops <= SMALL_FLOPS:
+        if self.n_jobs is None and flops <= MAX_SERIAL_PREDICTION_FLOPS:
             return 1
         return threads.worthwhile(flops, -(-n_rows // TILE_ROWS), self.n_jobs)
 
@@ -161,10 +165,6 @@ class CpuPredictor(Predictor):
             derivatives = np.empty_like(outputs[some])
             losses_of(outputs[some], data.sample.Y, rows[some], derivatives, losses[some])
         return losses
-
-
-MAX_FEW_ROWS = 32  # which go through the network as one tile
-MAX_FEW_FLOPS = 100_000  # of which BLAS makes no threads: there is nothing to limit
 
 
 def predict_few(

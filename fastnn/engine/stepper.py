@@ -7,10 +7,16 @@ import numpy as np
 from fastnn.compiling.language import Call
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Gradient, Problem, SolverState, Stepper
-from fastnn.engine.calls import MAX_FLOPS_PER_CALL, rows_at_once
+from fastnn.engine.calls import rows_at_once
 from fastnn.engine.pace import Pace
 from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels import epoch
+from fastnn.kernels.tuning import (
+    MAX_FLOPS_PER_CALL,
+    MINI_BATCH_SHARD_ROWS,
+    STEP_FLOPS,
+    UPDATE_FLOPS,
+)
 
 
 class CpuStepper(Stepper):
@@ -29,7 +35,7 @@ class CpuStepper(Stepper):
     def __init__(self, problem: Problem, solver: SolverState, batch_size: int) -> None:
         self.problem, self.solver, self.batch_size = problem, solver, batch_size
         self.pace = Pace()
-        self.work = problem_workspace(problem, batch_size, epoch.ROWS_PER_SHARD)
+        self.work = problem_workspace(problem, batch_size, MINI_BATCH_SHARD_ROWS)
         self.layers, self.kernels = bind.training(problem, self.work)
         self.arguments = bind.solver_arguments(solver)
         self.rows_per_call = self._rows_per_call()
@@ -78,7 +84,7 @@ class CpuStepper(Stepper):
 
     def _rows_per_call(self) -> int:
         network, batch = self.problem.network, self.batch_size
-        update = 30 * network.params.size + 1e5  # and a step's overhead
+        update = UPDATE_FLOPS * network.params.size + STEP_FLOPS
         n_rows = rows_at_once(network.units, passes=3)
         return batch * max(1, int(1 / (batch / n_rows + update / MAX_FLOPS_PER_CALL)))
 

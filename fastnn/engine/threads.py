@@ -19,14 +19,8 @@ import joblib
 from fastnn.compiling import language as jit
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
+from fastnn.kernels.tuning import FLOPS_PER_SECOND, LAUNCH_SECONDS, MIN_FLOPS_PER_THREAD
 
-# Work for which a second thread pays: a parallel region costs 3 us with OpenMP and 110 us with
-# Numba's own work queue, and a core does about 50 floating-point operations a nanosecond.
-MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
-FLOPS_PER_SECOND = 5e10
-# Work on one thread after which the first threads of a process are launched: it takes 0.15 s to
-# import Numba, to launch them and to load their loops, and most work takes longer than this counts.
-LAUNCH_SECONDS = 0.1
 LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
 
 

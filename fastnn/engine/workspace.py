@@ -10,13 +10,14 @@ from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.engine.base import Problem
 from fastnn.engine.bind import keeps_moments, keeps_slopes
 from fastnn.kernels.arguments import Workspace
-from fastnn.kernels.products.panels import LONGEST_PANEL
 from fastnn.kernels.products.strips import is_copied
-from fastnn.kernels.updates import BLOCK
-
-TILE_ROWS = 256  # go through the network at once, about: their outputs stay in the L2 cache
-MAX_SHARDS = 64
-MAX_GRADIENT_NUMBERS = 2**24  # all shards' gradients together: 64 MB of float32
+from fastnn.kernels.tuning import (
+    MAX_GRADIENT_NUMBERS,
+    MAX_PANEL_ROWS,
+    MAX_SHARDS,
+    TILE_ROWS,
+    UPDATE_BLOCK,
+)
 
 
 def training_workspace(
@@ -57,7 +58,7 @@ def problem_workspace(
         params.size,
         batch_rows,
         rows_per_shard,
-        BLOCK,
+        UPDATE_BLOCK,
         params.dtype,
         sparse=problem.data.sample.columns is not None,
         slopes=keeps_slopes(architecture),
@@ -162,7 +163,7 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
 def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: bool) -> int:
     """Give room for the longest panel, and for a copy of each W that is multiplied as W'."""
     longest = max(*units, tile) if trains else max(units)
-    sizes = [min(longest, LONGEST_PANEL) * WIDE // dtype.itemsize]
+    sizes = [min(longest, MAX_PANEL_ROWS) * WIDE // dtype.itemsize]
     if trains:
         sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
     return max(sizes)

@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state, column_or_1d
 
 from fastnn.estimators.warn import warn_user
 
-MAX_SIZE = 100_000  # numbers; above, scikit-learn's checks no longer count
+from fastnn.kernels.tuning import MAX_PLAIN_NUMBERS
 
 
 def is_plain(estimator: Any, X: Any) -> bool:
@@ -31,7 +31,7 @@ def has_plain_shape(estimator: Any, X: Any) -> bool:
         type(X) is np.ndarray
         and X.ndim == 2
         and X.dtype.char in "fd"
-        and 0 < X.size <= MAX_SIZE
+        and 0 < X.size <= MAX_PLAIN_NUMBERS
         and X.dtype.isnative
         and X.shape[1] == estimator.__dict__.get("n_features_in_")
         and "feature_names_in_" not in estimator.__dict__

@@ -12,9 +12,8 @@ for both.
 from fastnn.compiling.intrinsics.views import vector
 from fastnn.compiling.language import call, jit, parallel_jit, prange
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
+from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
 from fastnn.kernels.updates import add
-
-ROWS_PER_SHARD = 100  # two shards of a batch of 200 cost one thread 6 %, eight cost it 40 %
 
 
 @jit
@@ -97,7 +96,7 @@ def train_steps(
         progress[LOSS] = 0
     while first < stop:
         rows = vector(order, first, min(batch, stop - first))
-        n_shards = min(max(rows.size // ROWS_PER_SHARD, 1), work.losses.size)
+        n_shards = min(max(rows.size // MINI_BATCH_SHARD_ROWS, 1), work.losses.size)
         total = total_weight(sample.weights, rows)
         first += rows.size
         progress[ROWS] = first

@@ -6,8 +6,7 @@ that the cost follows the number of non-zeros.
 
 from fastnn.compiling.intrinsics.views import prefetch, vector
 from fastnn.compiling.language import call, jit
-
-ROWS_AHEAD = 2  # 1 is as fast for rows of 3 KB, and slower for 6 KB; more gain nothing
+from fastnn.kernels.tuning import PREFETCH_ROWS
 
 
 @jit
@@ -24,8 +23,8 @@ def gather(sample, rows, A):
     for i in range(rows.size):
         row = vector(sample.values, rows[i] * sample.row_stride, (n - 1) * step + 1)
         if step == 1:
-            if i + ROWS_AHEAD < rows.size:
-                prefetch(vector(sample.values, rows[i + ROWS_AHEAD] * sample.row_stride, n))
+            if i + PREFETCH_ROWS < rows.size:
+                prefetch(vector(sample.values, rows[i + PREFETCH_ROWS] * sample.row_stride, n))
             for j in range(n):
                 A[i, j] = row[j]
         else:

@@ -31,8 +31,7 @@ from typing import Any, NamedTuple
 from fastnn.compiling.intrinsics.views import vector
 from fastnn.compiling.language import call, interface, jit
 from fastnn.kernels.arguments import MEMORY, STEPS
-
-BLOCK = 4096  # parameters: of a block, gradient, params and two state vectors stay in L2
+from fastnn.kernels.tuning import UPDATE_BLOCK
 
 preparing = interface("float64[::1], float64[::1], float64[::1]")  # progress, hyper, rates
 # p, g, m, v, u, rates
@@ -170,7 +169,7 @@ def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squar
     gradient = (sum over shards + alpha W) / total, where total is the mini-batch's sum of weights
     (its rows, without weights). Only weights are shrunk by alpha; they stand first in params.
     """
-    start, n = j * BLOCK, min(BLOCK, params.size - j * BLOCK)
+    start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
     g, p = vector(gradients, start, n), vector(params, start, n)
     for k in range(1, n_shards):
         add(g, vector(gradients, k * gradients.shape[1] + start, n))
@@ -201,7 +200,7 @@ def clip(gradients, max_norm):
 @stepping
 def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
     """Take a step with the parameters of block j."""
-    start, n = j * BLOCK, min(BLOCK, params.size - j * BLOCK)
+    start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
     p, last = vector(params, start, n), state.shape[0] - 1
     if shrink != 0:
         keep = p.dtype.type(1 - shrink)

@@ -9,8 +9,8 @@ from fastnn import MLPClassifier, memory
 from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.engine import prediction
 from fastnn.engine.workspace import SECTIONS, prediction_workspace, training_workspace
-from fastnn.kernels.products.panels import LONGEST_PANEL
 from fastnn.kernels.products.strips import is_copied
+from fastnn.kernels.tuning import MAX_PANEL_ROWS
 from fastnn.network import Network
 
 DTYPES = [np.float32, np.float64]
@@ -69,7 +69,7 @@ def test_copies_have_room(units, batch):
         for m, n in pairwise(units[1:]):
             assert not is_copied(n_rows, m, n) or m * n <= room
         for longest in (n_rows, *units):  # A' D, A W and D W' sum over
-            assert min(longest, LONGEST_PANEL) * WIDE // 4 <= room
+            assert min(longest, MAX_PANEL_ROWS) * WIDE // 4 <= room
 
 
 @pytest.mark.parametrize(("activation", "own"), [("gelu", True), ("relu", False)])

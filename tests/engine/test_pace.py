@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastnn.engine.pace import CALL_SECONDS, TRIAL_SECONDS, Pace
+from fastnn.engine.pace import Pace
+from fastnn.kernels.tuning import CALL_SECONDS, TRIAL_SECONDS
 
 
 def run(pace, seconds_of_unit, seconds):

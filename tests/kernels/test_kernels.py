@@ -41,6 +41,7 @@ from fastnn.kernels import (
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
 from fastnn.kernels.products import blas as whole
 from fastnn.kernels.products import panels, strips
+from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
 from fastnn.network import Architecture, Network
 from fastnn.training.initialization import initialize
 
@@ -334,7 +335,7 @@ def test_column_sums(dtype, n_rows):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["C", "F", "strided", "sparse"])
 def test_first_layer(order, dtype, monkeypatch):
-    monkeypatch.setattr(samples, "SMALL", 0)  # else so few numbers are copied into C order
+    monkeypatch.setattr(samples, "MAX_COPIED_NUMBERS", 0)  # else X is copied into C order
     X = normal((12, 10), dtype)
     if order == "sparse":
         X = random_array((12, 5), density=0.4, format="csr", rng=np.random.default_rng(0))
@@ -524,7 +525,7 @@ def training_problem(dtype, form, hidden="plain", max_norm=None):
 
 
 def workspace_of(problem, batch, adds=False):
-    return problem_workspace(problem, batch, epoch.ROWS_PER_SHARD, adds)
+    return problem_workspace(problem, batch, MINI_BATCH_SHARD_ROWS, adds)
 
 
 def solver_arguments(problem):

@@ -15,9 +15,8 @@ from llvmlite import binding as llvm
 from scipy.linalg import cython_blas  # the BLAS that kernels call
 from threadpoolctl import ThreadpoolController
 
-# What OpenBLAS multiplies as it lies on processors with AVX-512, since 0.3.17 (its pull request
-# 3335). Anywhere else it copies both matrices into an order of its own before.
-SMALL_PRODUCT = 1_000_000  # multiplications
+# On these OpenBLAS multiplies small matrices as they lie, since 0.3.17 (its pull request 3335).
+# Anywhere else it copies both matrices into an order of its own before.
 WITH_SMALL_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}
 
 ROUTINES = {"float32": "sgemm", "float64": "dgemm"}
@@ -49,7 +48,7 @@ def libraries() -> list[Any]:
 
 @cache
 def has_small_kernels() -> bool:
-    """Whether products up to `SMALL_PRODUCT` need no copies.
+    """Whether small products need no copies.
 
     It follows from the processor and SciPy's library, which kernels call, and not from a
     measurement: numbers are multiplied in the same order in every process of a machine.

@@ -17,22 +17,18 @@ from fastnn.compiling.intrinsics.registers import (
 from fastnn.compiling.intrinsics.views import block, matrix, vector
 from fastnn.compiling.language import jit
 from fastnn.kernels.products.blas import multiplying
-
-# Larger products, as of a mini-batch by 512 x 512 weights, are faster by BLAS, which sees to it
-# that no matrix is read from memory more often than it has to be.
-MOST_MULTIPLICATIONS = 9_000_000
-LONGEST_PANEL = 1024  # rows: 64 KB
+from fastnn.kernels.tuning import MAX_PANEL_PRODUCT, MAX_PANEL_ROWS
 
 
 @multiplying
 def product_in_panels(A, B, out, transposed, copies):
     """Write A B to `out`, or A B' if `transposed`."""
     (m, k), n = A.shape, out.shape[1]
-    is_small = m * k * n <= MOST_MULTIPLICATIONS
+    is_small = m * k * n <= MAX_PANEL_PRODUCT
     if m < ROWS and n * out.itemsize >= WIDE and is_small and transposed == 0:
         multiply_few(A, B, out)
         return
-    if min(m // ROWS, k, n - 1) < 1 or k > LONGEST_PANEL or not is_small:
+    if min(m // ROWS, k, n - 1) < 1 or k > MAX_PANEL_ROWS or not is_small:
         if transposed == 0:
             dot(A, B, out)
         else:

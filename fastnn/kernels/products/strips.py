@@ -1,22 +1,25 @@
 """The matrix product in strips: for BLAS that multiplies small matrices as they lie."""
 
-from fastnn.compiling.intrinsics.blas import SMALL_PRODUCT, dot
+from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.intrinsics.views import block, matrix, vector
 from fastnn.compiling.language import jit
 from fastnn.kernels.products.blas import multiplying
-
-STRIP_ROWS = 12  # or a multiple: what BLAS' kernels for small products take at once, or 16 columns
-STRIP_COLUMNS = 16
-COPY_ROWS = 32  # in whose products a transposed copy of W pays for itself
-MAX_COPY = 2**16  # numbers
+from fastnn.kernels.tuning import (
+    MAX_TRANSPOSED_NUMBERS,
+    MIN_TRANSPOSED_ROWS,
+    SMALL_PRODUCT,
+    STRIP_COLUMNS,
+    STRIP_ROWS,
+    TRANSPOSED_AT_ONCE,
+)
 
 
 @multiplying
 def product_in_strips(A, B, out, transposed, copies):
     """Write A B to `out`, or A B' if `transposed`: in strips that are small products.
 
-    Strips of rows, or of columns where 12 rows are too many. A product by B' in C order saves more
-    time than the copy costs: it takes 0.5 to 0.9 of that by B' as it lies, the copy included.
+    Strips of rows, or of columns where `STRIP_ROWS` rows are too many. A product by B' in C order
+    saves more time than the copy costs: it takes 0.5 to 0.9 of that by B' as it lies.
     """
     (m, k), n = A.shape, out.shape[1]
     if transposed != 0:
@@ -40,19 +43,19 @@ def product_in_strips(A, B, out, transposed, copies):
 @jit
 def is_copied(n_rows, m, n):
     """Whether a W of m x n numbers is copied where so many rows are multiplied by it."""
-    return min(n, COPY_ROWS) <= n_rows and m * n <= MAX_COPY
+    return min(n, MIN_TRANSPOSED_ROWS) <= n_rows and m * n <= MAX_TRANSPOSED_NUMBERS
 
 
 @jit
 def transpose(W, copy):
-    """Write W' to `copy`, 16 rows of W at a time: so many cache lines at once stay in L1.
+    """Write W' to `copy`, a few rows of W at a time.
 
     Of an index i that begins at `start` the compiler asks whether it is negative, of a view's own
     not: 18 us instead of 46 (256 x 256, float32).
     """
     m, n = W.shape
-    for start in range(0, m, 16):
-        size = min(16, m - start)
+    for start in range(0, m, TRANSPOSED_AT_ONCE):
+        size = min(TRANSPOSED_AT_ONCE, m - start)
         for j in range(n):
             row, column = vector(copy, j * m + start, size), vector(W, start * n + j, size * n - j)
             for i in range(size):
