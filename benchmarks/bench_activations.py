@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .common import DTYPES, QUICK, best_seconds
+from .common import DTYPES, QUICK, best_seconds, inside
 
 FORWARD = ["copy", "relu", "tanh", "logistic", "gelu", "silu", "softplus"]
 
@@ -15,9 +15,6 @@ class Activation:
     unit = "ns an element"
 
     def setup(self, activation, dtype):
-        from fastnn.compiling.compiler import from_python
-        from fastnn.kernels.activations import ACTIVATIONS
-
         self.Z, self.S, self.D = (
             np.random.default_rng(seed).standard_normal((100, 256)).astype(dtype)
             for seed in range(3)
@@ -27,7 +24,8 @@ class Activation:
             self.forward = lambda Z, b, S: np.copyto(Z, S)
             self.backward = lambda A, S, D, db: np.copyto(D, S)
         else:
-            forward, backward, *_ = ACTIVATIONS[activation]
+            forward, backward, *_ = inside("ACTIVATIONS")[activation]
+            from_python = inside("from_python")
             self.forward, self.backward = from_python(forward), from_python(backward)
         self.forward(self.Z, self.b, self.S)
         self.backward(self.Z, self.S, self.D, self.b)

@@ -3,7 +3,7 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .common import DTYPES, QUICK, best_seconds
+from .common import DTYPES, QUICK, best_seconds, inside
 
 SHAPES = [(100, 64, 100), (100, 784, 100), (100, 256, 256), (100, 64, 64)]  # rows, inputs, units
 
@@ -20,23 +20,19 @@ class Affine:
     unit = "share of the limit"
 
     def setup(self, product, shape, dtype):
-        from fastnn.compiling.compiler import from_python
-        from fastnn.compiling.intrinsics.registers import WIDE
-        from fastnn.kernels.products.choice import product_for_this_machine
-
         rows, inputs, units = shape
         random = np.random.default_rng(0)
         A, W, Z = (
             random.random(size).astype(dtype)
             for size in [(rows, inputs), (inputs, units), (rows, units)]
         )
-        copies = np.empty(max(W.size, max(shape) * WIDE // W.itemsize), dtype)
+        copies = np.empty(max(W.size, max(shape) * inside("WIDE") // W.itemsize), dtype)
         self.arguments = {
             "A W": (A, W, Z, 0, copies),
             "A' D": (A.T, Z, W, 0, copies),
             "D W'": (Z, W, A, 1, copies),
         }[product]
-        self.kernel = from_python(product_for_this_machine())
+        self.kernel = inside("from_python")(inside("product_for_this_machine")())
 
     def track_share(self, product, shape, dtype):
         square = np.random.default_rng(0).random((1000, 1000)).astype(dtype)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .common import DTYPES, QUICK, best_seconds
+from .common import DTYPES, QUICK, best_seconds, inside
 
 SOLVERS = ["copy", "sgd", "adam", "nadam", "rmsprop"]
 
@@ -15,16 +15,13 @@ class Update:
     unit = "ns a parameter"
 
     def setup(self, solver, dtype):
-        from fastnn.compiling.compiler import from_python
-        from fastnn.kernels.updates import SOLVERS
-
         # p, g, m, v, u: small positive numbers, so that nothing overflows in many steps
         self.vectors = np.random.default_rng(0).random((5, 7510)).astype(dtype) / 1000
         self.rates = np.array([1e-6, 0.9, 0.999, 1e-8, 0.9, 0.999, 0.0, 0.0])
         if solver == "copy":
             self.update = lambda p, g, m, v, u, rates: (np.copyto(p, g), np.copyto(m, g))
         else:
-            self.update = from_python(SOLVERS[solver].update)
+            self.update = inside("from_python")(inside("SOLVERS")[solver].update)
         self.update(*self.vectors, self.rates)
 
     def track_update(self, solver, dtype):

@@ -1,6 +1,7 @@
 """The table of epochs beside the peers, as RESULTS.md, results.svg and a part of the README.
 
     python benchmarks/compare.py [--quick] [--readme]
+    python benchmarks/compare.py --commits OLD NEW    # instead, two commits of fastnn: commits.py
 
 Every peer of `fastnn bench`, the floor and the machine's matrix-product limit run in processes of
 their own, once with one thread on one core and once with all. A round asks each process once, in
@@ -11,26 +12,27 @@ import argparse
 import os
 import platform
 import re
-import subprocess
 import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
+import commits
+import floor
 import joblib
 import numpy as np
 from llvmlite.binding import get_host_cpu_features
+from workers import Timer, Worker, seconds_of, serve
 
 from fastnn.cli.bench import CASES, PEERS, Peer, data, installed, milliseconds
 
 HERE = Path(__file__).parent
 LIMIT, FLOOR = "limit", "floor"
-PAUSE = 0.1  # seconds between two peers: threads may go on spinning after their work
 LIMIT_SIZE = 1000  # of the square matrices whose product is the limit
 DTYPES = "float32", "float64"
 DISTRIBUTIONS = {
@@ -52,60 +54,13 @@ Cell = tuple[str, str, int, str]  # dtype, case, threads, peer
 Times = dict[Cell, list[float]]  # milliseconds an epoch, of each round
 
 
-class Worker:
-    """A process that times one peer with its own limit of threads."""
-
-    def __init__(self, peer: str, dtype: str, n_threads: int) -> None:
-        threads = str(n_threads)
-        limits = dict.fromkeys(
-            [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")], threads
-        )
-        if n_threads == 1:
-            limits["XLA_FLAGS"] = (
-                "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-            )
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--worker", peer, dtype, threads],
-            env={**os.environ, **limits},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, case: str) -> float:
-        """Milliseconds an epoch of a case, in one more round."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        time.sleep(PAUSE)
-        print(case, file=self._process.stdin, flush=True)
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{' '.join(self._process.args[1:])} ended early")  # type: ignore[index]
-        return float(answer)
-
-    def stop(self) -> None:
-        self._process.communicate()
-
-
-def serve(peer: str, dtype: str, n_threads: int) -> None:
-    """Answer a worker's questions, one a line."""
-    if n_threads == 1 and hasattr(os, "sched_setaffinity"):  # Linux; elsewhere the limits alone
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    asked, timer = "", None
-    for line in sys.stdin:
-        if line.strip() != asked:
-            asked = line.strip()
-            timer = limit_timer(dtype) if peer == LIMIT else epoch_timer(peer, asked, dtype)
-        print(timer(), flush=True)
-
-
-def epoch_timer(peer: str, case_name: str, dtype: str) -> Callable[[], float]:
+def epoch_timer(peer: str, case_name: str, dtype: str) -> Timer:
     case = CASES[case_name]
     train = peers()[peer].prepare(case, *data(case, np.dtype(dtype)))
     return lambda: milliseconds(train, case)
 
 
-def limit_timer(dtype: str) -> Callable[[], float]:
+def limit_timer(dtype: str) -> Timer:
     A = np.random.default_rng(0).random((LIMIT_SIZE, LIMIT_SIZE)).astype(dtype)
     out = np.empty_like(A)
 
@@ -120,10 +75,8 @@ def limit_timer(dtype: str) -> Callable[[], float]:
 
 def peers() -> dict[str, Peer]:
     """Peers that are installed, the floor last."""
-    from floor import prepare  # beside this script; asv imports this file from elsewhere
-
     return {name: peer for name, peer in PEERS.items() if installed(peer)} | {
-        FLOOR: Peer("numba", prepare)
+        FLOOR: Peer("numba", floor.prepare)
     }
 
 
@@ -132,7 +85,10 @@ def measure(names: list[str], threads: list[int], rounds: int) -> Times:
     times: Times = {}
     for dtype in DTYPES:
         who = [(n_threads, peer) for n_threads in threads for peer in [*peers(), LIMIT]]
-        workers = {key: Worker(key[1], dtype, key[0]) for key in who}
+        workers = {
+            (n_threads, peer): Worker(__file__, "--worker", peer, dtype, n_threads=n_threads)
+            for n_threads, peer in who
+        }
         for case in names:
             print(f"{dtype} {case}", file=sys.stderr)
             for _ in range(rounds):
@@ -146,11 +102,9 @@ def measure(names: list[str], threads: list[int], rounds: int) -> Times:
 
 def share_of_limit(times: Times, cell: Cell) -> float:
     """Best rate of an epoch's products by that of one large product on as many threads."""
-    from floor import flops
-
     dtype, case, n_threads, _ = cell
     limit = 2 * LIMIT_SIZE**3 / min(times[dtype, case, n_threads, LIMIT])
-    return flops(CASES[case]) / min(times[cell]) / limit
+    return floor.flops(CASES[case]) / min(times[cell]) / limit
 
 
 def table(times: Times, dtype: str) -> Iterator[str]:
@@ -193,24 +147,18 @@ def first_fits(repeats: int) -> Iterator[str]:
         "scikit-learn": "from sklearn.neural_network import MLPClassifier",
         FLOOR: "from types import SimpleNamespace; import floor",
     }
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     yield "| | import | and the first fit | with nothing in the cache |"
     yield "|---|--:|--:|--:|"
     for name, imported in imports.items():
         first = f"{rows}; floor.prepare({shape}, X, y)" if name == FLOOR else fit
         code = f"import warnings; warnings.simplefilter('ignore'); {imported}"
         with tempfile.TemporaryDirectory() as folder:
-            cold = seconds_of(f"{code}; {first}", folder)
-            warm = median(seconds_of(f"{code}; {first}", folder) for _ in range(repeats))
-            bare = median(seconds_of(code, folder) for _ in range(repeats))
+            environment = {"NUMBA_CACHE_DIR": folder, "PYTHONPATH": path}
+            cold = seconds_of(f"{code}; {first}", **environment)
+            warm = median(seconds_of(f"{code}; {first}", **environment) for _ in range(repeats))
+            bare = median(seconds_of(code, **environment) for _ in range(repeats))
         yield f"| {name} | {bare:.2f} | {warm:.2f} | {cold:.2f} |"
-
-
-def seconds_of(code: str, cache: str) -> float:
-    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": path}
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    return time.perf_counter() - began
 
 
 def machine() -> str:
@@ -331,13 +279,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="5 rounds instead of 15")
     parser.add_argument("--readme", action="store_true", help="write the README's table, too")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--commits", nargs=2, metavar=("OLD", "NEW"), help="of fastnn, not peers")
+    parser.add_argument("--rounds", type=int, help="of a case (15; with --commits 20)")
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        peer, dtype, n_threads = arguments.worker
-        serve(peer, dtype, int(n_threads))
+        peer, dtype = arguments.worker
+        serve(lambda case: limit_timer(dtype) if peer == LIMIT else epoch_timer(peer, case, dtype))
         return
-    rounds = 5 if arguments.quick else 15
+    if arguments.commits:
+        for line in commits.compare(*arguments.commits, arguments.cases, arguments.rounds or 20):
+            print(line, flush=True)
+        return
+    rounds = arguments.rounds or (5 if arguments.quick else 15)
     times = measure(arguments.cases, sorted({1, joblib.cpu_count()}), rounds)
     draw(times, HERE / "results.svg")
     (HERE / "RESULTS.md").write_text(results(times, rounds), encoding="utf-8")

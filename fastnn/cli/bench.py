@@ -8,6 +8,7 @@ import importlib.util
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -120,14 +121,6 @@ def _estimator(Estimator: type, case: Case, X: np.ndarray, y: np.ndarray) -> Tra
     return train
 
 
-def _fastnn(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    return _estimator(MLPClassifier, case, X, y)
-
-
-def _sklearn(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
-    return _estimator(sklearn.neural_network.MLPClassifier, case, X, y)
-
-
 def _torch(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
     import torch  # extra bench
 
@@ -199,8 +192,8 @@ def _jax(case: Case, X: np.ndarray, y: np.ndarray) -> Train:
 
 
 PEERS = {
-    "fastnn": Peer("fastnn", _fastnn),
-    "scikit-learn": Peer("sklearn", _sklearn),
+    "fastnn": Peer("fastnn", partial(_estimator, MLPClassifier)),
+    "scikit-learn": Peer("sklearn", partial(_estimator, sklearn.neural_network.MLPClassifier)),
     "PyTorch": Peer("torch", _torch),
     "JAX": Peer("jax", _jax),
 }
