@@ -16,7 +16,6 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_random_state, column_or_1d
 
 from fastnn.estimators.warn import warn_user
-
 from fastnn.kernels.tuning import MAX_PLAIN_NUMBERS
 
 
