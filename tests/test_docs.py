@@ -104,7 +104,7 @@ def test_a_training_step_is_read_in_ten_files():
 
 def test_paths_that_are_named_exist():
     paths = re.findall(r"`((?:fastnn|tests|docs|benchmarks|\.ci)/[\w./]+)`", CONTRIBUTING)
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [path for path in paths if ".build" not in path and not (ROOT / path).exists()] == []
 
 
 # ----------------------------------------------------------------------------------------- rooms
