@@ -191,7 +191,7 @@ def norm_of(W: np.ndarray, b: np.ndarray) -> float:
 
 @cache
 def _table(units: tuple[int, ...]) -> np.ndarray:
-    """Sizes and positions of the layers; the kernels' addresses are still 0. Not to be written."""
+    """Sizes and positions of the layers, as the kernels read them. Not to be written."""
     table = np.zeros((len(units) - 1, N_FIELDS), np.int64)
     table[:, INPUTS], table[:, UNITS] = units[:-1], units[1:]
     table[:, WEIGHTS] = _starts(table[:, INPUTS] * table[:, UNITS])

@@ -11,13 +11,15 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.compiling.runtime import DTypes, address_of
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.dropout import drop, undrop
+from fastnn.kernels.epoch import update_clipped
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.normalization import NORMALIZATIONS, track
-from fastnn.kernels.outputs import OUTPUTS
-from fastnn.kernels.updates import AMSGRAD, SOLVERS, clipped_update
+from fastnn.kernels.outputs import OUTPUT_ACTIVATIONS
+from fastnn.kernels.updates import AMSGRAD, SOLVERS
 
 # Rows and columns, too few for threads and enough for them, and the number of jobs.
 SIZES = {"one thread": (40, 5, 1), "threads": (4000, 200, -1)}
@@ -47,16 +49,16 @@ def _timed(what: str, work: Callable[[], Any]) -> tuple[str, float]:
 
 
 def _compile_functions(dtype: np.dtype) -> None:
-    kernels = [drop, undrop, track, clipped_update, *OUTPUTS.values()]
+    kernels = [drop, undrop, track, update_clipped, *OUTPUT_ACTIVATIONS.values()]
     kernels += [loss.kernel for loss in LOSSES.values()]
     for activation in ACTIVATIONS.values():
-        kernels += [activation.forward, activation.backward]
+        kernels += [activation.function, activation.derivative]
     for update in (*SOLVERS.values(), *AMSGRAD.values()):
         kernels += [update.rates, update.update]
     for kind in NORMALIZATIONS.values():
         kernels += [kind.training, kind.prediction, kind.backward]
     for kernel in kernels:
-        kernel.address(dtype)
+        address_of(kernel, DTypes(dtype))
 
 
 def _fit_and_predict(

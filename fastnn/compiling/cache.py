@@ -132,8 +132,8 @@ def _linker() -> Any:
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
-def place(made: MachineCode) -> int:
-    """Put machine code into memory; returns the address of its function. For one thread at once."""
+def load(made: MachineCode) -> int:
+    """Load machine code; returns the address of its function. For one thread at once."""
     linker = _linker()
     linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
     linker.finalize_object()
@@ -142,4 +142,5 @@ def place(made: MachineCode) -> int:
 
 def is_complete(made: MachineCode) -> bool:
     """Whether this process has all that machine code uses; LLVM ends a process that has not."""
+    _linker()  # with which LLVM looks through the process' own functions, such as sqrt
     return all(map(llvm.address_of_symbol, made.needs))

@@ -8,19 +8,25 @@ import gc
 import types as python
 from collections.abc import Iterator
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
-from numba.core import sigutils
-from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import overload
+from numba.extending import overload, typeof_impl
 
-from fastnn.compiling import language as jit
+from fastnn.compiling import language
 from fastnn.compiling.cache import MachineCode
 from fastnn.compiling.interrupts import held_back
-from fastnn.compiling.lowering import runner, signatures
+from fastnn.compiling.language import Kernel
+from fastnn.compiling.lowering import accepted, runner
+from fastnn.compiling.numba_internals import (
+    compile_for,
+    global_compiler_lock,
+    machine_code,
+    machine_code_of_cfunc,
+)
+from fastnn.compiling.signatures import ArrayType, BundleType, DTypes, Type, resolve, variables
 
 FLAGS: dict[str, Any] = {
     # Python's check for a division by zero is a branch that stops the vectoriser: Adam over a flat
@@ -50,86 +56,95 @@ EXACT_FLAGS: dict[str, Any] = {
 
 
 @cache
-def dispatcher_of(kernel: jit.Kernel) -> Any:
+def dispatcher_of(kernel: Kernel) -> Any:
     """Numba's own form of a kernel."""
     flags = EXACT_FLAGS if kernel.is_exact else FLAGS
     function: Any = kernel.py_func
-    if "prange" in function.__code__.co_names:  # Numba knows a loop by its own
+    # Numba knows a parallel loop by its own `prange`, which kernels cannot import: a process whose
+    # kernels are on disk does without Numba. So the loop is compiled with that name bound to it.
+    if kernel.is_loop:
         scope = {**function.__globals__, "prange": numba.prange}
         function = python.FunctionType(function.__code__, scope, function.__name__)
     return numba.njit(parallel=kernel.is_parallel, **flags)(function)
 
 
-def from_python(kernel: jit.Kernel) -> Any:
+@typeof_impl.register(Kernel)
+def _type_of_kernel(kernel: Kernel, context: Any) -> Any:
+    """Type a kernel that another one calls by name."""
+    return numba.typeof(dispatcher_of(kernel))
+
+
+def from_python(kernel: Kernel) -> Any:
     """Make a compiled form of a kernel that Python calls with any arguments, as benchmarks do."""
     with global_compiler_lock:
-        _register()
+        for name in ("float32", "float64"):
+            _register(DTypes(np.dtype(name)))
     flags = {**FLAGS, "no_cpython_wrapper": False, "_nrt": True}
     return numba.njit(**flags)(lambda *arguments: kernel(*arguments))
 
 
 def compiled(
-    kernel: jit.Kernel, name: str, fixed: tuple, varying: tuple | None = None
+    kernel: Kernel, dtypes: DTypes, arguments: tuple[Type, ...], name: str, n_fixed: int | None
 ) -> MachineCode:
     """Compile a kernel. For one Python thread at once.
 
     Parameters
     ----------
     kernel : Kernel
+    dtypes : DTypes
+    arguments : tuple of Type
+        Of the kernel.
     name : str
         No other machine code has it.
-    fixed, varying : tuple
-        What the kernel will be called with by a `Call`; where it is called by its address, there
-        are no others than the first.
+    n_fixed : int or None
+        How many of them a `Call` lays down beforehand; None for a kernel called by its address.
     """
     with held_back(), global_compiler_lock, _without_collector():
-        _register()
-        if varying is None:
-            return _by_address(kernel, _types(fixed))
-        return _by_call(kernel, name, _types(fixed), _types(varying))
+        _register(dtypes)
+        kinds = numba_types(arguments)
+        result = compile_for(dispatcher_of(kernel), kinds)
+        if n_fixed is None:
+            return machine_code(result)
+        run = runner(result, kinds[:n_fixed], kinds[n_fixed:])
+
+        def entry(packed: Any, more: Any) -> Any:
+            return run(packed, more)
+
+        entry.__qualname__ = name  # the symbol's
+        made: Any = numba.cfunc(types.int64(types.voidptr, types.voidptr))(entry)
+        return machine_code_of_cfunc(made)
 
 
-def _by_address(kernel: jit.Kernel, kinds: tuple) -> MachineCode:
-    result = dispatcher_of(kernel)._compiler.compile(kinds, None)
-    return _machine_code(result.library, result.fndesc.llvm_func_name)
+def numba_types(arguments: tuple[Type, ...]) -> tuple:
+    """Give Numba's own types of declared ones."""
+    return tuple(map(_numba_type, arguments))
 
 
-def _by_call(kernel: jit.Kernel, name: str, fixed: tuple, varying: tuple) -> MachineCode:
-    result = dispatcher_of(kernel)._compiler.compile((*fixed, *varying), None)
-    run = runner(result, fixed, varying)
-
-    def entry(packed: Any, more: Any) -> None:
-        run(packed, more)
-
-    entry.__qualname__ = name  # the symbol's
-    made: Any = numba.cfunc(types.void(types.voidptr, types.voidptr))(entry)
-    return _machine_code(made._library, made.native_name)
-
-
-def _machine_code(library: Any, symbol: str) -> MachineCode:
-    library.get_pointer_to_function(symbol)  # has it turned into machine code
-    module = library._final_module
-    used = chain(module.functions, module.global_variables)
-    needs = [s.name for s in used if s.is_declaration and not s.name.startswith("llvm.")]
-    return MachineCode(symbol, needs, library._get_compiled_object())
+def _numba_type(kind: Type) -> Any:
+    if isinstance(kind, BundleType):
+        return types.BaseTuple.from_types(numba_types(kind.fields), kind.bundle)
+    if isinstance(kind, ArrayType):
+        layout: Any = "C" if kind.is_contiguous else "A"
+        dtype = getattr(types, kind.dtype)
+        return types.Array(dtype, kind.ndim, layout, readonly=kind.is_readonly)
+    return {"int64": types.int64, "address": types.int64, "float64": types.float64}.get(
+        kind, types.none
+    )
 
 
-def _types(arguments: tuple) -> tuple:
-    if arguments and isinstance(arguments[0], str):
-        return sigutils.normalize_signature(f"void({arguments[0]})")[0]
-    return tuple(map(numba.typeof, arguments))
+_registered: set[tuple[str, DTypes]] = set()
 
 
-def _register() -> None:
-    """Tell Numba what kernels have been written since, and what they take."""
-    while jit.specialized:
-        function, chooser = jit.specialized.pop()
+def _register(dtypes: DTypes) -> None:
+    """Register what kernels have been written since, and what they take for these dtypes."""
+    while language.specialized:
+        function, chooser = language.specialized.pop()
         overload(function, jit_options=EXACT_FLAGS)(chooser)  # type: ignore[arg-type]
-    while jit.interfaces:
-        kinds = jit.interfaces.pop()
-        signatures.update(_types((kinds.replace("T", T),)) for T in ("float32", "float64"))
-    while jit.examples:
-        signatures.add(_types(jit.examples.pop()))
+    for signature in language.signatures:
+        sees_data = "V" in variables(signature)
+        if (signature, dtypes) not in _registered and not (sees_data and dtypes.V is None):
+            accepted.add(numba_types(resolve(signature, dtypes)))
+            _registered.add((signature, dtypes))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from fastnn.compiling.language import Call
+from fastnn.compiling.runtime import Call
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Gradient, Objective, Problem, no_check
 from fastnn.engine.calls import rows_at_once
@@ -32,10 +32,13 @@ class CpuObjective(Objective):
         self.part_rows = min(n_rows, max(TILE_ROWS, at_once))
         adds = n_rows > self.part_rows
         self.work = problem_workspace(problem, self.part_rows, FULL_BATCH_SHARD_ROWS, adds)
-        self.layers, self.kernels = bind.training(problem, self.work)
-        sample, params = problem.data.sample, problem.network.params
-        fixed = (sample, problem.rows, self.layers, self.kernels, self.work)
-        self.full_gradient = Call(full_gradient, bind.kind_of(sample, params), *fixed)
+        sample, dtypes = problem.data.sample, bind.dtypes_of(problem.network, problem.data.sample)
+        layers, backward = (
+            bind.training_layers(problem, dtypes),
+            bind.backward_pass(problem, dtypes),
+        )
+        fixed = (sample, problem.rows, layers, backward, self.work)
+        self.dtypes, self.full_gradient = dtypes, Call(full_gradient, dtypes, *fixed)
         weights = sample.weights
         self.weight = float(weights[problem.rows].sum()) if weights.size else float(n_rows)
 
@@ -59,7 +62,7 @@ class CpuObjective(Objective):
         several, began = team is not None, time.perf_counter()
         if team is not None and self.problem.n_jobs is None:
             several, _ = self.pace.choose()
-        loop = bind.shard_loop(self.problem, several, self.layers, self.kernels, self.work)
+        loop = bind.shard_loop(several, self.dtypes)
         self.full_gradient(self.problem.network.params, start, stop, loop)
         if team is not None:
             self.pace.note(several, stop - start, time.perf_counter() - began)

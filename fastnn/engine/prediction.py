@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.compiling.language import Call
+from fastnn.compiling.runtime import Call, DTypes, address_of
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Engine, Predictor, no_check
 from fastnn.engine.calls import rows_at_once
 from fastnn.engine.data import Data, Matrix, sample_of
 from fastnn.engine.workspace import prediction_workspace
+from fastnn.kernels.arguments import Layers
 from fastnn.kernels.losses import LOSSES
-from fastnn.kernels.prediction import PREDICT_ROWS, losses_of_rows
-from fastnn.kernels.prediction import predict_few as few_kernel
+from fastnn.kernels.prediction import OK, PREDICT_ROWS, losses_of_rows, predict_tile
 from fastnn.kernels.tuning import (
     MAX_FEW_FLOPS,
     MAX_FEW_ROWS,
@@ -104,16 +104,16 @@ class CpuPredictor(Predictor):
     def __init__(
         self, network: Network, architecture: Architecture, n_jobs: int | None = None
     ) -> None:
-        self.network, self.n_jobs = network, n_jobs
-        self.layers = bind.prediction_layers(network, architecture)
-        self.slopes = bind.keeps_slopes(architecture)
+        bind.check_fit(network, architecture)
+        self.network, self.architecture, self.n_jobs = network, architecture, n_jobs
+        self.layers: dict[DTypes, Layers] = {}  # of each kind of data that it has seen
 
     def outputs(
         self, data: Data, rows: np.ndarray, layer: int = -1, check: Check = no_check
     ) -> np.ndarray:
         """Compute a layer's outputs for these rows of the data."""
         network, sample = self.network, data.sample
-        params, layer = network.params, layer % len(self.layers.table)
+        params, layer = network.params, layer % len(network.coefs)
         out = np.empty((rows.size, network.units[layer + 1]), params.dtype)
         n_threads = self._threads(rows.size)
         # Whole tiles: where they begin, and so each bit, does not depend on the number of threads.
@@ -127,17 +127,24 @@ class CpuPredictor(Predictor):
                 params.dtype,
                 sparse=sample.columns is not None,
                 normalized=network.running.size > 0,
-                slopes=self.slopes,
+                slopes=bind.stores_slopes(self.architecture),
             )
-            layers = bind.with_forward(self.layers, sample, params, work)
-            kernel, kind = PREDICT_ROWS[team is not None], bind.kind_of(sample, params)
-            predict_rows = Call(kernel, kind, sample, layer, layers, params, work)
+            kernel, dtypes = PREDICT_ROWS[team is not None], bind.dtypes_of(network, sample)
+            bundles = (self._layers(dtypes), params, work)
+            predict_rows = Call(kernel, dtypes, sample, layer, *bundles)
             for start in range(0, rows.size, n_at_once):
                 part = slice(start, start + n_at_once)
                 predict_rows(rows[part], out[part], team or 1)
                 if part.stop < rows.size:
                     check()
         return out
+
+    def _layers(self, dtypes: DTypes) -> Layers:
+        layers = self.layers.get(dtypes)
+        if layers is None:
+            layers = bind.prediction_layers(self.network, self.architecture, dtypes)
+            self.layers[dtypes] = layers
+        return layers
 
     def _threads(self, n_rows: int) -> int:
         flops = 2.0 * self.network.n_weights * n_rows
@@ -155,9 +162,10 @@ class CpuPredictor(Predictor):
         check: Check = no_check,
     ) -> np.ndarray:
         """Compute the loss of each of these rows from its outputs; weights do not count."""
-        losses, dtype = np.empty(len(outputs)), outputs.dtype
-        address, settings = LOSSES[loss].kernel.address(dtype), np.array(loss_settings, np.float64)
-        losses_of = Call(losses_of_rows, dtype, address, self.layers.blocks, settings)
+        losses, dtypes = np.empty(len(outputs)), DTypes(outputs.dtype)
+        address, settings = address_of(LOSSES[loss].kernel, dtypes), np.array(loss_settings, float)
+        bounds = bind.block_bounds(self.network, self.architecture)
+        losses_of = Call(losses_of_rows, dtypes, address, bounds, settings)
         n_at_once = rows_at_once((0, outputs.shape[1]), passes=1)
         for start in range(0, len(outputs), n_at_once):
             check()
@@ -190,8 +198,8 @@ def predict_few(
         ready = network.ready[key] = _prepare_few(network, X, activation, output, blocks)
     kernel, memory_size = ready
     out = np.empty((n_rows, network.units[-1]), params.dtype)
-    kernel(X, np.empty((1, memory_size), params.dtype), out)
-    return out if out[0, 0] == out[0, 0] else None
+    status = kernel(X, np.empty((1, memory_size), params.dtype), out)
+    return out if status == OK else None
 
 
 def _prepare_few(
@@ -200,11 +208,11 @@ def _prepare_few(
     """Give the kernel that takes X, memory of this many numbers, and the result."""
     hidden = (activation,) * (len(network.units) - 2)
     params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
-    architecture = Architecture(hidden, output, blocks)
-    layers, slopes = bind.prediction_layers(network, architecture), bind.keeps_slopes(architecture)
+    architecture, dtypes = Architecture(hidden, output, blocks), bind.dtypes_of(network, sample)
+    layers = bind.prediction_layers(network, architecture, dtypes)
+    slopes = bind.stores_slopes(architecture)
     work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, slopes=slopes)
-    layers = bind.with_forward(layers, sample, params, work)
     size = work.memory.shape[1]
     work = work._replace(memory=work.memory[:, :0])  # each call has its own
-    rows, kind = np.arange(X.shape[0]), params.dtype
-    return Call(few_kernel, kind, sample.Y, sample.weights, rows, layers, params, work), size
+    fixed = (sample.Y, sample.weights, np.arange(X.shape[0]), layers, params, work)
+    return Call(predict_tile, dtypes, *fixed), size

@@ -4,13 +4,14 @@ import time
 
 import numpy as np
 
-from fastnn.compiling.language import Call
+from fastnn.compiling.runtime import Call
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Gradient, Problem, SolverState, Stepper
 from fastnn.engine.calls import rows_at_once
 from fastnn.engine.pace import Pace
 from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels import epoch
+from fastnn.kernels.arguments import STEPS
 from fastnn.kernels.tuning import (
     MAX_FLOPS_PER_CALL,
     MINI_BATCH_SHARD_ROWS,
@@ -36,23 +37,25 @@ class CpuStepper(Stepper):
         self.problem, self.solver, self.batch_size = problem, solver, batch_size
         self.pace = Pace()
         self.work = problem_workspace(problem, batch_size, MINI_BATCH_SHARD_ROWS)
-        self.layers, self.kernels = bind.training(problem, self.work)
-        self.arguments = bind.solver_arguments(solver)
         self.rows_per_call = self._rows_per_call()
         self.flops = bind.flops(problem, batch_size)
         self.is_small = problem.n_jobs is None and self.flops < threads.LEAST_FLOPS
-        self.kind = bind.kind_of(problem.data.sample, problem.network.params)
+        self.sample, self.params = problem.data.sample, problem.network.params
+        self.dtypes = bind.dtypes_of(problem.network, self.sample)
+        self.layers = bind.training_layers(problem, self.dtypes)
+        self.backward = bind.backward_pass(problem, self.dtypes)
+        self.optimizer = bind.optimizer(solver, problem.max_norm, self.dtypes)
         self.train_steps = Call(
             epoch.train_steps,
-            self.kind,
-            *(problem.data.sample, problem.rows, batch_size, self.layers, problem.network.params),
-            *(self.arguments, self.kernels, self.work),
+            self.dtypes,
+            *(self.sample, problem.rows, batch_size, self.layers, self.params),
+            *(self.optimizer, self.backward, self.work),
         )
         self.loops: dict[bool, tuple[int, int]] = {}  # addresses, by whether on several threads
 
     def steps(self, start: int, stop: int, learning_rate: float) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
-        self.arguments.hyper[0] = learning_rate
+        self.optimizer.hyper[0] = learning_rate
         batch, n_rows, n_threads = self.batch_size, min(self.rows_per_call, stop - start), 1
         if not self.is_small:  # where it is, one thread takes them, whatever else runs
             n_shards, n_jobs = self.work.losses.size, self.problem.n_jobs
@@ -77,10 +80,8 @@ class CpuStepper(Stepper):
         return time.perf_counter() - began
 
     def _loops(self, several: bool) -> tuple[int, int]:
-        shards = bind.shard_loop(self.problem, several, self.layers, self.kernels, self.work)
-        params = self.problem.network.params
-        blocks = bind.block_loop(several, params, self.arguments, self.kernels, self.work)
-        return shards, blocks
+        clips = self.problem.max_norm is not None
+        return bind.shard_loop(several, self.dtypes), bind.block_loop(several, clips, self.dtypes)
 
     def _rows_per_call(self) -> int:
         network, batch = self.problem.network, self.batch_size
@@ -90,11 +91,26 @@ class CpuStepper(Stepper):
 
     def gradient(self, rows: np.ndarray) -> Gradient:
         """Give the gradient of a mini-batch of these rows of the data, as the next step's."""
-        raise NotImplementedError
+        fixed = (self.sample, self.layers, self.backward, self.work)
+        n_threads = 1
+        if not self.is_small:
+            flops, n_jobs = bind.flops(self.problem, rows.size), self.problem.n_jobs
+            n_threads = threads.worthwhile(flops, self.work.losses.size, n_jobs)
+        step, said = int(self.solver.progress[STEPS]) + 1, np.empty(2)
+        with threads.team(n_threads) as team:
+            loop = bind.shard_loop(team is not None, self.dtypes)
+            batch_gradient = Call(epoch.batch_gradient, self.dtypes, *fixed)
+            batch_gradient(self.params, rows, step, loop, said)
+        loss, weight = said.tolist()
+        return Gradient(loss, weight, self.work.gradients[0, : self.params.size])
 
     def update(self, gradient: np.ndarray, learning_rate: float) -> None:
         """Take the next step with a gradient of shape (n_parameters,)."""
-        raise NotImplementedError
+        self.optimizer.hyper[0] = learning_rate
+        self.work.gradients[0, : self.params.size] = gradient
+        n_weights = self.problem.network.n_weights
+        fixed = (n_weights, self.params, self.optimizer, self.work)
+        Call(epoch.apply_gradient, self.dtypes, *fixed)()
 
     def last_gradient(self) -> np.ndarray:
         """Give the last mini-batch's gradient by all parameters."""

@@ -8,7 +8,7 @@ import numpy as np
 from fastnn import memory
 from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.engine.base import Problem
-from fastnn.engine.bind import keeps_moments, keeps_slopes
+from fastnn.engine.bind import keeps_moments, stores_slopes
 from fastnn.kernels.arguments import Workspace
 from fastnn.kernels.products.strips import is_copied
 from fastnn.kernels.tuning import (
@@ -61,7 +61,7 @@ def problem_workspace(
         UPDATE_BLOCK,
         params.dtype,
         sparse=problem.data.sample.columns is not None,
-        slopes=keeps_slopes(architecture),
+        slopes=stores_slopes(architecture),
         normalized=architecture.normalization is not None,
         whole_shards=keeps_moments(architecture),
         adds=adds,

@@ -29,23 +29,23 @@ arXiv:1606.08415. [6] Elfwing, Uchibe and Doya, arXiv:1702.03118. [7] Misra, arX
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fastnn.compiling.language import interface
+from fastnn.compiling.language import Kernel, interface
 from fastnn.kernels.elementary import erf, exp, expm1, log1p
 
-forward = interface("T[:, ::1], T[::1], T[:, ::1]")  # Z, b, S
-backward = interface("T[:, ::1], T[:, ::1], T[:, ::1], T[::1]")  # A, S, D, db
+activation = interface("T[:, ::1], readonly T[::1], T[:, ::1]")  # Z, b, S
+derivative = interface("T[:, ::1], T[:, ::1], T[:, ::1], T[::1]")  # A, S, D, db
 
 
-@forward
+@activation
 def identity(Z, b, S):
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
             Z[i, j] += b[j]
 
 
-@backward
+@derivative
 def identity_backward(A, S, D, db):
     db[:] = 0
     for i in range(A.shape[0]):
@@ -53,7 +53,7 @@ def identity_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def logistic(Z, b, S):
     one = Z.dtype.type(1)
     for i in range(Z.shape[0]):
@@ -61,7 +61,7 @@ def logistic(Z, b, S):
             Z[i, j] = one / (one + exp(-(Z[i, j] + b[j])))
 
 
-@backward
+@derivative
 def logistic_backward(A, S, D, db):
     one = A.dtype.type(1)
     db[:] = 0
@@ -71,7 +71,7 @@ def logistic_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def tanh(Z, b, S):
     two, limit = Z.dtype.type(2), Z.dtype.type(20)  # tanh(20) is 1 in float64
     for i in range(Z.shape[0]):
@@ -81,7 +81,7 @@ def tanh(Z, b, S):
             Z[i, j] = e / (e + two)
 
 
-@backward
+@derivative
 def tanh_backward(A, S, D, db):
     one = A.dtype.type(1)
     db[:] = 0
@@ -91,7 +91,7 @@ def tanh_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def relu(Z, b, S):
     zero = Z.dtype.type(0)
     for i in range(Z.shape[0]):
@@ -100,7 +100,7 @@ def relu(Z, b, S):
             Z[i, j] = zero if z < zero else z  # so written, NaN stays NaN
 
 
-@backward
+@derivative
 def relu_backward(A, S, D, db):
     zero = A.dtype.type(0)
     db[:] = 0
@@ -112,7 +112,7 @@ def relu_backward(A, S, D, db):
             D[i, j] = kept  # last, so that it is written in either: AVX2 is slow to write some
 
 
-@forward
+@activation
 def leaky_relu(Z, b, S):
     zero, slope = Z.dtype.type(0), Z.dtype.type(0.01)
     for i in range(Z.shape[0]):
@@ -121,7 +121,7 @@ def leaky_relu(Z, b, S):
             Z[i, j] = slope * z if z < zero else z
 
 
-@backward
+@derivative
 def leaky_relu_backward(A, S, D, db):
     zero, one, slope = A.dtype.type(0), A.dtype.type(1), A.dtype.type(0.01)
     db[:] = 0
@@ -131,7 +131,7 @@ def leaky_relu_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def elu(Z, b, S):
     zero = Z.dtype.type(0)
     for i in range(Z.shape[0]):
@@ -140,7 +140,7 @@ def elu(Z, b, S):
             Z[i, j] = expm1(z) if z < zero else z
 
 
-@backward
+@derivative
 def elu_backward(A, S, D, db):
     zero, one = A.dtype.type(0), A.dtype.type(1)
     db[:] = 0
@@ -153,7 +153,7 @@ def elu_backward(A, S, D, db):
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
-@forward
+@activation
 def selu(Z, b, S):
     zero, scale = Z.dtype.type(0), Z.dtype.type(SELU_SCALE)
     bottom = Z.dtype.type(SELU_SCALE * SELU_ALPHA)
@@ -163,7 +163,7 @@ def selu(Z, b, S):
             Z[i, j] = bottom * expm1(z) if z < zero else scale * z
 
 
-@backward
+@derivative
 def selu_backward(A, S, D, db):
     zero, scale = A.dtype.type(0), A.dtype.type(SELU_SCALE)
     bottom = A.dtype.type(SELU_SCALE * SELU_ALPHA)
@@ -174,7 +174,7 @@ def selu_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def gelu(Z, b, S):
     half, one = Z.dtype.type(0.5), Z.dtype.type(1)
     root, density = Z.dtype.type(math.sqrt(0.5)), Z.dtype.type(1 / math.sqrt(2 * math.pi))
@@ -186,7 +186,7 @@ def gelu(Z, b, S):
             Z[i, j] = z * p
 
 
-@forward
+@activation
 def silu(Z, b, S):
     one = Z.dtype.type(1)
     for i in range(Z.shape[0]):
@@ -197,7 +197,7 @@ def silu(Z, b, S):
             Z[i, j] = z * s
 
 
-@forward
+@activation
 def mish(Z, b, S):
     one, two, limit = Z.dtype.type(1), Z.dtype.type(2), Z.dtype.type(20)
     for i in range(Z.shape[0]):
@@ -210,7 +210,7 @@ def mish(Z, b, S):
             Z[i, j] = z * t
 
 
-@backward
+@derivative
 def slope_backward(A, S, D, db):
     """For all whose derivative stands in S."""
     db[:] = 0
@@ -220,7 +220,7 @@ def slope_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def softplus(Z, b, S):
     zero = Z.dtype.type(0)
     for i in range(Z.shape[0]):
@@ -229,7 +229,7 @@ def softplus(Z, b, S):
             Z[i, j] = log1p(exp(z if z < zero else -z)) + (zero if z < zero else z)
 
 
-@backward
+@derivative
 def softplus_backward(A, S, D, db):
     db[:] = 0
     for i in range(A.shape[0]):
@@ -238,7 +238,7 @@ def softplus_backward(A, S, D, db):
             db[j] += D[i, j]
 
 
-@forward
+@activation
 def hard_tanh(Z, b, S):
     one = Z.dtype.type(1)
     for i in range(Z.shape[0]):
@@ -248,7 +248,7 @@ def hard_tanh(Z, b, S):
             Z[i, j] = -one if z < -one else z
 
 
-@backward
+@derivative
 def hard_tanh_backward(A, S, D, db):
     zero, one = A.dtype.type(0), A.dtype.type(1)
     db[:] = 0
@@ -263,13 +263,13 @@ def hard_tanh_backward(A, S, D, db):
 class Activation(NamedTuple):
     """A hidden layer's function."""
 
-    forward: Any
-    backward: Any
+    function: Kernel
+    derivative: Kernel
     # Initial weights are Glorot's times this. For scikit-learn's four it is scikit-learn's factor,
     # for the others 1 / sqrt(E f(z)^2) of a standard normal z, which keeps the size of the outputs
     # from layer to layer (He et al., arXiv:1502.01852).
     gain: float
-    keeps_slope: bool = False  # in S
+    stores_slope: bool = False  # in S
 
 
 ACTIVATIONS = {
@@ -280,9 +280,9 @@ ACTIVATIONS = {
     "leaky_relu": Activation(leaky_relu, leaky_relu_backward, 1.41414),
     "elu": Activation(elu, elu_backward, 1.24520),
     "selu": Activation(selu, selu_backward, 1.0),
-    "gelu": Activation(gelu, slope_backward, 1.53353, keeps_slope=True),
-    "silu": Activation(silu, slope_backward, 1.67653, keeps_slope=True),
-    "mish": Activation(mish, slope_backward, 1.48685, keeps_slope=True),
+    "gelu": Activation(gelu, slope_backward, 1.53353, stores_slope=True),
+    "silu": Activation(silu, slope_backward, 1.67653, stores_slope=True),
+    "mish": Activation(mish, slope_backward, 1.48685, stores_slope=True),
     "softplus": Activation(softplus, softplus_backward, 1.04187),
     "hard_tanh": Activation(hard_tanh, hard_tanh_backward, 1.39204),
 }

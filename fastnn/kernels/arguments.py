@@ -1,15 +1,27 @@
-"""What travels into the kernels: four bundles of arrays.
+"""What travels into the kernels: bundles of arrays and numbers.
 
-A field that is None selects code when a kernel is compiled (``if columns is None`` is decided by
-its type, so that only the branch in use is compiled). An address is that of a kernel to `call`,
-0 where there is nothing to do.
+The annotations are declared types, as :mod:`fastnn.compiling.signatures` reads them: T is the
+network's dtype, V the data's, C and S those of CSR's column indices and row starts. A field that is
+None selects code when a kernel is compiled (``if columns is None`` is decided by its type, so that
+only the branch in use is compiled).
+
+An `Address` is that of a kernel to `call`, and never 0. An `OptionalAddress` is 0 where there is
+nothing to do: kernels look before they call, as they do for the columns of `Layers.functions` that
+say so.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 
+from fastnn.compiling.language import bundle
 
+Address: TypeAlias = Annotated[int, "address"]
+OptionalAddress: TypeAlias = Annotated[int, "int64"]
+Array: TypeAlias = np.ndarray
+
+
+@bundle
 class Sample(NamedTuple):
     """Rows of data with their targets and weights.
 
@@ -19,13 +31,15 @@ class Sample(NamedTuple):
     columns ``columns[starts[i]:starts[i + 1]]``.
     """
 
-    values: np.ndarray  # read-only, one-dimensional
-    columns: np.ndarray | None  # None: dense
-    starts: np.ndarray | None
+    values: Annotated[Array, "readonly V[::1]"]
+    columns: Annotated[Array | None, "readonly C[::1]"]  # None: dense
+    starts: Annotated[Array | None, "readonly S[::1]"]
     row_stride: int
     column_stride: int
-    Y: np.ndarray  # (n_samples, n_targets); of class codes, one column a block, for the softmax
-    weights: np.ndarray  # (n_samples,), or empty where every row weighs 1
+    # (n_samples, n_targets); of class codes, one column a block, for the softmax
+    Y: Annotated[Array, "readonly T[:, ::1]"]
+    # (n_samples,), or empty where every row weighs 1
+    weights: Annotated[Array, "readonly float64[::1]"]
 
 
 # Columns of `Layers.table`, which has a row for each layer.
@@ -38,63 +52,79 @@ class Sample(NamedTuple):
     SHIFTS,
     OUTPUTS,  # position of A in outputs, for one row: to be multiplied by the number of rows
     RUNNING,  # position of a normalized layer's running mean, its variance behind it
-    ACTIVATE,  # address: Z -> A
-    DERIVE,  # address: dA -> D
-    NORMALIZE,  # address: before the activation
+) = range(8)
+N_FIELDS = 8
+
+# Columns of `Layers.functions`, which has a row for each layer: addresses, 0 but for ACTIVATE where
+# there is nothing to do. A prediction goes forward alone, and needs no others.
+(
+    ACTIVATE,  # Z -> A
+    DERIVE,  # dA -> D; in training each hidden layer has one
+    NORMALIZE,  # before the activation
     DENORMALIZE,
-    DROP,  # address: after the activation
+    DROP,  # after the activation
     UNDROP,
-) = range(14)
-N_FIELDS = 14
+) = range(6)
+N_FUNCTIONS = 6
 
 
+@bundle
 class Layers(NamedTuple):
-    """The shape of a network, where each layer lies in the flat vectors, and its functions."""
+    """The shape of a network, where each layer lies in the flat vectors, and the way forward."""
 
-    table: np.ndarray  # int64 (n_layers, N_FIELDS)
+    table: Annotated[Array, "readonly int64[:, ::1]"]  # (n_layers, N_FIELDS)
+    functions: Annotated[Array, "readonly int64[:, ::1]"]  # (n_layers, N_FUNCTIONS)
     n_weights: int  # params[:n_weights] are weights, the rest biases, scales and shifts
-    blocks: np.ndarray  # int64 (n_blocks + 1,): the outputs of block k are blocks[k]:blocks[k + 1]
-    dropout: np.ndarray  # float64 (n_layers,): share of outputs to drop
+    # (n_blocks + 1,): the outputs of block k are blocks[k]:blocks[k + 1]
+    blocks: Annotated[Array, "readonly int64[::1]"]
+    dropout: Annotated[Array, "readonly float64[::1]"]  # (n_layers,): share of outputs to drop
     seed: int  # of the dropout
-    product: int  # address of one of the products that `affine` tells of
-    running: np.ndarray  # (2 * sum of units,): running means and variances of normalized layers
-    forward: int  # address of backprop.forward
-    gradient: int  # address of backprop.loss_gradient; 0 for a prediction
-    hidden_forward: int  # address, where a hidden layer has more than its activation, else 0
-    hidden_backward: int
-    loss: int  # address
-    loss_settings: np.ndarray  # float64: what the loss' kernel says
+    product: Address  # of one of the products that `products` tells of
+    # (2 * sum of units,): running means and variances of normalized layers
+    running: Annotated[Array, "readonly T[::1]"]
+    forward: Address  # backprop.forward
+    hidden_forward: OptionalAddress  # where a hidden layer has more than its activation
 
 
-# Entries of `Solver.progress`.
+@bundle
+class Backward(NamedTuple):
+    """The loss, and the way back to its gradient."""
+
+    shard_gradient: Address  # epoch.shard_gradient
+    loss_gradient: Address  # backprop.loss_gradient
+    hidden_backward: OptionalAddress  # where a hidden layer has more than its activation
+    loss: Address
+    loss_settings: Annotated[Array, "readonly float64[::1]"]  # what the loss' kernel says
+    track: OptionalAddress  # of the running moments, with batch normalization
+    running: Annotated[Array, "T[::1]"]  # the moments of `Layers`, which `track` moves
+    combine: Address  # updates.combine_block
+    alpha: float  # strength of the penalty of large weights
+
+
+# Entries of `Optimizer.progress`.
 STEPS, MEMORY, ROWS, LOSS = range(4)
 
 
-class Solver(NamedTuple):
-    """An optimiser: its kernels, its state beside `params`, and its hyper-parameters."""
+@bundle
+class Optimizer(NamedTuple):
+    """A stochastic solver: its kernels, its state beside `params`, and its hyper-parameters."""
 
-    prepare: int  # address: hyper-parameters -> rates of one step
-    update: int  # address
-    state: np.ndarray  # (n_states, n_parameters and zeros up to a cache line)
-    progress: np.ndarray  # float64 (4,): steps so far, what `prepare` remembers, and of the epoch
-    # under way the rows done and the sum of losses times rows
-    hyper: np.ndarray  # float64: the learning rate, then what the solver's kernels say
-    rates: np.ndarray  # float64 (5,): written by `prepare`
+    prepare: Address  # hyper-parameters -> rates of one step
+    update: Address
+    step: Address  # updates.step_block
+    # (n_states, n_parameters and zeros up to a cache line)
+    state: Annotated[Array, "T[:, ::1]"]
+    # (4,): steps so far, what `prepare` remembers, and of the epoch under way the rows done and the
+    # sum of losses times rows
+    progress: Annotated[Array, "float64[::1]"]
+    # the learning rate, then what the solver's kernels say
+    hyper: Annotated[Array, "readonly float64[::1]"]
+    rates: Annotated[Array, "float64[::1]"]  # (5,): written by `prepare`
     weight_decay: float  # share of the learning rate by which weights shrink
+    max_norm: float  # of a gradient; infinity where it is not clipped
 
 
-class Steps(NamedTuple):
-    """What a step does besides: addresses of its kernels, and the penalty of large weights."""
-
-    shard_gradient: int
-    track: int  # of the running moments; 0 without batch normalization
-    combine: int
-    clipped_update: int  # 0 without a largest norm
-    step: int
-    alpha: float
-    max_norm: float
-
-
+@bundle
 class Workspace(NamedTuple):
     """Memory that the kernels write to, and where in it what begins.
 
@@ -103,7 +133,7 @@ class Workspace(NamedTuple):
     at once, a tile:
     """
 
-    memory: np.ndarray  # (n_shards, .)
+    memory: Annotated[Array, "T[:, ::1]"]  # (n_shards, .)
     inputs: int  # tile * units[0]: gathered rows; nothing for sparse data
     outputs: int  # tile * sum of units[1:]: A of every layer
     slopes: int  # the same: f'(Z), where A does not say it; else as outputs
@@ -115,7 +145,8 @@ class Workspace(NamedTuple):
     moments_size: int
     deltas_size: int
     copies_size: int
-    gradients: np.ndarray  # (n_shards, n_parameters and zeros up to a cache line)
-    row_losses: np.ndarray  # float64 (n_shards, tile)
-    losses: np.ndarray  # float64 (n_shards,)
-    squares: np.ndarray  # float64 (n_blocks,): sum of squared weights
+    # (n_shards, n_parameters and zeros up to a cache line)
+    gradients: Annotated[Array, "T[:, ::1]"]
+    row_losses: Annotated[Array, "float64[:, ::1]"]  # (n_shards, tile)
+    losses: Annotated[Array, "float64[::1]"]  # (n_shards,)
+    squares: Annotated[Array, "float64[::1]"]  # (n_blocks,): sum of squared weights

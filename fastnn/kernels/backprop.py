@@ -5,17 +5,17 @@ table says where, and `work` where the shard k has its own.
 """
 
 from fastnn.compiling.intrinsics.views import matrix, vector
-from fastnn.compiling.language import call, jit
+from fastnn.compiling.language import call, interface
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
 
 
-@jit
+@interface("int64, Sample, readonly int64[::1], int64, int64, Layers, readonly T[::1], Workspace")
 def forward(k, sample, rows, first_row, step, layers, params, work):
     """A of every layer for these rows, which begin at `first_row` of their mini-batch."""
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
-    n_rows, last = rows.size, table.shape[0] - 1
+    functions, n_rows, last = layers.functions, rows.size, table.shape[0] - 1
     copies = vector(memory, base + work.copies, work.copies_size)
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, table[0, INPUTS])
@@ -28,16 +28,19 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         else:
             call(layers.product, A, W, Z, 0, copies)
         if l == last:
-            call(table[l, ACTIVATE], Z, b, layers.blocks)
+            call(functions[l, ACTIVATE], Z, b, layers.blocks)
         elif layers.hidden_forward == 0:
-            call(table[l, ACTIVATE], Z, b, matrix(memory, work.slopes + at, n_rows, n))
+            call(functions[l, ACTIVATE], Z, b, matrix(memory, work.slopes + at, n_rows, n))
         else:
             call(layers.hidden_forward, k, l, n_rows, first_row, step, layers, params, work)
         A = Z
 
 
-@jit
-def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradient):
+@interface(
+    "int64, Sample, readonly int64[::1], int64, int64, Layers, readonly T[::1], Backward, "
+    "Workspace, T[::1]"
+)
+def loss_gradient(k, sample, rows, first_row, step, layers, params, backward, work, gradient):
     """Add the rows' losses to the shard's; their derivatives by all parameters go to `gradient`."""
     call(layers.forward, k, sample, rows, first_row, step, layers, params, work)
     table, memory, base = layers.table, work.memory, k * work.memory.shape[1]
@@ -48,7 +51,7 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
     A, D = matrix(memory, work.outputs + at, n_rows, n), matrix(memory, here, n_rows, n)
     row_losses = vector(work.row_losses, k * work.row_losses.shape[1], n_rows)
     db = vector(gradient, table[last, BIASES], n)
-    call(layers.loss, A, sample.Y, rows, layers.blocks, layers.loss_settings, D, row_losses)
+    call(backward.loss, A, sample.Y, rows, layers.blocks, backward.loss_settings, D, row_losses)
     for i in range(n_rows):
         if sample.weights.size > 0:
             row_losses[i] *= sample.weights[rows[i]]
@@ -63,10 +66,10 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, work, gradie
         W, dW = matrix(params, table[l, WEIGHTS], m, n), matrix(gradient, table[l, WEIGHTS], m, n)
         call(layers.product, A.T, D, dW, 0, copies)
         call(layers.product, D, W, dA, 1, copies)
-        back = layers.hidden_backward
+        back = backward.hidden_backward
         if back == 0:
             S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)
-            call(table[l - 1, DERIVE], A, matrix(memory, S, n_rows, m), dA, db)
+            call(layers.functions[l - 1, DERIVE], A, matrix(memory, S, n_rows, m), dA, db)
         else:
             call(back, k, l - 1, n_rows, first_row, step, layers, params, work, dA, gradient)
         D, here, below = dA, below, here  # the next dA takes the place of this D

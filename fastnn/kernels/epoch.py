@@ -7,23 +7,31 @@ number of threads changes the time and not one bit of the result.
 The loops over shards and over blocks come in two forms, for one thread and for several, and a step
 calls either by its address. What is in the loops has an address, too, and so is one machine code
 for both.
+
+`batch_gradient` and `apply_gradient` are the two halves of a step, for a gradient that several
+machines find together. One after the other they leave the same bits as `train_steps`.
 """
 
+import math
+
 from fastnn.compiling.intrinsics.views import vector
-from fastnn.compiling.language import call, jit, parallel_jit, prange
+from fastnn.compiling.language import call, interface, jit, prange, thread_forms
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
-from fastnn.kernels.updates import add
+from fastnn.kernels.updates import add, clip
 
 
-@jit
-def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
+@interface(
+    "int64, int64, int64, Sample, readonly int64[::1], int64, Layers, readonly T[::1], Backward, "
+    "Workspace"
+)
+def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, backward, work):
     """Loss and gradient of shard k of these rows, tile by tile, so that a tile stays in cache.
 
     With `adds` they are added to what the shard has already.
     """
     first, stop = rows.size * k // n_shards, rows.size * (k + 1) // n_shards
-    tile_rows, fresh = work.row_losses.shape[1], adds == 0
+    tile_rows, fresh, gradient_of = work.row_losses.shape[1], adds == 0, backward.loss_gradient
     if fresh:
         work.losses[k] = 0
     whole = vector(work.gradients, k * work.gradients.shape[1], params.size)
@@ -31,30 +39,68 @@ def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, work):
     for start in range(first, stop, tile_rows):
         tile = vector(rows, start, min(tile_rows, stop - start))
         gradient = whole if fresh else part
-        call(layers.gradient, k, sample, tile, start, step, layers, params, work, gradient)
+        call(gradient_of, k, sample, tile, start, step, layers, params, backward, work, gradient)
         if not fresh:
             add(whole, part)
         fresh = False
 
 
-def _shard_gradients(n_shards, adds, sample, rows, step, layers, params, shard_gradient, work):
+def _shard_gradients(n_shards, adds, sample, rows, step, layers, params, backward, work):
     """Loss and gradient of every shard of these rows."""
+    shard = backward.shard_gradient
     for k in prange(n_shards):
-        call(shard_gradient, k, n_shards, adds, sample, rows, step, layers, params, work)
+        call(shard, k, n_shards, adds, sample, rows, step, layers, params, backward, work)
 
 
-def _update_blocks(n_shards, total, shrink, n_weights, params, solver, steps, work):
+def _update_blocks(n_shards, total, n_weights, params, backward, optimizer, work):
     """Combine the shards' gradients, and take a step, block by block."""
-    gradients, sums, alpha = work.gradients, work.squares, steps.alpha
-    rates, state, update = solver.rates, solver.state, solver.update
+    gradients, sums, combine, alpha = work.gradients, work.squares, backward.combine, backward.alpha
+    state, rates, update = optimizer.state, optimizer.rates, optimizer.update
+    step, shrink = optimizer.step, optimizer.weight_decay * optimizer.hyper[0]
     for j in prange(sums.size):
-        call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-        call(steps.step, j, n_weights, params, gradients, state, rates, update, shrink)
+        call(combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+        call(step, j, n_weights, params, gradients, state, rates, update, shrink)
 
+
+SHARD_LOOP = (
+    "int64, int64, Sample, readonly int64[::1], int64, Layers, readonly T[::1], Backward, Workspace"
+)
+BLOCK_LOOP = "int64, float64, int64, T[::1], Backward, Optimizer, Workspace"
 
 # By whether they run on several threads.
-SHARD_LOOPS = {False: jit(_shard_gradients), True: parallel_jit(_shard_gradients)}
-BLOCK_LOOPS = {False: jit(_update_blocks), True: parallel_jit(_update_blocks)}
+SHARD_LOOPS = thread_forms(SHARD_LOOP)(_shard_gradients)
+BLOCK_LOOPS = thread_forms(BLOCK_LOOP)(_update_blocks)
+
+
+@jit
+def combine_blocks(n_shards, total, n_weights, params, backward, work):
+    """Combine the shards' gradients, which go to work.gradients[0]."""
+    gradients, sums, combine, alpha = work.gradients, work.squares, backward.combine, backward.alpha
+    for j in range(sums.size):
+        call(combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
+
+
+@jit
+def step_blocks(n_weights, params, optimizer, work):
+    """Take a step with the gradient in work.gradients[0]."""
+    gradients, state, rates = work.gradients, optimizer.state, optimizer.rates
+    step, shrink = optimizer.step, optimizer.weight_decay * optimizer.hyper[0]
+    for j in range(work.squares.size):
+        call(step, j, n_weights, params, gradients, state, rates, optimizer.update, shrink)
+
+
+@interface(BLOCK_LOOP)
+def update_clipped(n_shards, total, n_weights, params, backward, optimizer, work):
+    """Do as `BLOCK_LOOPS`, and clip the gradient, which is whole when all blocks are combined."""
+    combine_blocks(n_shards, total, n_weights, params, backward, work)
+    clip(work.gradients, optimizer.max_norm)
+    step_blocks(n_weights, params, optimizer, work)
+
+
+@jit
+def shards_of(rows, work):
+    """Shards of a mini-batch of these rows."""
+    return min(max(rows.size // MINI_BATCH_SHARD_ROWS, 1), work.losses.size)
 
 
 @jit
@@ -69,7 +115,7 @@ def total_weight(weights, rows):
 
 
 @jit
-def mean_loss(n_shards, total, alpha, losses, squares):
+def batch_loss(n_shards, total, alpha, losses, squares):
     """Loss of a mini-batch: weighted mean over its rows, with the penalty of large weights."""
     loss, sum_of_squares = 0.0, 0.0
     for k in range(n_shards):
@@ -79,59 +125,88 @@ def mean_loss(n_shards, total, alpha, losses, squares):
     return (loss + 0.5 * alpha * sum_of_squares) / total
 
 
-@jit
+@interface(
+    "Sample, readonly int64[::1], int64, Layers, T[::1], Optimizer, Backward, Workspace, "
+    "int64, int64, address, address"
+)
 def train_steps(
-    sample, order, batch, layers, params, solver, steps, work, start, stop, shard_loop, block_loop
+    sample, order, batch, layers, params, optimizer, backward, work, start, stop, shards, blocks
 ):
     """Take one step for each mini-batch of the rows order[start:stop] of an epoch.
 
-    `solver.progress` is kept true step by step: an interrupt comes between two calls, and finds
+    `optimizer.progress` is kept true step by step: an interrupt comes between two calls, and finds
     there how far the epoch has come. A mini-batch whose weights sum to zero says nothing and
-    changes nothing. `shard_loop` and `block_loop` are addresses of loops, for one thread or more.
+    changes nothing. `shards` and `blocks` are addresses of loops: of `SHARD_LOOPS`, and of
+    `BLOCK_LOOPS` or `update_clipped`.
     """
-    progress, rates, state, update = solver.progress, solver.rates, solver.state, solver.update
-    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
+    progress, n_weights = optimizer.progress, layers.n_weights
     first = start
     if start == 0:
         progress[LOSS] = 0
     while first < stop:
         rows = vector(order, first, min(batch, stop - first))
-        n_shards = min(max(rows.size // MINI_BATCH_SHARD_ROWS, 1), work.losses.size)
-        total = total_weight(sample.weights, rows)
+        n_shards, total = shards_of(rows, work), total_weight(sample.weights, rows)
         first += rows.size
         progress[ROWS] = first
         if total == 0:
             continue
         progress[STEPS] += 1
-        t, shard = int(progress[STEPS]), steps.shard_gradient
-        call(shard_loop, n_shards, 0, sample, rows, t, layers, params, shard, work)
-        if steps.track != 0:
-            memory, at, size = work.memory, work.moments, work.moments_size
-            call(steps.track, n_shards, rows.size, layers.table, layers.running, memory, at, size)
-        call(solver.prepare, progress, solver.hyper, rates)
-        shrink = solver.weight_decay * solver.hyper[0]
-        if steps.clipped_update != 0:
-            parts = steps.combine, steps.step, steps.max_norm
-            before = n_shards, n_weights, params, gradients, alpha, total, sums
-            call(steps.clipped_update, *before, state, rates, update, shrink, *parts)
-        else:
-            call(block_loop, n_shards, total, shrink, n_weights, params, solver, steps, work)
-        progress[LOSS] += mean_loss(n_shards, total, alpha, work.losses, sums) * rows.size
+        step = int(progress[STEPS])
+        call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+        if backward.track != 0:
+            call(backward.track, n_shards, rows.size, layers, backward.running, work)
+        call(optimizer.prepare, progress, optimizer.hyper, optimizer.rates)
+        call(blocks, n_shards, total, n_weights, params, backward, optimizer, work)
+        loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
+        progress[LOSS] += loss * rows.size
 
 
-@jit
-def full_gradient(sample, rows, layers, steps, work, params, start, stop, shard_loop):
+@interface(
+    "Sample, Layers, Backward, Workspace, readonly T[::1], readonly int64[::1], int64, address, "
+    "float64[::1]"
+)
+def batch_gradient(sample, layers, backward, work, params, rows, step, shards, out):
+    """Leave the gradient of a mini-batch in work.gradients[0], its loss and total weight in `out`.
+
+    `step` is the number of the step that will be taken. Where the rows' weights sum to zero, the
+    gradient is zero, and there is no step to take.
+    """
+    n_shards, total = shards_of(rows, work), total_weight(sample.weights, rows)
+    out[0], out[1] = 0, total
+    if total == 0:
+        work.gradients[0, :] = 0
+        return
+    call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+    if backward.track != 0:
+        call(backward.track, n_shards, rows.size, layers, backward.running, work)
+    combine_blocks(n_shards, total, layers.n_weights, params, backward, work)
+    out[0] = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
+
+
+@interface("int64, T[::1], Optimizer, Workspace")
+def apply_gradient(n_weights, params, optimizer, work):
+    """Take a step with the gradient in work.gradients[0], wherever it comes from."""
+    optimizer.progress[STEPS] += 1
+    call(optimizer.prepare, optimizer.progress, optimizer.hyper, optimizer.rates)
+    if optimizer.max_norm < math.inf:
+        clip(work.gradients, optimizer.max_norm)
+    step_blocks(n_weights, params, optimizer, work)
+
+
+@interface(
+    "Sample, readonly int64[::1], Layers, Backward, Workspace, readonly T[::1], int64, int64, "
+    "address"
+)
+def full_gradient(sample, rows, layers, backward, work, params, start, stop, shards):
     """Go on with the gradient of all these rows together, by rows[start:stop].
 
     From call to call the shards' gradients add up. The call that reaches the last row leaves their
     sum in work.gradients[0], and the loss in work.losses[0].
     """
     part, n_shards, adds = vector(rows, start, stop - start), work.losses.size, min(start, 1)
-    gradients, sums, n_weights, alpha = work.gradients, work.squares, layers.n_weights, steps.alpha
-    shard = steps.shard_gradient
-    call(shard_loop, n_shards, adds, sample, part, 0, layers, params, shard, work)
+    call(shards, n_shards, adds, sample, part, 0, layers, params, backward, work)
     if stop == rows.size:
         total = total_weight(sample.weights, rows)
-        for j in range(sums.size):
-            call(steps.combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-        work.losses[0] = mean_loss(n_shards, total, alpha, work.losses, sums)
+        combine_blocks(n_shards, total, layers.n_weights, params, backward, work)
+        loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
+        work.losses[0] = loss

@@ -36,16 +36,17 @@ can be exchanged at the same learning rate.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastnn.compiling.language import interface, jit
+from fastnn.compiling.language import Kernel, interface, jit
 from fastnn.kernels.elementary import log
 
 # A, Y, rows, blocks, settings, D, row_losses
 loss = interface(
-    "T[:, ::1], T[:, ::1], int64[::1], int64[::1], float64[::1], T[:, ::1], float64[::1]"
+    "readonly T[:, ::1], readonly T[:, ::1], readonly int64[::1], readonly int64[::1], "
+    "readonly float64[::1], T[:, ::1], float64[::1]"
 )
 
 
@@ -253,7 +254,7 @@ def quantiles(A, Y, rows, blocks, settings, D, row_losses):
 class Loss(NamedTuple):
     """A loss, and the output activation that goes with it."""
 
-    kernel: Any
+    kernel: Kernel
     output: str
     is_mean: bool = False  # over outputs, where D is not
 

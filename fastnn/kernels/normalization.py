@@ -14,20 +14,20 @@ D = (G - mean(G) - N mean(G N)) / deviation, and D = G / deviation where the run
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fastnn.compiling.language import interface, jit
+from fastnn.compiling.language import Kernel, interface, jit
 from fastnn.kernels.arguments import NORMALIZE, RUNNING, UNITS
 
 EPSILON = 1e-5  # keeps the deviation from 0; PyTorch's
 MOMENTUM = 0.1  # of the running moments; PyTorch's
 
 # Z, bias, scale, running (mean, variance), N, moments
-normalizing = interface("T[:, ::1], T[::1], T[::1], T[::1], T[:, ::1], T[::1]")
-# n_shards, n_rows, table, running, memory, position and size of the moments in it
-tracking = interface("int64, int64, int64[:, ::1], T[::1], T[:, ::1], int64, int64")
+normalizing = interface(
+    "T[:, ::1], readonly T[::1], readonly T[::1], readonly T[::1], T[:, ::1], T[::1]"
+)
 # D, N, scale, moments, dscale
-denormalizing = interface("T[:, ::1], T[:, ::1], T[::1], T[::1], T[::1]")
+denormalizing = interface("T[:, ::1], T[:, ::1], readonly T[::1], T[::1], T[::1]")
 
 
 @jit
@@ -127,15 +127,16 @@ def layer_norm_backward(D, N, scale, moments, dscale):
             D[i, j] = (D[i, j] - (total + N[i, j] * along) / units) * moments[i]
 
 
-@tracking
-def track(n_shards, n_rows, table, running, memory, at, size):
+@interface("int64, int64, Layers, T[::1], Workspace")
+def track(n_shards, n_rows, layers, running, work):
     """Move the running moments of each layer to those of the shards, in turn.
 
     A shard's variance is made unbiased; a shard of one row has none.
     """
+    table, memory, at, size = layers.table, work.memory, work.moments, work.moments_size
     momentum = running.dtype.type(MOMENTUM)
     for l in range(table.shape[0]):
-        n = table[l, UNITS] if table[l, NORMALIZE] != 0 else 0
+        n = table[l, UNITS] if layers.functions[l, NORMALIZE] != 0 else 0
         means, variances = table[l, RUNNING], table[l, RUNNING] + n
         for k in range(n_shards):
             rows = n_rows * (k + 1) // n_shards - n_rows * k // n_shards
@@ -151,9 +152,9 @@ def track(n_shards, n_rows, table, running, memory, at, size):
 class Normalization(NamedTuple):
     """How a layer is normalized, in training and in prediction."""
 
-    training: Any
-    prediction: Any
-    backward: Any
+    training: Kernel
+    prediction: Kernel
+    backward: Kernel
     keeps_moments: bool
 
 

@@ -18,7 +18,7 @@ from fastnn.compiling.intrinsics.views import vector
 from fastnn.compiling.language import interface
 from fastnn.kernels.elementary import exp, log1p
 
-output = interface("T[:, ::1], T[::1], int64[::1]")  # Z, b, blocks
+output = interface("T[:, ::1], readonly T[::1], readonly int64[::1]")  # Z, b, blocks
 
 
 @output
@@ -87,7 +87,7 @@ def increasing(Z, b, blocks):
             Z[i, j] = Z[i, j - 1] + step
 
 
-OUTPUTS = {
+OUTPUT_ACTIVATIONS = {
     "identity": identity,
     "logistic": logistic,
     "softmax": softmax,

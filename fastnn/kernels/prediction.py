@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastnn.compiling.intrinsics.views import locked, matrix, vector
-from fastnn.compiling.language import call, jit, parallel_jit, prange
+from fastnn.compiling.language import call, interface, jit, prange, thread_forms
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
 
 
@@ -30,40 +30,46 @@ def _predict_rows(sample, l, layers, params, work, rows, out, n_shards):
 
 
 # By whether it runs on several threads.
-PREDICT_ROWS = {False: jit(_predict_rows), True: parallel_jit(_predict_rows)}
+PREDICT_ROWS = thread_forms(
+    "Sample, int64, Layers, readonly T[::1], Workspace, readonly int64[::1], T[:, ::1], int64"
+)(_predict_rows)
+
+OK, NOT_FINITE = 0, 1  # what `predict_tile` says of X
 
 
-@jit
-def predict_few(Y, weights, rows, layers, params, work, X, memory, out):
-    """Write the outputs for all rows of X to `out`, at once.
+@interface(
+    "readonly T[:, ::1], readonly float64[::1], readonly int64[::1], Layers, readonly T[::1], "
+    "Workspace, readonly T[:, ::1], T[:, ::1], T[:, ::1]"
+)
+def predict_tile(Y, weights, rows, layers, params, work, X, memory, out):
+    """Write the outputs for all rows of X, which are few, to `out`: all in one call.
 
-    For one row and a few: all in one call, with memory of its own. Of an X that is not finite
-    nothing is computed, and out[0, 0] is NaN.
+    Its memory is its own: no other call writes to what it gets. Returns `OK`, or `NOT_FINITE` for
+    an X that is not, of which nothing is computed.
     """
     n_rows, last = X.shape[0], layers.table.shape[0] - 1
     for i in range(n_rows):
         for j in range(X.shape[1]):
             if not np.isfinite(X[i, j]):
-                out[0, 0] = np.nan
-                return
+                return NOT_FINITE
     sample = Sample(locked(vector(X, 0, X.size)), None, None, X.shape[1], 1, Y, weights)
     own = Workspace(
-        memory,
-        work.inputs,
-        work.outputs,
-        work.slopes,
-        work.normalized,
-        work.moments,
-        work.deltas,
-        work.copies,
-        work.tile_gradient,
-        work.moments_size,
-        work.deltas_size,
-        work.copies_size,
-        work.gradients,
-        work.row_losses,
-        work.losses,
-        work.squares,
+        memory=memory,
+        inputs=work.inputs,
+        outputs=work.outputs,
+        slopes=work.slopes,
+        normalized=work.normalized,
+        moments=work.moments,
+        deltas=work.deltas,
+        copies=work.copies,
+        tile_gradient=work.tile_gradient,
+        moments_size=work.moments_size,
+        deltas_size=work.deltas_size,
+        copies_size=work.copies_size,
+        gradients=work.gradients,
+        row_losses=work.row_losses,
+        losses=work.losses,
+        squares=work.squares,
     )
     call(layers.forward, 0, sample, rows, 0, 0, layers, params, own)
     at = work.outputs + n_rows * layers.table[last, OUTPUTS]
@@ -71,9 +77,13 @@ def predict_few(Y, weights, rows, layers, params, work, X, memory, out):
     for i in range(n_rows):
         for j in range(out.shape[1]):
             out[i, j] = A[i, j]
+    return OK
 
 
-@jit
+@interface(
+    "address, readonly int64[::1], readonly float64[::1], readonly T[:, ::1], "
+    "readonly T[:, ::1], readonly int64[::1], T[:, ::1], float64[::1]"
+)
 def losses_of_rows(loss, blocks, settings, A, Y, rows, D, row_losses):
     """Loss of each row, from outputs that are there already."""
     call(loss, A, Y, rows, blocks, settings, D, row_losses)

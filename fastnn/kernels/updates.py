@@ -26,16 +26,16 @@ depends on who took which, the result is the same to the bit for any number of t
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastnn.compiling.intrinsics.views import vector
-from fastnn.compiling.language import call, interface, jit
+from fastnn.compiling.language import Kernel, call, interface, jit
 from fastnn.kernels.arguments import MEMORY, STEPS
 from fastnn.kernels.tuning import UPDATE_BLOCK
 
-preparing = interface("float64[::1], float64[::1], float64[::1]")  # progress, hyper, rates
+preparing = interface("float64[::1], readonly float64[::1], float64[::1]")  # progress, hyper, rates
 # p, g, m, v, u, rates
-updating = interface("T[::1], T[::1], T[::1], T[::1], T[::1], float64[::1]")
+updating = interface("T[::1], readonly T[::1], T[::1], T[::1], T[::1], readonly float64[::1]")
 
 
 @jit
@@ -151,18 +151,7 @@ def scaled(p, g, v, m, u, rates):
         p[i] -= rate * g[i] / (math.sqrt(v[i]) + epsilon)
 
 
-# j, n_shards, n_weights, params, gradients, alpha, total, squares
-combining = interface("int64, int64, int64, T[::1], T[:, ::1], float64, float64, float64[::1]")
-# what combining takes without j, then state, rates, update, shrink, combine, step, max_norm
-clipping = interface(
-    "int64, int64, T[::1], T[:, ::1], float64, float64, float64[::1], "
-    "T[:, ::1], float64[::1], int64, float64, int64, int64, float64"
-)
-# j, n_weights, params, gradients, state, rates, update, shrink
-stepping = interface("int64, int64, T[::1], T[:, ::1], T[:, ::1], float64[::1], int64, float64")
-
-
-@combining
+@interface("int64, int64, int64, readonly T[::1], T[:, ::1], float64, float64, float64[::1]")
 def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squares):
     """Leave the gradient of block j in gradients[0], and the sum of its W^2 in squares[j].
 
@@ -197,7 +186,9 @@ def clip(gradients, max_norm):
             gradient[i] *= scale
 
 
-@stepping
+@interface(
+    "int64, int64, T[::1], readonly T[:, ::1], T[:, ::1], readonly float64[::1], int64, float64"
+)
 def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
     """Take a step with the parameters of block j."""
     start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
@@ -212,39 +203,11 @@ def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
     call(update, p, vector(gradients, start, n), m, v, u, rates)
 
 
-@clipping
-def clipped_update(
-    n_shards,
-    n_weights,
-    params,
-    gradients,
-    alpha,
-    total,
-    squares,
-    state,
-    rates,
-    update,
-    shrink,
-    combine,
-    step,
-    max_norm,
-):
-    """Combine all blocks, clip the gradient, and take a step with all blocks.
-
-    It takes what its two kernels take, and their addresses.
-    """
-    for j in range(squares.size):
-        call(combine, j, n_shards, n_weights, params, gradients, alpha, total, squares)
-    clip(gradients, max_norm)
-    for j in range(squares.size):
-        call(step, j, n_weights, params, gradients, state, rates, update, shrink)
-
-
 class Update(NamedTuple):
     """A stochastic optimiser."""
 
-    rates: Any
-    update: Any
+    rates: Kernel
+    update: Kernel
     hyper: tuple[str, ...]  # parameters of the estimators, after the learning rate
     n_states: int  # vectors beside `params`
 

@@ -6,6 +6,7 @@ The file also runs with the JIT off (`test_without_jit`), where coverage can see
 import warnings
 from dataclasses import replace
 from functools import cache, partial
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -18,11 +19,12 @@ from fastnn.compiling.compiler import from_python
 from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.compiling.intrinsics.views import matrix, vector
-from fastnn.compiling.language import IS_OFF, Call, address_of, call, jit
+from fastnn.compiling.language import IS_OFF, call, jit
+from fastnn.compiling.runtime import Call, DTypes, address_of
 from fastnn.engine import bind
 from fastnn.engine import data as samples
 from fastnn.engine.base import Problem
-from fastnn.engine.bind import kind_of, prediction_layers, with_forward
+from fastnn.engine.bind import dtypes_of, prediction_layers
 from fastnn.engine.data import Data, sample_of
 from fastnn.engine.workspace import prediction_workspace, problem_workspace
 from fastnn.kernels import (
@@ -38,7 +40,7 @@ from fastnn.kernels import (
     rows,
     updates,
 )
-from fastnn.kernels.arguments import LOSS, ROWS, STEPS, Solver
+from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.products import blas as whole
 from fastnn.kernels.products import panels, strips
 from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
@@ -144,9 +146,9 @@ def test_activations(name, dtype):
     Z, b = normal((9, 8), dtype) * 4, normal(8, dtype, 1)
     Z[0], b[:4] = EDGES, 0
     function = activations.ACTIVATIONS[name]
-    assert_compiled_as_written(function.forward, [], [Z, b, np.empty_like(Z)], dtype)
+    assert_compiled_as_written(function.function, [], [Z, b, np.empty_like(Z)], dtype)
     A = Z.copy()
-    compiled(function.forward)(A, b, A)  # as for a prediction, where S is the same memory
+    compiled(function.function)(A, b, A)  # as for a prediction, where S is the same memory
     exact = FORMULAS[name](Z.astype(float) + b)
     assert_allclose(
         A, exact, rtol=3e-6 if dtype == np.float32 else 1e-13, atol=close(dtype)["atol"]
@@ -157,7 +159,7 @@ def test_activations(name, dtype):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_activations_let_nan_be_seen(name, dtype):
     Z = np.full((2, 3), np.nan, dtype)
-    compiled(activations.ACTIVATIONS[name].forward)(Z, np.zeros(3, dtype), Z.copy())
+    compiled(activations.ACTIVATIONS[name].function)(Z, np.zeros(3, dtype), Z.copy())
     assert np.isnan(Z).all()
 
 
@@ -167,20 +169,23 @@ def test_derivatives_of_activations(name, dtype):
     Z, function = normal((9, 8), np.float64), activations.ACTIVATIONS[name]
     slope = (FORMULAS[name](Z + 1e-6) - FORMULAS[name](Z - 1e-6)) / 2e-6
     A, S, dA = Z.astype(dtype), np.empty((9, 8), dtype), normal((9, 8), dtype, 2)
-    compiled(function.forward)(A, np.zeros(8, dtype), S)
+    compiled(function.function)(A, np.zeros(8, dtype), S)
     D, db = dA.copy(), np.empty(8, dtype)
-    compiled(function.backward)(A, S, D, db)
+    compiled(function.derivative)(A, S, D, db)
     assert_allclose(D, dA * slope, rtol=2e-4, atol=1e-5)
     assert_allclose(db, D.sum(axis=0), rtol=1e-4, atol=1e-5)
-    assert_compiled_as_written(function.backward, [A, S], [dA, db], dtype)
+    assert_compiled_as_written(function.derivative, [A, S], [dA, db], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", outputs.OUTPUTS)
+@pytest.mark.parametrize("name", outputs.OUTPUT_ACTIVATIONS)
 def test_outputs(name, dtype):
     Z, b, blocks = normal((9, 6), dtype) * 4, normal(6, dtype, 1), np.array([0, 2, 6])
     results = []
-    for form in (compiled(outputs.OUTPUTS[name]), plain(outputs.OUTPUTS[name])):
+    for form in (
+        compiled(outputs.OUTPUT_ACTIVATIONS[name]),
+        plain(outputs.OUTPUT_ACTIVATIONS[name]),
+    ):
         A = Z.copy()
         form(A, b, blocks)
         results.append(A)
@@ -191,7 +196,7 @@ def test_outputs(name, dtype):
     if name == "increasing":
         assert_allclose(np.diff(A), np.logaddexp(0, (Z + b)[:, 1:]), **close(dtype))
     Z = np.full((2, 6), np.nan, dtype)
-    compiled(outputs.OUTPUTS[name])(Z, b, blocks)
+    compiled(outputs.OUTPUT_ACTIVATIONS[name])(Z, b, blocks)
     assert np.isnan(Z).all()
 
 
@@ -345,7 +350,8 @@ def test_first_layer(order, dtype, monkeypatch):
     dense = X.toarray() if order == "sparse" else X
     picked, sample = np.array([3, 3, 0, 11]), sample_of(X, np.empty((0, 0), dtype))
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
-    product, copies = whole.product.address(np.dtype(dtype)), np.empty(0, dtype)
+    product = address_of(whole.product, DTypes(np.dtype(dtype)))
+    copies = np.empty(0, dtype)
     for form in (compiled(rows.input_product), plain(rows.input_product)):
         Z = np.empty((4, 6), dtype)
         form(sample, sample.columns, picked, A, W, Z, product, copies)
@@ -389,10 +395,10 @@ def test_losses(name, dtype):
 
 def test_losses_of_rows():
     A, Y, picked, blocks, settings = loss_inputs("huber", np.float64)
-    address = losses.huber.address(np.dtype(np.float64))
-    results = []
+    dtypes, results = DTypes(A.dtype), []
+    address = address_of(losses.huber, dtypes)
     fixed, kernel = (address, blocks, settings), prediction.losses_of_rows
-    for form in (Call(kernel, A.dtype, *fixed), partial(kernel, *fixed)):
+    for form in (Call(kernel, dtypes, *fixed), partial(kernel, *fixed)):
         row_losses = np.empty(7)
         form(A, Y, picked, np.empty_like(A), row_losses)
         results.append(row_losses)
@@ -528,32 +534,63 @@ def workspace_of(problem, batch, adds=False):
     return problem_workspace(problem, batch, MINI_BATCH_SHARD_ROWS, adds)
 
 
-def solver_arguments(problem):
-    """SGD, its state at zero: Adam would make a step of what is rounding in a gradient of 0."""
-    dtype = problem.network.params.dtype
-    return Solver(
-        updates.sgd_rates.address(dtype),
-        updates.sgd.address(dtype),
-        np.zeros((1, problem.network.params.size), dtype),
-        np.zeros(4),
-        np.array([0.1, 0.9, 1.0]),
-        np.zeros(5),
-        0.01,
+def optimizer_of(problem, solver="sgd", amsgrad=False):
+    """A solver, its state at zero: Adam makes a step of what is rounding in a gradient of 0."""
+    update, params = updates.update_of(solver, amsgrad), problem.network.params
+    hyper = dict(zip(update.hyper, [0.9, 0.99, 1e-8], strict=False))
+    state = np.zeros((update.n_states, params.size), params.dtype)
+    solver = SimpleNamespace(
+        name=solver, hyper=hyper, weight_decay=0.01, state=state, progress=np.zeros(4)
     )
+    optimizer = bind.optimizer(solver, problem.max_norm, dtypes_of_problem(problem))
+    optimizer.hyper[0] = 0.1
+    return optimizer
 
 
-def take_steps(problem, work, solver, batch, is_compiled=True, several=False):
+def dtypes_of_problem(problem):
+    return dtypes_of(problem.network, problem.data.sample)
+
+
+def bundles_of(problem):
+    """The network's layers, and the way back."""
+    dtypes = dtypes_of_problem(problem)
+    return bind.training_layers(problem, dtypes), bind.backward_pass(problem, dtypes)
+
+
+def take_steps(problem, work, optimizer, batch, is_compiled=True, several=False):
     """Take the steps of an epoch by the compiled kernels, or by Python."""
-    (layers, steps), params = bind.training(problem, work), problem.network.params
-    shards = bind.shard_loop(problem, several, layers, steps, work)
-    arguments = (0, 0.0, 0.0, 0, params, solver, steps, work)
-    blocks = address_of(epoch.BLOCK_LOOPS[several], params.dtype, *arguments)
-    fixed = (problem.data.sample, problem.rows, batch, layers, params, solver, steps, work)
+    dtypes, (layers, backward) = dtypes_of_problem(problem), bundles_of(problem)
+    network, rows = (layers, problem.network.params), problem.rows
+    fixed = (problem.data.sample, rows, batch, *network, optimizer, backward, work)
+    loops = (
+        bind.shard_loop(several, dtypes),
+        bind.block_loop(several, problem.max_norm is not None, dtypes),
+    )
     if is_compiled:
-        train_steps = Call(epoch.train_steps, kind_of(problem.data.sample, params), *fixed)
-        train_steps(0, problem.rows.size, shards, blocks)
+        Call(epoch.train_steps, dtypes, *fixed)(0, rows.size, *loops)
     else:
-        epoch.train_steps(*fixed, 0, problem.rows.size, shards, blocks)
+        epoch.train_steps(*fixed, 0, rows.size, *loops)
+
+
+def take_halves_of_steps(problem, work, optimizer, batch, is_compiled=True, several=False):
+    """Take the steps of an epoch, each as a gradient and an update that are called apart."""
+    dtypes, (layers, backward) = dtypes_of_problem(problem), bundles_of(problem)
+    params, said, progress = problem.network.params, np.empty(2), optimizer.progress
+    caller = Call if is_compiled else lambda kernel, dtypes, *fixed: partial(kernel, *fixed)
+    of_gradient = (problem.data.sample, layers, backward, work)
+    of_update = (problem.network.n_weights, params, optimizer, work)
+    gradient = caller(epoch.batch_gradient, dtypes, *of_gradient)
+    update = caller(epoch.apply_gradient, dtypes, *of_update)
+    for start in range(0, problem.rows.size, batch):
+        rows, step = problem.rows[start : start + batch], int(progress[STEPS]) + 1
+        gradient(params, rows, step, bind.shard_loop(several, dtypes), said)
+        progress[ROWS] = start + rows.size
+        if said[1] > 0:
+            given = work.gradients[0].copy()  # as other machines would send it
+            work.gradients[:] = np.nan
+            work.gradients[0] = given
+            update()
+            progress[LOSS] += said[0] * rows.size
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -564,7 +601,7 @@ def test_steps(hidden, form, dtype, several):
     results = []
     for is_compiled in (True, False):
         problem = training_problem(dtype, form, hidden)
-        work, solver = workspace_of(problem, 205), solver_arguments(problem)
+        work, solver = workspace_of(problem, 205), optimizer_of(problem)
         with np.errstate(over="ignore"):  # of the hash, in plain Python
             take_steps(problem, work, solver, 205, is_compiled, several)
         assert solver.progress[STEPS] == 2
@@ -585,7 +622,7 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
         (256, 1e-3, True),
     ):
         problem = training_problem(np.float64, "dense", max_norm=max_norm)
-        work, solver = workspace_of(problem, 205), solver_arguments(problem)
+        work, solver = workspace_of(problem, 205), optimizer_of(problem)
         begin = work.memory.shape[1]  # of a section for the second tile's gradient
         memory = np.empty((len(work.memory), begin + problem.network.params.size))
         work = work._replace(
@@ -599,28 +636,77 @@ def test_steps_of_a_largest_norm_and_of_several_tiles():
     assert np.abs(results[3]).max() < np.abs(results[0]).max() / 10
 
 
+def assert_halves_make_whole_steps(
+    problem_of, solver="adam", amsgrad=False, batch=50, several=False, is_compiled=True
+):
+    results = []
+    for take in (take_steps, take_halves_of_steps):
+        problem = problem_of()
+        work, optimizer = workspace_of(problem, batch), optimizer_of(problem, solver, amsgrad)
+        with np.errstate(over="ignore"):  # of the hash, in plain Python
+            take(problem, work, optimizer, batch, is_compiled, several)
+        network, progress = problem.network, optimizer.progress.copy()
+        # In `train_steps` the sum of losses is rounded once with each product.
+        loss, progress[LOSS] = progress[LOSS], 0
+        results.append([network.params, optimizer.state, progress, network.running, loss])
+    (*whole, whole_loss), (*halves, loss) = results
+    for ours, expected in zip(halves, whole, strict=True):
+        assert_array_equal(ours, expected)
+    assert_allclose(loss, whole_loss, rtol=1e-15)
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.05])
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("solver", updates.SOLVERS)
+def test_a_gradient_and_an_update_are_a_step_to_the_bit(solver, amsgrad, max_norm):
+    if amsgrad and solver not in updates.AMSGRAD:
+        return
+    problem_of = partial(training_problem, np.float64, "dense", max_norm=max_norm)
+    assert_halves_make_whole_steps(problem_of, solver, amsgrad)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("batch", [50, 205])  # one shard, and two
+@pytest.mark.parametrize("max_norm", [None, 0.05])
+@pytest.mark.parametrize("form", ["dense", "csr"])
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_halves_of_steps_for_all_layers(hidden, form, max_norm, batch, several):
+    problem_of = partial(training_problem, np.float32, form, hidden, max_norm)
+    assert_halves_make_whole_steps(problem_of, batch=batch, several=several)
+
+
+def without_weight(which):
+    """A problem without weights, or with a mini-batch of weight 0."""
+    problem = training_problem(np.float64, "dense", "batch", 1.0)
+    weights = None if which == "none" else problem.data.weights.copy()
+    if which == "zero":
+        weights[problem.rows[50:100]] = 0
+    return replace(problem, data=Data(problem.data.X, problem.data.Y, weights))
+
+
+@pytest.mark.parametrize("which", ["none", "zero"])
+def test_halves_of_steps_for_rows_of_no_weight(which):
+    for is_compiled in (True, False):
+        assert_halves_make_whole_steps(partial(without_weight, which), is_compiled=is_compiled)
+
+
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_full_gradient_and_prediction(form, several):
     problem, results = training_problem(np.float64, form), []
-    kind = kind_of(problem.data.sample, problem.network.params)
-    for caller in (Call, lambda kernel, kind, *fixed: partial(kernel, *fixed)):
-        work, params = workspace_of(problem, 230, adds=True), problem.network.params
-        layers, steps = bind.training(problem, work)
-        gradient = caller(
-            epoch.full_gradient, kind, problem.data.sample, problem.rows, layers, steps, work
-        )
-        loop = bind.shard_loop(problem, several, layers, steps, work)
+    sample, network, dtypes = problem.data.sample, problem.network, dtypes_of_problem(problem)
+    params, loop = network.params, bind.shard_loop(several, dtypes)
+    for caller in (Call, lambda kernel, dtypes, *fixed: partial(kernel, *fixed)):
+        work = workspace_of(problem, 230, adds=True)
+        fixed = (sample, problem.rows, *bundles_of(problem), work)
+        gradient = caller(epoch.full_gradient, dtypes, *fixed)
         gradient(params, 0, 130, loop)
         gradient(params, 130, 230, loop)
         out, is_sparse, n_threads = np.empty((230, 3)), form == "csr", 1 + several
-        tiles = prediction_workspace(problem.network.units, 230, n_threads, out.dtype, is_sparse)
-        layers = with_forward(layers, problem.data.sample, params, tiles)
-        kernel, fixed = (
-            prediction.PREDICT_ROWS[several],
-            (problem.data.sample, 1, layers, params, tiles),
-        )
-        caller(kernel, kind, *fixed)(problem.rows, out, n_threads)
+        tiles = prediction_workspace(network.units, 230, n_threads, out.dtype, is_sparse)
+        layers = prediction_layers(network, problem.architecture, dtypes)
+        kernel, fixed = prediction.PREDICT_ROWS[several], (sample, 1, layers, params, tiles)
+        caller(kernel, dtypes, *fixed)(problem.rows, out, n_threads)
         results.append([work.losses[0], work.gradients[0].copy(), out])
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
@@ -629,25 +715,24 @@ def test_full_gradient_and_prediction(form, several):
 
 def test_prediction_of_a_few_rows():
     problem = training_problem(np.float64, "dense")
-    X, params = np.random.default_rng(1).standard_normal((3, 5)), problem.network.params
-    work = prediction_workspace(problem.network.units, 3, 1, X.dtype, False)
+    network, dtypes = problem.network, dtypes_of_problem(problem)
+    X, params = np.random.default_rng(1).standard_normal((3, 5)), network.params
+    work = prediction_workspace(network.units, 3, 1, X.dtype, False)
     sample = samples.sample_of(X, np.empty((0, 0)))
-    layers = with_forward(
-        prediction_layers(problem.network, problem.architecture), sample, params, work
-    )
+    layers = prediction_layers(network, problem.architecture, dtypes)
     whole, rows = np.empty((3, 3)), np.arange(3)
     prediction.PREDICT_ROWS[False](sample, 1, layers, params, work, rows, whole, 1)
     fixed = (sample.Y, sample.weights, rows, layers, params, work)
     for form in (
-        Call(prediction.predict_few, X.dtype, *fixed),
-        partial(prediction.predict_few, *fixed),
+        Call(prediction.predict_tile, dtypes, *fixed),
+        partial(prediction.predict_tile, *fixed),
     ):
         out = np.empty((3, 3))
-        form(X, np.empty_like(work.memory), out)
+        assert form(X, np.empty_like(work.memory), out) == prediction.OK
         assert_allclose(out, whole, rtol=1e-12)
         for strange in (np.nan, np.inf):
-            form(np.where(X[2, 4] == X, strange, X), np.empty_like(work.memory), out)
-            assert np.isnan(out[0, 0])
+            spoilt = np.where(X[2, 4] == X, strange, X)
+            assert form(spoilt, np.empty_like(work.memory), out) == prediction.NOT_FINITE
 
 
 def test_a_mini_batch_of_no_weight_changes_nothing():
@@ -657,7 +742,7 @@ def test_a_mini_batch_of_no_weight_changes_nothing():
     before, work, solver = (
         problem.network.params.copy(),
         workspace_of(problem, 50),
-        solver_arguments(problem),
+        optimizer_of(problem),
     )
     take_steps(problem, work, solver, 50)
     assert solver.progress[STEPS] == 0

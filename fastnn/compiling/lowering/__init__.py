@@ -5,6 +5,6 @@ writes its instructions.
 """
 
 from fastnn.compiling.lowering import blas, registers, views  # noqa: F401 their import tells Numba of them
-from fastnn.compiling.lowering.calls import runner, signatures
+from fastnn.compiling.lowering.calls import accepted, runner
 
-__all__ = ["runner", "signatures"]
+__all__ = ["accepted", "runner"]

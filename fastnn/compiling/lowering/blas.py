@@ -5,25 +5,25 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin
-from numba.np import arrayobj
+from numba import TypingError, types
+from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.blas import dot, symbol
+from fastnn.compiling.numba_internals import cgutils, make_array
 
 INT = ir.IntType(8 * np.dtype(c_int).itemsize)
 
 
-@infer_global(dot)
-class _DotTyping(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
+@type_callable(dot)
+def _type_of_dot(context: Any) -> Any:
+    def typer(A: Any, B: Any, out: Any) -> Any:
+        args = A, B, out
         same = len({array.dtype for array in args}) == 1
-        if not same or {array.ndim for array in args} != {2} or args[2].layout == "F":
+        if not same or {array.ndim for array in args} != {2} or out.layout == "F":
             raise TypingError(f"dot has no such operands: {args}")
-        return signature(types.none, *args)
+        return types.none(*args)
+
+    return typer
 
 
 @lower_builtin(dot, types.Array, types.Array, types.Array)
@@ -42,7 +42,7 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
     def lies(kind: Any, value: Any) -> tuple:
         """Shape of a matrix, letter of its transposition, and its place with its step."""
-        matrix = arrayobj.make_array(kind)(context, builder, value)
+        matrix = make_array(kind)(context, builder, value)
         rows, columns = cgutils.unpack_tuple(builder, matrix.shape)
         down, along = cgutils.unpack_tuple(builder, matrix.strides)
         is_transposed = builder.and_(

@@ -5,51 +5,66 @@ from itertools import count, islice
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba import TypingError, types
 from numba.extending import intrinsic, lower_builtin
-from numba.np import arrayobj
 
 from fastnn.compiling.language import call
 from fastnn.compiling.lowering.views import fill
+from fastnn.compiling.numba_internals import (
+    call_at,
+    call_compiled,
+    cgutils,
+    make_array,
+    type_variadic,
+)
 
 # ------------------------------------------------------------------------------------- by address
 
-signatures: set[tuple] = set()  # argument types of all kernels with an address
+accepted: set[tuple] = set()  # argument types of all kernels with an address
 
 
-@infer_global(call)
-class _CallTyping(AbstractTemplate):
-    """To the compiler: a call that takes what some kernel takes."""
-
-    def generic(self, args: tuple, kws: dict) -> Any:
-        # The index of a prange loop is unsigned: any whole number is passed as int64.
-        arguments = tuple(types.int64 if isinstance(a, types.Integer) else a for a in args[1:])
-        declared = arguments if arguments in signatures else _of_any_order(arguments)
-        if kws or declared not in signatures:  # anything else would end the process
-            raise TypingError(f"no kernel takes the arguments {arguments}")
-        return signature(types.none, types.int64, *declared)
+def _type_of_call(arguments: tuple) -> Any:
+    """Let through a call that takes what some kernel takes; anything else would end the process."""
+    declared = _declared(arguments[1:])
+    if declared is None:
+        raise TypingError(f"no kernel takes the arguments {arguments[1:]}")
+    return types.none(types.int64, *declared)
 
 
-def _of_any_order(arguments: tuple) -> tuple:
-    """Let the first matrix be in any order: some kernels take that transposed, too."""
-    return tuple(
-        a.copy(layout="A") if i == 0 and isinstance(a, types.Array) else a
-        for i, a in enumerate(arguments)
+type_variadic(call, _type_of_call)
+
+
+def _declared(arguments: tuple) -> tuple | None:
+    """Find the declared types that arguments stand for, None where there are none."""
+    # The index of a prange loop is unsigned: any whole number is passed as int64.
+    plain = tuple(types.int64 if isinstance(a, types.Integer) else a for a in arguments)
+    if plain in accepted:
+        return plain
+    for declared in accepted:
+        if len(declared) == len(plain) and all(map(_stands_for, plain, declared)):
+            return declared
+    return None
+
+
+def _stands_for(given: Any, declared: Any) -> bool:
+    """Whether an argument is of a type, or an array that is let in as one of any order or to read.
+
+    Such arrays are laid out the same, and Numba converts them by doing nothing.
+    """
+    if given == declared or not (isinstance(given, types.Array) and type(given) is type(declared)):
+        return given == declared
+    looser = given.copy(
+        layout="A" if declared.layout == "A" else given.layout,
+        readonly=not (given.mutable and declared.mutable),
     )
+    return looser == declared
 
 
 @lower_builtin(call, types.Integer, types.VarArg(types.Any))
 def _lower_call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     """Call, and do not look for an error: kernels raise none."""
-    _, *argument_types = signature.args
-    address, *arguments = values
-    convention = context.call_conv
-    form = convention.get_function_type(types.none, argument_types)
-    kernel = builder.inttoptr(address, form.as_pointer())
-    convention.call_function(builder, kernel, types.none, argument_types, arguments)
+    (_, *kinds), (address, *arguments) = signature.args, values
+    call_at(context, builder, address, types.none, kinds, arguments)
     return context.get_dummy_value()
 
 
@@ -66,13 +81,13 @@ def runner(result: Any, fixed: tuple, varying: tuple) -> Any:
             for place, kinds in zip(values, (fixed, varying), strict=True):
                 numbers = _numbers(builder, builder.bitcast(place, WORD.as_pointer()))
                 read += [_read(context, builder, kind, numbers) for kind in kinds]
-            context.active_code_library.add_linking_library(result.library)
-            kernel = context.declare_function(builder.module, result.fndesc)
-            convention, kinds = context.call_conv, (*fixed, *varying)
-            convention.call_function(builder, kernel, types.none, kinds, read)
-            return context.get_dummy_value()
+            value = call_compiled(context, builder, result, (*fixed, *varying), read)
+            return WORD(0) if returned == types.none else value
 
-        return signature(types.none, packed, more), lower
+        returned = result.signature.return_type
+        if returned not in (types.none, types.int64):
+            raise TypingError(f"{returned} does not cross into Python")
+        return types.int64(packed, more), lower
 
     return run
 
@@ -87,23 +102,27 @@ def _numbers(builder: Any, first: Any) -> Iterator[Any]:
 
 
 def _read(context: Any, builder: Any, kind: Any, numbers: Iterator[Any]) -> Any:
-    """Read an argument as `fastnn.compiling.language.pack` has laid it down."""
+    """Read an argument as `fastnn.compiling.packing` has laid it down."""
     if isinstance(kind, types.BaseTuple):
         parts = [_read(context, builder, part, numbers) for part in kind.types]  # type: ignore[attr-defined]
         return context.make_tuple(builder, kind, parts)
     if isinstance(kind, types.NoneType):
         return context.get_dummy_value()
-    number = next(numbers)
     if isinstance(kind, types.Array):
-        return _read_array(context, builder, kind, number)
-    return builder.bitcast(number, ir.DoubleType()) if kind == types.float64 else number
+        return _read_array(context, builder, kind, next(numbers))
+    if kind == types.float64:
+        return builder.bitcast(next(numbers), ir.DoubleType())
+    if kind == types.int64:
+        return next(numbers)
+    raise TypingError(f"{kind} does not cross into machine code")
 
 
 def _read_array(context: Any, builder: Any, kind: Any, place: Any) -> Any:
     """Read an array from Python's object, whose place this is.
 
     Behind the header of every object it says where its elements are, how many axes it has, and
-    where its shape and its strides are: the first fields of NumPy's PyArrayObject.
+    where its shape and its strides are: the first fields of NumPy's PyArrayObject, which
+    `fastnn.compiling.runtime.check_array_object` looks at in each process.
     """
 
     def numbers(place: Any) -> Iterator[Any]:
@@ -111,7 +130,7 @@ def _read_array(context: Any, builder: Any, kind: Any, place: Any) -> Any:
 
     header = object.__basicsize__ // 8
     data, _, shape, strides = islice(numbers(place), header, header + 4)
-    array = arrayobj.make_array(kind)(context, builder)
+    array = make_array(kind)(context, builder)
     fill(
         context,
         builder,

@@ -1,12 +1,13 @@
-"""Functions of their own, which LLVM compiles once and does not inline."""
+"""Outlined functions: LLVM compiles them once and does not inline them."""
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
+
+from fastnn.compiling.numba_internals import cgutils
 
 
-def own_function(builder: Any, name: str, arguments: list) -> tuple[Any, bool]:
+def outlined_function(builder: Any, name: str, arguments: list) -> tuple[Any, bool]:
     """Declare a function of this module; returns it, and whether it has still to be defined."""
     form = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, form, f"fastnn_{name}")

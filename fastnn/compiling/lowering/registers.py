@@ -9,12 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin
-from numba.np import arrayobj
+from numba import TypingError, types
+from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.registers import (
     NARROW,
@@ -23,7 +19,8 @@ from fastnn.compiling.intrinsics.registers import (
     copy_to_panel,
     dot_in_registers,
 )
-from fastnn.compiling.lowering.functions import own_function
+from fastnn.compiling.lowering.functions import outlined_function
+from fastnn.compiling.numba_internals import cgutils, make_array
 
 SIZE = ir.IntType(64)
 LANE = ir.IntType(32)
@@ -33,7 +30,7 @@ class _Matrix:
     """An array of two axes: where it lies, its shape, and its steps in numbers."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
-        array = arrayobj.make_array(kind)(context, builder, value)
+        array = make_array(kind)(context, builder, value)
         self.data, self.itemsize = array.data, context.get_abi_sizeof(array.data.type.pointee)
         self.rows, self.columns = cgutils.unpack_tuple(builder, array.shape)
         strides = cgutils.unpack_tuple(builder, array.strides)
@@ -86,15 +83,20 @@ class _Vectors:
         return rows
 
 
-class _Typing(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
-        if len({array.dtype for array in args}) != 1 or {array.ndim for array in args} != {2}:
-            raise TypingError(f"no registers hold {args}")
-        return signature(types.none, *args)
+@type_callable(dot_in_registers)
+def _type_of_dot(context: Any) -> Any:
+    return lambda A, panel, out: _type_of_matrices(A, panel, out)
 
 
-infer_global(dot_in_registers)(type("_DotTyping", (_Typing,), {}))
-infer_global(copy_to_panel)(type("_CopyTyping", (_Typing,), {}))
+@type_callable(copy_to_panel)
+def _type_of_copy(context: Any) -> Any:
+    return lambda array, panel: _type_of_matrices(array, panel)
+
+
+def _type_of_matrices(*args: Any) -> Any:
+    if len({array.dtype for array in args}) != 1 or {array.ndim for array in args} != {2}:
+        raise TypingError(f"no registers hold {args}")
+    return types.none(*args)
 
 
 @contextmanager
@@ -119,7 +121,7 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     for width in (WIDE // out.itemsize, NARROW // out.itemsize):
         for by_rows in (True, False):
             name = f"dot_{width}_{out.itemsize}_{'rows' if by_rows else 'columns'}"
-            function, is_new = own_function(builder, name, arguments)
+            function, is_new = outlined_function(builder, name, arguments)
             if is_new:
                 _define_dot(function, width, out.itemsize, by_rows)
             choices.append(function)
@@ -199,7 +201,7 @@ def _lower_copy(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         *(array.data, array.down, array.along, array.columns),
         *(panel.data, panel.rows, panel.columns),
     ]
-    function, is_new = own_function(builder, f"copy_{panel.itemsize}", arguments)
+    function, is_new = outlined_function(builder, f"copy_{panel.itemsize}", arguments)
     if is_new:
         _define_copy(function, panel.itemsize)
     builder.call(function, arguments)

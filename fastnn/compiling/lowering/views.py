@@ -4,35 +4,33 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.imputils import impl_ret_borrowed
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin
-from numba.np import arrayobj
+from numba import TypingError, types
+from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.views import block, locked, matrix, prefetch, vector
-from fastnn.compiling.lowering.functions import own_function
+from fastnn.compiling.lowering.functions import outlined_function
+from fastnn.compiling.numba_internals import (
+    cgutils,
+    impl_ret_borrowed,
+    make_array,
+    populate_array,
+)
 from fastnn.memory import LINE
 
 
 def fill(context: Any, builder: Any, view: Any, data: Any, shape: Any, strides: Any) -> None:
     """Make an array of a place in memory, which belongs to somebody else."""
     itemsize = context.get_constant(types.intp, _itemsize(context, view))
-    arrayobj.populate_array(
-        view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None
-    )
+    populate_array(view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
 
 
 def _itemsize(context: Any, view: Any) -> int:
     return context.get_abi_sizeof(view.data.type.pointee)
 
 
-@infer_global(locked)
-class _LockedTyping(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
-        return signature(args[0].copy(readonly=True), *args)
+@type_callable(locked)
+def _type_of_locked(context: Any) -> Any:
+    return lambda array: array.copy(readonly=True)(array)
 
 
 @lower_builtin(locked, types.Array)
@@ -40,17 +38,20 @@ def _lower_locked(context: Any, builder: Any, signature: Any, values: Any) -> An
     return impl_ret_borrowed(context, builder, signature.return_type, values[0])
 
 
-class _ViewTyping(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
-        flat, _, *shape = args
-        if not isinstance(flat, types.Array) or flat.layout != "C":
-            raise TypingError("views are of C-ordered arrays")
-        view = flat.copy(ndim=len(shape))
-        return signature(view, flat, *[types.intp] * len(args[1:]))
+@type_callable(vector)
+def _type_of_vector(context: Any) -> Any:
+    return lambda flat, at, n: _type_of_view(flat, 1)
 
 
-infer_global(vector)(type("_VectorTyping", (_ViewTyping,), {}))
-infer_global(matrix)(type("_MatrixTyping", (_ViewTyping,), {}))
+@type_callable(matrix)
+def _type_of_matrix(context: Any) -> Any:
+    return lambda flat, at, m, n: _type_of_view(flat, 2)
+
+
+def _type_of_view(flat: Any, ndim: int) -> Any:
+    if not isinstance(flat, types.Array) or flat.layout != "C":
+        raise TypingError("views are of C-ordered arrays")
+    return flat.copy(ndim=ndim)(flat, *[types.intp] * (ndim + 1))
 
 
 @lower_builtin(vector, types.Array, types.Integer, types.Integer)
@@ -58,8 +59,8 @@ infer_global(matrix)(type("_MatrixTyping", (_ViewTyping,), {}))
 def _lower_view(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     flat_type, view_type = signature.args[0], signature.return_type
     value, at, *shape = values
-    flat = arrayobj.make_array(flat_type)(context, builder, value)
-    view = arrayobj.make_array(view_type)(context, builder)
+    flat = make_array(flat_type)(context, builder, value)
+    view = make_array(view_type)(context, builder)
     strides = [context.get_constant(types.intp, _itemsize(context, view))]
     for size in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], size))
@@ -68,17 +69,16 @@ def _lower_view(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     return view._getvalue()
 
 
-@infer_global(block)
-class _BlockTyping(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
-        return signature(args[0].copy(layout="A"), args[0], *[types.intp] * 4)
+@type_callable(block)
+def _type_of_block(context: Any) -> Any:
+    return lambda array, i, j, m, n: array.copy(layout="A")(array, *[types.intp] * 4)
 
 
 @lower_builtin(block, types.Array, *[types.Integer] * 4)
 def _lower_block(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     value, i, j, *shape = values
-    whole = arrayobj.make_array(signature.args[0])(context, builder, value)
-    view = arrayobj.make_array(signature.return_type)(context, builder)
+    whole = make_array(signature.args[0])(context, builder, value)
+    view = make_array(signature.return_type)(context, builder)
     down, along = cgutils.unpack_tuple(builder, whole.strides)
     offset = builder.add(builder.mul(i, down), builder.mul(j, along))
     data = cgutils.pointer_add(builder, whole.data, offset)
@@ -86,18 +86,17 @@ def _lower_block(context: Any, builder: Any, signature: Any, values: Any) -> Any
     return view._getvalue()
 
 
-@infer_global(prefetch)
-class _PrefetchTyping(AbstractTemplate):
-    def generic(self, args: tuple, kws: dict) -> Any:
-        return signature(types.none, *args)
+@type_callable(prefetch)
+def _type_of_prefetch(context: Any) -> Any:
+    return lambda view: types.none(view)
 
 
 @lower_builtin(prefetch, types.Array)
 def _lower_prefetch(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    view = arrayobj.make_array(signature.args[0])(context, builder, values[0])
+    view = make_array(signature.args[0])(context, builder, values[0])
     start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
     arguments = [start, builder.mul(view.nitems, view.itemsize)]
-    function, is_new = own_function(builder, "prefetch", arguments)
+    function, is_new = outlined_function(builder, "prefetch", arguments)
     if is_new:
         _define_prefetch(function)
     builder.call(function, arguments)

@@ -4,7 +4,7 @@ from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.language import interface
 
 # A as it lies or transposed, B, out, whether B is to be transposed, memory for copies
-multiplying = interface("T[:, :], T[:, ::1], T[:, ::1], int64, T[::1]")
+multiplying = interface("readonly T[:, :], readonly T[:, ::1], T[:, ::1], int64, T[::1]")
 
 
 @multiplying

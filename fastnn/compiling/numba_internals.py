@@ -1,0 +1,95 @@
+"""Names of Numba and llvmlite that their documentation does not promise, all in this file.
+
+Whatever of Numba is imported elsewhere stands in its manual: `numba.njit`, `numba.types`,
+`numba.extending`. These names are the same from Numba 0.61 to 0.68. A version that has moved one
+fails here, at an import or in `tests/compiling`.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from numba.core import cgutils  # helpers for writing instructions
+from numba.core.compiler_lock import global_compiler_lock  # Numba compiles for one thread at once
+from numba.core.imputils import impl_ret_borrowed  # "the result is the caller's own array"
+from numba.core.registry import cpu_target
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.np.arrayobj import make_array, populate_array  # the fields of an array
+
+from fastnn.compiling.cache import MachineCode
+
+__all__ = [
+    "add_symbols",
+    "call_at",
+    "call_compiled",
+    "cgutils",
+    "compile_for",
+    "global_compiler_lock",
+    "impl_ret_borrowed",
+    "machine_code",
+    "machine_code_of_cfunc",
+    "make_array",
+    "populate_array",
+    "type_variadic",
+]
+
+
+def type_variadic(function: Callable, typer: Callable[[tuple], Any]) -> None:
+    """Register what types calls of a function that takes any number of arguments.
+
+    The public `numba.extending.type_callable` would gather them in a tuple first.
+    """
+
+    class Template(AbstractTemplate):
+        def generic(self, args: tuple, kws: dict) -> Any:
+            return typer(args)
+
+    infer_global(function)(Template)
+
+
+def compile_for(dispatcher: Any, kinds: tuple) -> Any:
+    """Compile for argument types; returns Numba's compile result.
+
+    The public ``dispatcher.compile`` also makes it callable from Python, which takes the wrappers
+    that kernels go without.
+    """
+    return dispatcher._compiler.compile(kinds, None)
+
+
+def machine_code(result: Any) -> MachineCode:
+    """Give the machine code of a compile result."""
+    return _of_library(result.library, result.fndesc.llvm_func_name)
+
+
+def machine_code_of_cfunc(function: Any) -> MachineCode:
+    """Give the machine code of what `numba.cfunc` has made."""
+    return _of_library(function._library, function.native_name)
+
+
+def _of_library(library: Any, symbol: str) -> MachineCode:
+    library.get_pointer_to_function(symbol)  # has LLVM write the object file
+    module = library._final_module
+    used = chain(module.functions, module.global_variables)
+    needs = [s.name for s in used if s.is_declaration and not s.name.startswith("llvm.")]
+    return MachineCode(symbol, needs, library._get_compiled_object())
+
+
+def call_compiled(context: Any, builder: Any, result: Any, kinds: tuple, values: list) -> Any:
+    """Write the call of a compiled kernel; returns its value."""
+    context.active_code_library.add_linking_library(result.library)
+    kernel = context.declare_function(builder.module, result.fndesc)
+    returned = result.signature.return_type
+    return context.call_conv.call_function(builder, kernel, returned, kinds, values)[1]
+
+
+def call_at(context: Any, builder: Any, address: Any, none: Any, kinds: tuple, values: Any) -> None:
+    """Write the call of a kernel at an address, by Numba's own calling convention."""
+    convention = context.call_conv
+    form = convention.get_function_type(none, kinds)
+    kernel = builder.inttoptr(address, form.as_pointer())
+    convention.call_function(builder, kernel, none, kinds, values)
+
+
+def add_symbols() -> None:
+    """Tell LLVM's linker of the functions that compiled parallel loops call."""
+    cpu_target.target_context  # noqa: B018 it does so when it is made
