@@ -99,7 +99,9 @@ def measured(
     yield Row("warm start", limit=LIMIT), in_new_processes(places, partial(start, FIT), many)
     yield Row("cold start"), in_new_processes(places, cold_start, few)
     starts = {side: partial(worker, place, joblib.cpu_count()) for side, place in places.items()}
-    for row, question in map(memory, ("epoch", "prediction") * 2, sorted(DTYPES * 2)):
+    asked = [memory("import", "")]
+    asked += [memory(of, dtype) for dtype in DTYPES for of in ("epoch", "prediction")]
+    for row, question in asked:
         yield row, ask_in_turn(starts, [question], few, rounds_of_a_process=1)[0]
 
 
@@ -125,10 +127,11 @@ def one_row(method: str, dtype: str) -> tuple[Row, str]:
 
 
 def memory(of: str, dtype: str) -> tuple[Row, str]:
-    """The most that a process takes beyond its import."""
+    """The most that a process takes for its import, or beyond it."""
     rows = {"rows": LARGE["rows"]} if of == "prediction" else {}
     question = {"work": "peak", "of": of, "case": LARGE, "dtype": dtype, **rows}
-    return Row(f"memory, {of}", dtype, unit="MB"), json.dumps(question)
+    what = "fit" if of == "epoch" else of
+    return Row(f"memory, {what}", dtype, unit="MB"), json.dumps(question)
 
 
 def in_new_processes(
