@@ -1,0 +1,62 @@
+"""Steps of the engine, whole and in halves: a gradient, and an update with it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from fastnn.engine.base import Problem
+from fastnn.engine.cpu import CPU
+from fastnn.engine.data import Data
+from fastnn.kernels.arguments import ROWS, STEPS
+from fastnn.network import Architecture, Network
+from fastnn.training.initialization import initialize
+
+N_ROWS, BATCH, RATE = 500, 240, 0.01  # two shards, and a last mini-batch of one
+
+
+def problem_of(max_norm):
+    random = np.random.default_rng(0)
+    network = Network.zeros((7, 9, 3), np.dtype(np.float64), normalized=True)
+    initialize(network, "auto", ["relu", "relu"], np.random.RandomState(0))
+    X, Y = random.standard_normal((N_ROWS, 7)), random.integers(0, 3, (N_ROWS, 1)).astype(float)
+    what = {"loss": "log_loss", "alpha": 0.1, "max_norm": max_norm, "seed": 3}
+    architecture = Architecture(("relu",), "softmax", (), "batch", (0.2,))
+    return Problem(network, architecture, Data(X, Y), random.permutation(N_ROWS), **what)
+
+
+def adam(problem):
+    """An optimizer at the beginning."""
+    return SimpleNamespace(
+        name="adam",
+        hyper={"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+        weight_decay=0.0,
+        state=np.zeros((2, problem.network.params.size)),
+        progress=np.zeros(4),
+    )
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.1])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_gradient_and_an_update_are_a_step_to_the_bit(n_threads, max_norm, forced, monkeypatch):
+    forced(n_threads)
+    monkeypatch.setattr("fastnn.engine.threads.LEAST_FLOPS", 0)  # else this takes one thread
+    results = []
+    for in_halves in (False, True):
+        problem = problem_of(max_norm)
+        solver, rows = adam(problem), problem.rows
+        stepper = CPU.stepper(problem, solver, BATCH)
+        with CPU.running():
+            while (start := int(solver.progress[ROWS])) < N_ROWS:
+                if not in_halves:
+                    stepper.steps(start, N_ROWS, RATE)
+                    continue
+                gradient = stepper.gradient(rows[start : start + BATCH])
+                assert gradient.weight == min(BATCH, N_ROWS - start)
+                stepper.update(gradient.vector.copy(), RATE)
+                solver.progress[ROWS] = min(start + BATCH, N_ROWS)
+        assert solver.progress[STEPS] == 3
+        results.append([problem.network.params, problem.network.running, solver.state])
+    for halves, whole in zip(*results, strict=True):
+        assert_array_equal(halves, whole)
