@@ -1,1 +1,79 @@
-"""The compiling room: what kernels are written with, and how they become machine code."""
+"""The compiling room: what kernels are written with, and how they become machine code.
+
+====================  =============================================================================
+file                  task
+====================  =============================================================================
+``language``          decorators of kernels, calls by address, loops for threads: data only
+``signatures``        the types of a kernel's arguments, declared as a text
+``intrinsics/``       functions that kernels call and whose machine code is written by hand
+``runtime``           `address_of` a kernel, and `Call`, by which Python calls one
+``packing``           the door: what Python hands over is checked and laid down as numbers
+``cache``             machine code on disk, and how it gets into a process
+``compiler``          Numba, its flags, and how it compiles a kernel
+``lowering/``         the machine code of calls by address, of views and of products
+``numba_internals``   names of Numba that its documentation does not promise
+``interrupts``        Ctrl-C that waits until an import or a compilation is whole
+``time_spent``        seconds that compiling took, which clocks of fits do not count
+====================  =============================================================================
+
+Numba is imported by ``compiler``, ``lowering/`` and ``numba_internals`` alone, and these only where
+a kernel is not on disk yet, or runs on several threads.
+
+How arguments cross
+-------------------
+Machine code takes a `Call`'s arguments from two pieces of memory: one for the first arguments,
+which is written once when the `Call` is made, and one for the others, which each call writes. Both
+hold numbers of 64 bits in the order of the signature, the fields of a bundle one behind the other:
+
+===============  ==================================================================================
+declared         laid down
+===============  ==================================================================================
+int64, address   the number
+float64          its bits
+an array         the place of Python's array object; machine code reads from that object where the
+                 elements are, and its shape and strides (NumPy's PyArrayObject)
+None             nothing
+===============  ==================================================================================
+
+A kernel that calls another by address hands over registers and the stack, by Numba's own calling
+convention; an array is then a structure of pointer, shape and strides. A kernel returns nothing;
+one that Python calls may return a whole number. Kernels raise no errors.
+
+Lifetimes
+---------
+Machine code owns nothing and counts no references. A `Call` keeps its first arguments alive as long
+as it lives itself, and Python keeps the others alive during the call. Views of flat memory
+(``intrinsics.views``) live within a kernel, whose argument their memory belongs to. An array must
+not be resized in place, nor its shape set, while a call runs. The code itself stays in memory until
+the process ends, so that addresses stay valid in whatever bundle they stand.
+
+Threads and forks
+-----------------
+Calls hold no lock and let other Python threads run. What is compiled and loaded is guarded by one
+lock, in ``runtime``: threads that ask for a kernel at the same time wait, and find what the first
+one made. A child of a fork gets a new lock, since the thread that held the old one is not in it;
+loaded code is shared with the parent.
+
+What is checked where
+---------------------
+======================  ===========================================================================
+when                    what
+======================  ===========================================================================
+a kernel is decorated   nothing; a signature may name a bundle that is declared later
+an address is asked     signature: known types, as many as arguments, dtypes that kernels take
+a kernel is compiled    calls by address: their arguments are those of some declared signature;
+                        types that do not cross are refused
+code is first loaded    NumPy's array object has its fields where machine code reads them
+a `Call` is made,       dtype, axes, order, alignment and writability of arrays; numbers and their
+and each time it runs   size; required addresses, which are not 0
+never                   bounds, and whether an address in a bundle, or in `Layers.functions`, is of
+                        a kernel with the right signature: `fastnn.engine.bind` builds these
+======================  ===========================================================================
+
+Trust
+-----
+A file in the cache folder is run. Its checksum finds damage, not malice: whoever may write to the
+folder may run code as its readers, as with Python's own ``__pycache__``. The folder is named after
+a digest of every source in this room and in ``kernels``, of compiler, processor and Python; a file,
+after its kernel, the types of all arguments and the form of the call.
+"""

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from llvmlite import binding as llvm
 
-ROWS = 6
+REGISTER_ROWS = 6
 NARROW = 32  # bytes of a register of AVX2, which has 16: 12 sums, 2 of a panel's row, one of A
 WIDE = 2 * NARROW  # bytes of a panel's row
 
@@ -28,7 +28,7 @@ def are_wide_enough() -> bool:
 
 
 def dot_in_registers(A: np.ndarray, panel: np.ndarray, out: np.ndarray) -> None:
-    """Write A panel to `out`, for `ROWS` rows, and of the panel as many columns as `out` has.
+    """Write A panel to `out`, for `REGISTER_ROWS` rows, and for the columns that `out` has.
 
     A has a column at least, and they or its rows lie in one piece, as do each row of `out` and the
     panel, which has `WIDE` or `NARROW` bytes a row; nobody checks that.

@@ -14,7 +14,7 @@ from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.registers import (
     NARROW,
-    ROWS,
+    REGISTER_ROWS,
     WIDE,
     copy_to_panel,
     dot_in_registers,
@@ -132,7 +132,7 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def _define_dot(function: Any, width: int, itemsize: int, by_rows: bool) -> None:
-    """Multiply `ROWS` rows of A, one below the other or as columns, by a panel of k rows.
+    """Multiply `REGISTER_ROWS` rows of A, one below the other or as columns, by a panel of k rows.
 
     For each k a row of the panel is loaded once, and each number of A is spread over a vector.
     LLVM's own vectoriser does not find this form: it loads and stores the sums again and again.
@@ -144,17 +144,18 @@ def _define_dot(function: Any, width: int, itemsize: int, by_rows: bool) -> None
     parts = range(0, width, vectors.lanes)
     builder.branch(loop)
     builder.position_at_end(loop)
+    # What changes from round to round: rows of the panel left, places in A and in it, and the sums.
     left, a, p = (builder.phi(start.type) for start in (k, A, panel))
-    sums = {(r, c): builder.phi(vectors.type) for r in range(ROWS) for c in parts}
+    sums = {(r, c): builder.phi(vectors.type) for r in range(REGISTER_ROWS) for c in parts}
     row = [vectors.load(vectors.at(p, SIZE(c))) for c in parts]
-    new = {}
-    for r in range(ROWS):
+    new = {}  # the sums after this round
+    for r in range(REGISTER_ROWS):
         place = builder.gep(a, [builder.mul(SIZE(r), A_step) if by_rows else SIZE(r)])
         spread = vectors.spread(builder.load(place))
         for c, part in zip(parts, row, strict=True):
             new[r, c] = vectors.multiply_add(spread, part, sums[r, c])
     following = builder.sub(left, SIZE(1))
-    nexts = {
+    nexts = {  # of each phi, its value at the begin and after a round
         left: (k, following),
         a: (A, builder.gep(a, [SIZE(1) if by_rows else A_step])),
         p: (panel, builder.gep(p, [SIZE(width)])),
@@ -179,11 +180,11 @@ def _store_rows(
             for (r, c), value in sums.items():
                 vectors.store(value, vectors.at(out, SIZE(r), out_step, SIZE(c)))
         with part:
-            room = ir.ArrayType(vectors.type.element, ROWS * width)
+            room = ir.ArrayType(vectors.type.element, REGISTER_ROWS * width)
             kept = builder.bitcast(cgutils.alloca_once(builder, room), out.type)
             for (r, c), value in sums.items():
                 vectors.store(value, vectors.at(kept, SIZE(r * width + c)))
-            for r in range(ROWS):
+            for r in range(REGISTER_ROWS):
                 source = builder.gep(kept, [SIZE(r * width)])
                 target = builder.gep(out, [builder.mul(SIZE(r), out_step)])
                 cgutils.raw_memcpy(builder, target, source, columns, vectors.itemsize)

@@ -9,7 +9,7 @@ of digits.
 from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.intrinsics.registers import (
     NARROW,
-    ROWS,
+    REGISTER_ROWS,
     WIDE,
     copy_to_panel,
     dot_in_registers,
@@ -25,10 +25,10 @@ def product_in_panels(A, B, out, transposed, copies):
     """Write A B to `out`, or A B' if `transposed`."""
     (m, k), n = A.shape, out.shape[1]
     is_small = m * k * n <= MAX_PANEL_PRODUCT
-    if m < ROWS and n * out.itemsize >= WIDE and is_small and transposed == 0:
+    if m < REGISTER_ROWS and n * out.itemsize >= WIDE and is_small and transposed == 0:
         multiply_few(A, B, out)
         return
-    if min(m // ROWS, k, n - 1) < 1 or k > MAX_PANEL_ROWS or not is_small:
+    if min(m // REGISTER_ROWS, k, n - 1) < 1 or k > MAX_PANEL_ROWS or not is_small:
         if transposed == 0:
             dot(A, B, out)
         else:
@@ -45,10 +45,12 @@ def product_in_panels(A, B, out, transposed, copies):
             copy_to_panel(block(B, 0, start, k, columns), panel)
         else:
             copy_to_panel(block(B, start, 0, columns, k).T, panel)
-        for i in range(0, m, ROWS):
-            top = min(i, m - ROWS)
+        for i in range(0, m, REGISTER_ROWS):
+            top = min(i, m - REGISTER_ROWS)
             dot_in_registers(
-                block(A, top, 0, ROWS, k), panel, block(out, top, start, ROWS, columns)
+                block(A, top, 0, REGISTER_ROWS, k),
+                panel,
+                block(out, top, start, REGISTER_ROWS, columns),
             )
         done += width
 
