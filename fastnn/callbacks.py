@@ -1,4 +1,7 @@
-"""Callbacks of a fit, by scikit-learn's protocol (`sklearn.callback`)."""
+"""Callbacks of scikit-learn's protocol (`sklearn.callback`), and the base of all of ours.
+
+A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
+"""
 
 import math
 import time
@@ -8,6 +11,7 @@ from typing import Any, ClassVar
 import joblib
 import numpy as np
 
+from fastnn.estimators.tasks import without_callbacks
 from fastnn.files import replacing
 from fastnn.network import norm_of
 
@@ -16,20 +20,50 @@ __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 NUMBERS = (int, float, np.integer, np.floating)
 
 
-class _Watcher:
-    """A callback of which a fit needs one method."""
+class Callback:
+    """Base of callbacks, which keeps the state of each fit apart.
+
+    Clones share a callback, and may be fitted at the same time. So whatever a callback notes
+    during a fit is kept under the context of that fit (one estimator's, also within a search,
+    whose fits have one `root_uuid`), from `setup` to `teardown`. Copies and pickles have none of
+    it: a fit goes on where it began.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[Any, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_states"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _states={})
+
+    def begin(self, estimator: Any) -> Any:
+        """Make the state of a fit that begins."""
+
+    def finish(self, state: Any) -> None:
+        """Use the state of a fit that has ended, well or not."""
+
+    def state_of(self, context: Any) -> Any:
+        """State of the fit to which a task belongs."""
+        while context not in self._states:
+            context = context.parent
+        return self._states[context]
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin to watch a fit."""
+        self._states[context] = self.begin(estimator)
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Do nothing: an epoch is watched when it ends."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """End watching."""
+        if context in self._states:  # not where `begin` has failed
+            self.finish(self._states.pop(context))
 
 
-class Checkpoint(_Watcher):
+class Checkpoint(Callback):
     """Write the model to a file after an epoch, whole or not at all.
 
     The file holds a fitted estimator as `joblib.dump` writes it. ``joblib.load(path).resume(X, y)``
@@ -60,18 +94,18 @@ class Checkpoint(_Watcher):
     def __init__(self, path: Any, every: int = 1) -> None:
         if not isinstance(every, int | np.integer) or every < 1:
             raise ValueError(f"every has to be a number of epochs from 1 on, got {every!r}.")
+        super().__init__()
         self.path, self.every = Path(path), every
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
         """Write the model as it stands."""
         n_iter = getattr(fitted_estimator, "n_iter_", 0)
         if context.task_name == "epoch" and n_iter % self.every == 0:
-            fitted_estimator.__dict__.pop("_skl_callbacks", None)
             with replacing(self.path) as temporary:
-                joblib.dump(fitted_estimator, temporary)
+                joblib.dump(without_callbacks(fitted_estimator), temporary)
 
 
-class TimeLimit(_Watcher):
+class TimeLimit(Callback):
     """Stop a fit at the end of the epoch in which a time is over.
 
     `max_time` of the estimators does not wait for the end of the epoch.
@@ -85,18 +119,19 @@ class TimeLimit(_Watcher):
     def __init__(self, seconds: float) -> None:
         if not isinstance(seconds, NUMBERS) or not seconds > 0:
             raise ValueError(f"seconds has to be above 0, got {seconds!r}.")
+        super().__init__()
         self.seconds = seconds
 
-    def setup(self, estimator: Any, context: Any) -> None:
+    def begin(self, estimator: Any) -> float:
         """Note the time."""
-        self._began = time.perf_counter()
+        return time.perf_counter()
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         """Ask to stop when the time is over."""
-        return time.perf_counter() - self._began > self.seconds
+        return time.perf_counter() - self.state_of(context) > self.seconds
 
 
-class TargetReached(_Watcher):
+class TargetReached(Callback):
     """Stop a fit when its loss or its validation score is as good as asked for.
 
     Parameters
@@ -119,6 +154,7 @@ class TargetReached(_Watcher):
             raise ValueError(f"what has to be one of {sorted(self.CURVES)}, got {what!r}.")
         if not isinstance(value, NUMBERS) or math.isnan(value):
             raise ValueError(f"value has to be a number, got {value!r}.")
+        super().__init__()
         self.value, self.what = value, what
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
@@ -134,8 +170,11 @@ class TargetReached(_Watcher):
         return curve[-1] >= self.value if self.what.endswith("score") else curve[-1] <= self.value
 
 
-class NormRecorder(_Watcher):
+class NormRecorder(Callback):
     """Record the norm of each layer's weights, and of its last gradient, after each epoch.
+
+    Both records are those of one fit, and set when it has ended: of several fits, of clones that
+    share the recorder, the last to end.
 
     Attributes
     ----------
@@ -146,14 +185,18 @@ class NormRecorder(_Watcher):
         For each epoch the same of the last mini-batch's gradient, penalty included.
     """
 
-    def setup(self, estimator: Any, context: Any) -> None:
+    def begin(self, estimator: Any) -> dict[str, list[list[float]]]:
         """Begin new records."""
-        self.weight_norms_: list[list[float]] = []
-        self.gradient_norms_: list[list[float]] = []
+        return {"weight_norms_": [], "gradient_norms_": []}
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
         """Add an epoch to the records."""
         if context.task_name == "epoch":
             pairs = zip(fitted_estimator.coefs_, fitted_estimator.intercepts_, strict=True)
-            self.weight_norms_.append([norm_of(W, b) for W, b in pairs])
-            self.gradient_norms_.append(list(fitted_estimator._gradient_norms))
+            records = self.state_of(context)
+            records["weight_norms_"].append([norm_of(W, b) for W, b in pairs])
+            records["gradient_norms_"].append(list(fitted_estimator._gradient_norms))
+
+    def finish(self, state: dict[str, list[list[float]]]) -> None:
+        """Show the records, both at once: another thread may end at the same time."""
+        vars(self).update(state)

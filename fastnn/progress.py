@@ -8,6 +8,8 @@ from typing import Any
 
 from sklearn.utils.validation import _num_samples
 
+from fastnn.callbacks import Callback
+
 BAR = 10  # characters; the text beside it needs the others
 
 
@@ -84,7 +86,7 @@ class _Bars:
 _bars = _Bars()
 
 
-class EpochProgress:
+class EpochProgress(Callback):
     """Show each epoch's number, loss, score, rows a second and time left on standard error.
 
     On a terminal each fit is one live bar, elsewhere, and in the workers of a process pool, a line
@@ -97,19 +99,13 @@ class EpochProgress:
     >>> model = MLPClassifier(max_iter=50).set_callbacks(EpochProgress())
     """
 
-    def __init__(self) -> None:
-        self._fits: dict[int, _Fit] = {}  # by the id of the estimator: clones share this callback
-
-    def setup(self, estimator: Any, context: Any) -> None:
+    def begin(self, estimator: Any) -> _Fit:
         """Begin the bar of a fit."""
         console, fit = _console(), _Fit(estimator.max_iter)
         alone = multiprocessing.parent_process() is None  # two processes would draw over each other
         if console.is_terminal and not console.is_dumb_terminal and alone:
             fit.line = _bars.add(console)
-        self._fits[id(estimator)] = fit
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing: an epoch is told when it ends."""
+        return fit
 
     def on_fit_task_end(
         self,
@@ -122,23 +118,19 @@ class EpochProgress:
         """Tell what an epoch has brought."""
         if context.task_name != "epoch":
             return
-        fit = self._fits[id(estimator)]
+        fit = self.state_of(context)
         fit.epoch_ends(_record(X, fitted_estimator))
         if fit.line is not None:
             _bars.update(fit)
         elif fit.epochs == 1 or fit.record["epoch"] % max(1, fit.max_iter // 10) == 0:
             _print(fit)
 
-    def teardown(self, estimator: Any, context: Any) -> None:
+    def finish(self, state: _Fit) -> None:
         """End the bar."""
-        fit = self._fits.pop(id(estimator))
-        if fit.line is not None:
+        if state.line is not None:
             _bars.remove()
-        elif fit.told < fit.epochs:
-            _print(fit)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_fits": {}}  # a fit goes on in the process where it began
+        elif state.told < state.epochs:
+            _print(state)
 
 
 def _record(X: Any, model: Any) -> dict[str, Any]:

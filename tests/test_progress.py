@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from processes import ROOT
 from sklearn.base import clone
+from watchers import Watcher
 
 from fastnn import MLPClassifier
 from fastnn.progress import EpochProgress, _duration, _short
@@ -197,10 +198,32 @@ def test_a_failed_fit_leaves_nothing_behind():
     model = MLPClassifier().set_callbacks(progress)
     with pytest.raises(ValueError, match="NaN"):
         model.fit([[np.nan], [1.0]], [0, 1])
-    assert progress._fits == {}
+    assert progress._states == {}
     clone(pickle.loads(pickle.dumps(model))).set_params(max_iter=300, tol=1).fit(
         [[0.0], [1.0]], [0, 1]
     )
+
+
+def test_without_rich_the_error_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(ImportError, match=r"rich\.console"):
+        MLPClassifier().set_callbacks(EpochProgress()).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_within_a_fit_has_lines_of_its_own(capsys):
+    class Within(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch" and estimator.max_iter == 10:
+                clone(estimator).set_params(max_iter=2).fit(*data)
+
+    data = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+    model = MLPClassifier((2,), max_iter=10, tol=10, random_state=0)
+    model.set_callbacks(EpochProgress(), Within()).fit(*data)
+    told = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    outer = [f"epoch {n} of at most 10" for n in range(1, 11)]
+    inner = ["epoch 1 of at most 2", "epoch 2 of at most 2"]
+    assert told == [line for epoch in outer for line in (epoch, *inner)]
 
 
 def test_numbers_are_told_in_few_characters():

@@ -23,6 +23,7 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
 from fastnn.estimators.inputs import has_plain_shape
 from fastnn.estimators.summary import summary
+from fastnn.estimators.tasks import OF_A_FIT
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
@@ -388,7 +389,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__().copy()
-        state.pop("_own_network", None)
+        for name in ("_own_network", *OF_A_FIT):
+            state.pop(name, None)
         return {**state, "_fastnn_state": (STATE_FORMAT, __version__)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from fastnn.estimators.fitted import fitted_attributes
+from fastnn.estimators.fitted import fitted_attributes, twin_of
+
+# Where scikit-learn keeps callbacks on an estimator, and what it keeps there during a fit.
+CALLBACKS = ("_skl_callbacks", "_parent_callback_ctx")
+OF_A_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class EpochTasks:
@@ -67,4 +71,12 @@ class EpochTasks:
 
 def has_callbacks(estimator: Any) -> bool:
     """Whether an estimator has callbacks, its own or those of a meta-estimator."""
-    return hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+    return any(hasattr(estimator, name) for name in CALLBACKS)
+
+
+def without_callbacks(estimator: Any) -> Any:
+    """Copy of an estimator, such as it is saved: the callbacks stay with the original."""
+    twin = twin_of(estimator)
+    for name in (*CALLBACKS, *OF_A_FIT):
+        vars(twin).pop(name, None)
+    return twin

@@ -24,6 +24,7 @@ from sklearn import metrics
 from sklearn.utils.validation import _num_samples
 
 from fastnn._version import __version__
+from fastnn.callbacks import Callback
 from fastnn.display import LossCurveDisplay, NetworkDisplay, style
 from fastnn.display.anatomy import open_up
 
@@ -33,28 +34,37 @@ MOST_CELLS = 15  # classes up to which the confusion matrix tells its counts
 MOST_POINTS = 1000  # in the picture of residuals
 
 
-class EpochClock:
-    """Callback that notes when each epoch has ended, and how many rows it trained on."""
+class EpochClock(Callback):
+    """Callback that notes when each epoch has ended, and how many rows it trained on.
+
+    Attributes
+    ----------
+    ends : list of float
+        Time at the end of each epoch of the last fit that has ended, in seconds.
+
+    rows : int
+        Number of rows that trained it.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.ends: list[float] = []
         self.rows = 0
 
-    def setup(self, estimator: Any, context: Any) -> None:
+    def begin(self, estimator: Any) -> dict[str, Any]:
         """Begin a fit."""
-        self.ends = []
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
+        return {"ends": [], "rows": 0}
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None) -> None:
         """Note the end of an epoch."""
         if context.task_name == "epoch":
-            self.ends.append(time.perf_counter())
-            self.rows = _num_samples(X)
+            noted = self.state_of(context)
+            noted["ends"].append(time.perf_counter())
+            noted["rows"] = _num_samples(X)
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
+    def finish(self, state: dict[str, Any]) -> None:
+        """Show what was noted of a fit."""
+        vars(self).update(state)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,26 @@
 """The callbacks that fastnn adds: with every solver, alone, in a pipeline and in a search."""
 
+import copy
 import os
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
 from fastnn.callbacks import Checkpoint, NormRecorder, TargetReached, TimeLimit
 from fastnn.kernels.updates import SOLVERS
+from fastnn.progress import EpochProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, y = load_iris(return_X_y=True)
@@ -54,7 +61,31 @@ def test_a_checkpoint_is_the_model_as_it_stood(solver, way, tmp_path):
     assert loaded.loss_curve_ == model.loss_curve_
     assert loaded.loss_ == model.loss_
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-    assert not hasattr(loaded, "_skl_callbacks")  # it would write to the same file
+    assert not [name for name in vars(loaded) if "callback" in name]  # it would write to the file
+
+
+def test_a_checkpoint_leaves_the_model_of_other_callbacks_alone(tmp_path):
+    class Keeper(Watcher):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            self.model = fitted_estimator
+
+    callbacks = [Checkpoint(tmp_path / "m"), Keeper()]
+    network().set_callbacks(*callbacks).fit(X, y)
+    assert callbacks[1].model._skl_callbacks == callbacks
+
+
+class Saver(Watcher):
+    """A user's checkpoint."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        self.saved = pickle.dumps(fitted_estimator)
+
+
+def test_a_model_saved_by_a_user_s_callback_has_no_task_of_the_fit():
+    saver = Saver()
+    network().set_callbacks(saver).fit(X, y)
+    loaded = pickle.loads(saver.saved)
+    assert not {"_callback_fit_ctx", "_skl_callbacks_to_teardown"} & set(vars(loaded))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files have no such mode there")
@@ -192,3 +223,120 @@ def test_all_of_them_together_change_no_bit(tmp_path):
         np.testing.assert_array_equal(
             watched.predict_proba(X), network(solver=solver).fit(X, y).predict_proba(X)
         )
+
+
+# ------------------------------------------------------------------ fits that share a callback
+
+
+class Within(Watcher):
+    """At the end of each epoch of a fit of 4, fits a clone for 2 epochs."""
+
+    def __init__(self, before=lambda: None):
+        self.before = before
+        self.n_iters = []
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and estimator.max_iter == 4:
+            self.before()
+            self.n_iters.append(clone(estimator).set_params(max_iter=2).fit(X, y).n_iter_)
+
+
+class Meeting(Watcher):
+    """Lets two fits go on, from epoch to epoch, only together."""
+
+    def __init__(self):
+        self.barrier = threading.Barrier(2, timeout=60)
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and context.task_id < 3:
+            self.barrier.wait()
+
+    def __getstate__(self):
+        return {}
+
+
+def test_a_fit_within_a_fit_has_a_time_limit_of_its_own(monkeypatch):
+    now = [0.0]
+
+    def wait():
+        now[0] += 3
+
+    monkeypatch.setattr("fastnn.callbacks.time.perf_counter", lambda: now[0])
+    within = Within(wait)
+    assert network().set_callbacks(within, TimeLimit(5)).fit(X, y).n_iter_ == 2
+    assert within.n_iters == [2, 2]
+
+
+def test_a_fit_within_a_fit_leaves_its_norms_alone():
+    recorder, alone = NormRecorder(), NormRecorder()
+    network().set_callbacks(alone).fit(X, y)
+    network().set_callbacks(Within(), recorder).fit(X, y)
+    assert recorder.weight_norms_ == alone.weight_norms_
+    assert recorder.gradient_norms_ == alone.gradient_norms_
+
+
+@pytest.mark.parametrize("way", ["threads", "search"])
+def test_fits_at_once_do_not_mix_their_norms(way):
+    recorder, kept = NormRecorder(), []
+    base = network(max_iter=3, tol=0).set_callbacks(Meeting(), recorder)
+    alphas = [1e-4, 10.0]
+    if way == "search":
+        search = GridSearchCV(base, {"alpha": alphas}, cv=[(range(150), range(150))], refit=False)
+        with joblib.parallel_config("threading", n_jobs=2):
+            search.fit(X, y)
+    else:
+        fits = [clone(base).set_params(alpha=alpha) for alpha in alphas]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda model: model.fit(X, y), fits))
+    for alpha in alphas:
+        alone = NormRecorder()
+        network(max_iter=3, tol=0, alpha=alpha).set_callbacks(alone).fit(X, y)
+        kept.append((alone.weight_norms_, alone.gradient_norms_))
+    assert (recorder.weight_norms_, recorder.gradient_norms_) in kept
+    assert not recorder._states
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+@pytest.mark.parametrize(
+    "callback",
+    [Checkpoint("m"), TimeLimit(9), TargetReached(0, "loss"), NormRecorder(), EpochProgress()],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_a_copy_made_during_a_fit_knows_nothing_of_it(callback, copied, tmp_path):
+    class Copier(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            self.copied = copied(callback)
+
+    if isinstance(callback, Checkpoint):
+        callback.path = tmp_path / "m"
+    before, copier = dict(vars(callback)), Copier()
+    network().set_callbacks(callback, copier).fit(X, y)
+    assert not copier.copied._states
+    assert copier.copied._states is not callback._states
+    assert before.keys() == vars(copier.copied).keys()
+    network().set_callbacks(copier.copied).fit(X, y)
+
+
+def test_a_fit_that_fails_shows_its_norms_and_is_forgotten():
+    class Failing(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_id == 1:
+                raise RuntimeError("no such metric")
+
+    recorder = NormRecorder()
+    with pytest.raises(RuntimeError, match="no such metric"):
+        network().set_callbacks(recorder, Failing()).fit(X, y)
+    assert len(recorder.weight_norms_) == len(recorder.gradient_norms_) == 2
+    assert not recorder._states
+
+
+def test_records_are_shown_when_the_fit_has_ended():
+    class Reader(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            assert not hasattr(recorder, "weight_norms_")
+
+    recorder = NormRecorder()
+    network().set_callbacks(recorder, Reader()).fit(X, y)
+    assert len(recorder.weight_norms_) == 4

@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.base import clone
 from sklearn.datasets import load_wine
+from watchers import Watcher
 
+from fastnn import MLPClassifier
 from fastnn.cli import main, tables
 from fastnn.report import page as report
 
@@ -241,3 +244,18 @@ def test_a_browser_would_tell_of_a_page_that_asks_for_more(train, wine, browser,
     page.write_text(text.replace("</body>", f"{SCRIPT}<img src='http://other.test/x.png'></body>"))
     _, console = browser(page, "--dump-dom")
     assert sum("Content Security Policy" in line for line in console) == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_within_a_fit_leaves_the_clock_alone():
+    class Within(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch" and estimator.max_iter == 4:
+                clone(estimator).set_params(max_iter=2).fit(X[:5], y[:5])
+
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+    clock = report.EpochClock()
+    MLPClassifier((2,), max_iter=4).set_callbacks(Within(), clock).fit(X, y)
+    assert len(clock.ends) == 4
+    assert clock.ends == sorted(clock.ends)
+    assert clock.rows == 10
