@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._version import __version__
@@ -23,11 +22,11 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
 from fastnn.estimators.inputs import has_plain_shape
 from fastnn.estimators.summary import summary
-from fastnn.estimators.tasks import OF_A_FIT
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
 from fastnn.network import Architecture
+from fastnn.sklearn_versions import OF_A_FIT, CallbackSupportMixin, with_callbacks
 from fastnn.training.dataset import Targets
 
 STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -26,6 +25,7 @@ from fastnn.estimators.targets import (
     per_target,
     row_weights,
 )
+from fastnn.sklearn_versions import with_callbacks
 from fastnn.training.dataset import Targets
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
 
 from fastnn.engine.base import Engine, Problem
 from fastnn.estimators import fitted, parameters
@@ -12,6 +11,7 @@ from fastnn.estimators.scoring import score_of
 from fastnn.estimators.tasks import EpochTasks, has_callbacks
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Network
+from fastnn.sklearn_versions import check_sample_weight
 from fastnn.training import plan
 from fastnn.training.clock import Clock
 from fastnn.training.dataset import Dataset
@@ -246,7 +246,7 @@ class Fit:
 def dataset_of(estimator: Any, X: Any, y: Any, y_train: Any, sample_weight: Any) -> Dataset:
     """Encode X and y, which are checked, with the weights of their rows."""
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X)
+        sample_weight = check_sample_weight(sample_weight, X)
     targets = estimator._encode(y)
     weights = estimator._class_weights(y, y_train)
     if weights is None or sample_weight is not None:

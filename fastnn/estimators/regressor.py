@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -16,6 +15,7 @@ from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
+from fastnn.sklearn_versions import with_callbacks
 from fastnn.training.dataset import Targets
 
 

@@ -5,10 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from fastnn.estimators.fitted import fitted_attributes, twin_of
-
-# Where scikit-learn keeps callbacks on an estimator, and what it keeps there during a fit.
-CALLBACKS = ("_skl_callbacks", "_parent_callback_ctx")
-OF_A_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+from fastnn.sklearn_versions import CALLBACKS, OF_A_FIT
 
 
 class EpochTasks:

@@ -5,13 +5,16 @@ import pytest
 from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import is_missing, needs
 
 from fastnn import MLPClassifier, MLPRegressor
+
+if not is_missing("callbacks"):
+    from sklearn.callback import ProgressBar, ScoringMonitor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -121,6 +124,7 @@ def test_what_is_no_callback_is_refused():
 )
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True, "tol": 0}], ids=str)
 def test_scoring_monitor_scores_each_epoch(data, Network, scoring, parameters):
+    needs("callbacks")
     monitor, recorder = ScoringMonitor(scoring=scoring), Recorder()
     model = Network(max_iter=5, random_state=0, **parameters)
     model.set_callbacks(monitor, recorder).fit(*data)
@@ -134,6 +138,7 @@ def test_scoring_monitor_scores_each_epoch(data, Network, scoring, parameters):
 
 
 def test_scoring_monitor_scores_each_iteration_of_lbfgs(data):
+    needs("callbacks")
     monitor = ScoringMonitor(scoring="neg_log_loss")
     network(solver="lbfgs", max_iter=5).set_callbacks(monitor).fit(*data)
     scores = epoch_scores(monitor, "neg_log_loss")
@@ -142,6 +147,7 @@ def test_scoring_monitor_scores_each_iteration_of_lbfgs(data):
 
 
 def test_scoring_monitor_weighs_rows_as_the_fit_does(data):
+    needs("callbacks")
     X, y = data
     weights = np.where(y == 0, 1.0, 0.0)
     monitor = ScoringMonitor(scoring="accuracy")
@@ -150,6 +156,7 @@ def test_scoring_monitor_weighs_rows_as_the_fit_does(data):
 
 
 def test_scoring_monitor_in_a_pipeline(data):
+    needs("callbacks")
     monitor = ScoringMonitor(scoring="accuracy")
     pipeline = make_pipeline(StandardScaler(), network().set_callbacks(monitor)).fit(*data)
     assert epoch_scores(monitor, "accuracy")[-1] == pipeline.score(*data)
@@ -157,6 +164,7 @@ def test_scoring_monitor_in_a_pipeline(data):
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_scoring_monitor_in_a_search(data, backend):
+    needs("callbacks")
     monitor = ScoringMonitor(scoring="accuracy")
     search = GridSearchCV(network().set_callbacks(monitor), {"alpha": [0.1, 1]}, cv=2, n_jobs=2)
     with parallel_backend(backend):
@@ -166,6 +174,7 @@ def test_scoring_monitor_in_a_search(data, backend):
 
 @pytest.mark.parametrize("client", ["alone", "pipeline", "search"])
 def test_progress_bar(data, client, capsys):
+    needs("callbacks")
     model = {
         "alone": network(),
         "pipeline": make_pipeline(StandardScaler(), network()),

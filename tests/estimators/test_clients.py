@@ -48,6 +48,7 @@ from sklearn.multioutput import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from versions import needs
 
 import fastnn
 from fastnn import MLPClassifier
@@ -110,8 +111,14 @@ REGRESSORS = {
 }
 
 
+WEIGH = ("bagging", "boosting")  # they fit with sample_weight where a network has it
+
+
 @pytest.mark.parametrize("client", CLASSIFIERS)
 def test_classifiers_of_classifiers(client):
+    if client in WEIGH:
+        needs("sample_weight")
+
     def results(home):
         model = CLASSIFIERS[client](classifier(home)).fit(X, y)
         if client == "one against one":
@@ -123,6 +130,8 @@ def test_classifiers_of_classifiers(client):
 
 @pytest.mark.parametrize("client", REGRESSORS)
 def test_regressors_of_regressors(client):
+    if client in WEIGH:
+        needs("sample_weight")
     assert_same_from_both(
         lambda home: REGRESSORS[client](regressor(home)).fit(X, numbers).predict(X)
     )
@@ -272,6 +281,7 @@ def test_column_transformer():
 
 
 def test_sample_weight_is_routed():
+    needs("routing to score")
     with sklearn.config_context(enable_metadata_routing=True):
 
         def scores(home):

@@ -17,6 +17,7 @@ from sklearn.datasets import (
     make_regression,
 )
 from sklearn.exceptions import ConvergenceWarning
+from versions import is_missing, needs
 
 import fastnn
 from fastnn.engine.cpu import CPU
@@ -86,6 +87,8 @@ WEIGHTS = np.random.default_rng(3).uniform(0.1, 3, ROWS)
 
 def estimators(task, **parameters):
     """Ours and scikit-learn's, with the same parameters."""
+    if task == "poisson":
+        needs("poisson")
     name = "MLPClassifier" if task in CLASSIFICATION else "MLPRegressor"
     if task == "poisson":
         parameters["loss"] = "poisson"
@@ -158,15 +161,24 @@ def assert_same_numbers(ours, theirs, name, close):
     if value is None:
         assert getattr(ours, name, None) is None, name
     else:
-        assert type(getattr(ours, name)) is type(value), name
+        if type(value) is not np.float32:  # of xlogy(bool, float32) in older versions of SciPy
+            assert type(getattr(ours, name)) is type(value), name
         assert_allclose(getattr(ours, name), value, **close, err_msg=name)
 
 
+def weights_of(weighted):
+    if weighted:
+        needs("sample_weight")
+    return {"sample_weight": WEIGHTS} if weighted else {}
+
+
 def assert_same_fit(task, form="dense", weighted=False, **parameters):
+    if task == "strings" and parameters.get("early_stopping"):
+        needs("early stopping on texts")
     X, y = TASKS[task]
     X = FORMS[form](X)
     ours, theirs = estimators(task, **parameters)
-    weights = {"sample_weight": WEIGHTS} if weighted else {}
+    weights = weights_of(weighted)
     told, failure = call(theirs, "fit", X, y, **weights)
     assert failure is None
     assert call(ours, "fit", X, y, **weights) == (told, None)
@@ -281,7 +293,7 @@ def test_global_random_state_is_used_where_none_is_given():
 def test_lbfgs(task, activation, form, weighted):
     X, y = TASKS[task]
     X = FORMS[form](X)
-    weights = {"sample_weight": WEIGHTS} if weighted else {}
+    weights = weights_of(weighted)
     pair = estimators(task, solver="lbfgs", activation=activation, max_iter=10, alpha=0.01)
     told = [call(estimator, "fit", X, y, **weights) for estimator in pair]
     assert [[w for w, _ in caught] for caught, _ in told] == [[ConvergenceWarning]] * 2
@@ -290,6 +302,7 @@ def test_lbfgs(task, activation, form, weighted):
 
 @pytest.mark.parametrize("max_fun", [3, 15000])
 def test_lbfgs_warns_and_counts_alike(max_fun):
+    needs("iterations of lbfgs")
     X, y = TASKS["multiclass"]
     pair = estimators("multiclass", solver="lbfgs", max_fun=max_fun, max_iter=9)
     told = [call(estimator, "fit", X, y) for estimator in pair]
@@ -341,6 +354,7 @@ def test_lbfgs_trains_float32_data_in_float64_and_keeps_its_dtype(task, form):
 
 @pytest.mark.parametrize("weights", ["float32", "float64", "int", "scalar", "list"])
 def test_kinds_of_weights(weights):
+    needs("sample_weight")
     X, y = TASKS["one_target"]
     sample_weight = {
         "float32": WEIGHTS.astype(np.float32),
@@ -460,9 +474,9 @@ STEP = st.one_of(
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(
-    task=st.sampled_from(list(TASKS)),
+    task=st.sampled_from([task for task in TASKS if task != "poisson" or not is_missing(task)]),
     form=st.sampled_from(list(FORMS)),
-    weighted=st.booleans(),
+    weighted=st.just(False) if is_missing("sample_weight") else st.booleans(),
     instance=st.booleans(),
     hidden=st.sampled_from([(), (6,), (5, 4), (4, 3, 5)]),
     solver=st.sampled_from(["adam", "sgd"]),
