@@ -20,8 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import llvmlite
-from llvmlite import binding as llvm
+from fastnn.compiling import llvm
 
 # Rooms whose every file decides on the code of kernels, or on the form of its files.
 FOLDERS = ("compiling", "kernels")
@@ -45,7 +44,7 @@ def _digest() -> str:
     for folder in FOLDERS:
         for source in sorted((package / folder).rglob("*.py")):
             digest.update(source.read_bytes())
-    compiler = importlib.metadata.version("numba"), llvmlite.__version__
+    compiler = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
     features = llvm.get_host_cpu_features().flatten()
     processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), features
     objects = sys.implementation.cache_tag, object.__basicsize__  # Python's, in which arrays are

@@ -18,6 +18,7 @@ from numba.extending import overload, typeof_impl
 from fastnn.compiling import language
 from fastnn.compiling.cache import MachineCode
 from fastnn.compiling.interrupts import held_back
+from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import Kernel
 from fastnn.compiling.lowering import accepted, runner
 from fastnn.compiling.numba_internals import (
@@ -76,6 +77,7 @@ def _type_of_kernel(kernel: Kernel, context: Any) -> Any:
 
 def from_python(kernel: Kernel) -> Any:
     """Make a compiled form of a kernel that Python calls with any arguments, as benchmarks do."""
+    blas.add_symbols()
     with global_compiler_lock:
         for name in ("float32", "float64"):
             _register(DTypes(np.dtype(name)))

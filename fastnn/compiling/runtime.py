@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn.compiling import cache, time_spent
 from fastnn.compiling.interrupts import whole_module
+from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import IS_OFF, Kernel, kernels
 from fastnn.compiling.packing import Packer
 from fastnn.compiling.signatures import DTypes, Type, resolve, variables
@@ -108,6 +109,7 @@ def _machine_code(kernel: Kernel, dtypes: DTypes, n_fixed: int | None = None) ->
     if name not in _loaded:
         if not _loaded:
             check_array_object()
+            blas.add_symbols()
         made = _found(name)
         if made is None:
             compiler = whole_module("fastnn.compiling.compiler")

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from llvmlite import binding as llvm
 from scipy.linalg import cython_blas  # the BLAS that kernels call
 from threadpoolctl import ThreadpoolController
+
+from fastnn.compiling import llvm
 
 # On these OpenBLAS multiplies small matrices as they lie, since 0.3.17 (its pull request 3335).
 # Anywhere else it copies both matrices into an order of its own before.
@@ -36,8 +37,11 @@ def _address(routine: str) -> int:
     return place(capsule, name(capsule))
 
 
-for dtype, routine in ROUTINES.items():
-    llvm.add_symbol(symbol(dtype), _address(routine))
+@cache
+def add_symbols() -> None:
+    """Tell LLVM where the products are, before any machine code that calls them is linked."""
+    for dtype, routine in ROUTINES.items():
+        llvm.add_symbol(symbol(dtype), _address(routine))
 
 
 @cache

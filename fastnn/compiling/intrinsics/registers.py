@@ -10,7 +10,8 @@ import os
 from functools import cache
 
 import numpy as np
-from llvmlite import binding as llvm
+
+from fastnn.compiling import llvm
 
 REGISTER_ROWS = 6
 NARROW = 32  # bytes of a register of AVX2, which has 16: 12 sums, 2 of a panel's row, one of A
