@@ -23,7 +23,7 @@ class Data:
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         float32 or float64.
     Y : ndarray of shape (n_samples, n_targets)
-        Targets in the network's dtype, C-contiguous and writable; empty for a prediction.
+        Targets in the network's dtype, C-contiguous and aligned; empty for a prediction.
     weights : ndarray of shape (n_samples,), default=None
         Weights of the rows, float64.
     """
@@ -45,7 +45,7 @@ def sample_of(X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> Sa
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         float32 or float64. CSR is taken as it is and CSC converted to it.
     Y : ndarray of shape (n_samples, n_targets)
-        Targets in the network's dtype, C-contiguous and writable; empty for a prediction.
+        Targets in the network's dtype, C-contiguous and aligned; empty for a prediction.
     weights : ndarray of shape (n_samples,), default=None
         Weights of the rows, float64.
 

@@ -180,16 +180,17 @@ def predict_few(
 ) -> np.ndarray | None:
     """Pass a row or a few through a network in a few microseconds.
 
-    Returns None where there are more rows than that, another dtype than the network's, or a number
-    that is not finite.
+    Returns None where there are more rows than that, another dtype than the network's, an X that is
+    not in one piece or not aligned, or a number that is not finite.
     """
-    n_rows, params = X.shape[0], network.params
+    n_rows, params, flags = X.shape[0], network.params, X.flags
     if (
         n_rows > MAX_FEW_ROWS
         or X.shape[1] != network.units[0]
         or 2 * n_rows * network.n_weights > MAX_FEW_FLOPS
         or X.dtype != params.dtype
-        or not X.flags.c_contiguous
+        or not flags.c_contiguous
+        or not flags.aligned
     ):
         return None
     key = (n_rows, activation, output)

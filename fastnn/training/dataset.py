@@ -79,7 +79,6 @@ class Dataset:
 
     def data(self, dtype: np.dtype) -> Data:
         """Give what an engine takes, for a network of this dtype."""
-        Y = np.ascontiguousarray(self.targets.Y, dtype=dtype)
-        Y = Y if Y.flags.writeable else Y.copy()  # to the compiler, read-only is another type
+        Y = np.require(self.targets.Y, dtype, ["C", "A"])
         weights = None if self.weights is None else self.weights.astype(np.float64)
         return Data(self.X, Y, weights)

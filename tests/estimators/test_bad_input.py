@@ -450,6 +450,21 @@ def test_any_place_of_the_data_gives_the_same_model_and_stays_as_it_is(form, dty
     assert_array_equal(data, plain)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_any_place_of_targets_and_weights_gives_the_same_model(solver, form, tmp_path):
+    random, options = np.random.default_rng(0), {"solver": solver, "max_iter": 3}
+    targets, weights = random.standard_normal((30, 2)), random.uniform(size=(30, 1))
+    (tmp_path / "weights").mkdir()
+    given = laid_out(targets, form, tmp_path), laid_out(weights, form, tmp_path / "weights")[:, 0]
+    model, expected = (
+        MLPRegressor(hidden_layer_sizes=(5,), random_state=0, **options) for _ in "ab"
+    )
+    model.fit(X, given[0], sample_weight=given[1])
+    expected.fit(X, targets, sample_weight=weights[:, 0])
+    assert_array_equal(params_of(model), params_of(expected))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_columns_that_say_nothing_and_rows_that_are_few(name):
     data = np.column_stack([X, np.zeros(30), np.full(30, 7.0)])
