@@ -1,6 +1,8 @@
 """One protocol of callbacks: scikit-learn's since 1.9, and ours for the versions before."""
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,3 +231,10 @@ def test_weights_that_are_all_zero_are_refused_by_every_version():
     X, y = np.arange(8.0).reshape(4, 2), [0, 1, 0, 1]
     with pytest.raises(ValueError, match="at least one non-zero number"):
         MLPClassifier((2,)).fit(X, y, sample_weight=np.zeros(4))
+
+
+def test_no_other_module_looks_at_versions_of_scikit_learn():
+    package = Path(sklearn_versions.__file__).parent
+    looks = re.compile(r"^\s*(from|import) sklearn\.callback|sklearn\.__version__", re.MULTILINE)
+    files = [path for path in package.rglob("*.py") if looks.search(path.read_text("utf-8"))]
+    assert [path.name for path in files] == ["sklearn_versions.py"]
