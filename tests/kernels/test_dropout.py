@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from kernel_forms import DTYPES, compiled, normal, plain
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import initial_weights
 from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier, MLPRegressor
-from fastnn.kernels import dropout
+from fastnn.kernels import (
+    dropout,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -105,3 +108,41 @@ def test_validation_and_early_stopping_judge_without_dropout():
     p = model.predict_proba(X)[np.arange(250), labels]
     assert_allclose(model.validation_loss_curve_[-1], -np.log(p).mean())
     assert model.validation_loss_curve_[-1] < model.loss_curve_[-1]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # without the JIT
+def test_dropout_drops_its_share_anew_each_time():
+    for rate in (0.1, 0.5):
+        masks = []
+        for seed, step, layer in ((1, 1, 0), (1, 2, 0), (1, 1, 1), (2, 1, 0), (1 + 2**40, 1, 0)):
+            A = np.ones((400, 50))
+            compiled(dropout.drop)(A, A, rate, seed, step, layer, 0)
+            assert set(np.unique(A)) == {0, 1 / (1 - rate)}
+            masks.append(A > 0)
+            assert abs(masks[-1].mean() - (1 - rate)) < 0.02
+            assert abs(masks[-1].mean(axis=0) - (1 - rate)).max() < 0.1
+        for other in masks[1:]:
+            agree = (masks[0] == other).mean()
+            assert abs(agree - (rate**2 + (1 - rate) ** 2)) < 0.02
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # of the hash
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dropout_and_its_way_back(dtype):
+    A, dA = normal((40, 7), dtype), normal((40, 7), dtype, 1)
+    place = (0.3, 5, 9, 1, 0)
+    whole = A.copy()
+    compiled(dropout.drop)(whole, whole, *place)
+    halves = A.copy()
+    for start in (0, 20):  # two shards draw what the whole mini-batch would
+        compiled(dropout.drop)(halves[start : start + 20], halves, *place[:-1], start)
+    np.testing.assert_array_equal(whole, halves)
+    written = A.copy()
+    plain(dropout.drop)(written, written, *place)
+    np.testing.assert_array_equal(whole, written)
+    for form in (compiled(dropout.undrop), plain(dropout.undrop)):
+        back, D = whole.copy(), dA.copy()
+        form(back, D, *place)
+        np.testing.assert_array_equal(D == 0, whole == 0)
+        assert_allclose(back[whole != 0], A[whole != 0], rtol=1e-6)
+        assert_allclose(D[whole != 0], dA[whole != 0] / dtype(0.7), rtol=1e-6)

@@ -4,12 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from kernel_forms import DTYPES, assert_compiled_as_written, close, compiled, normal, plain
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import initial_weights
 from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier, MLPRegressor, check_gradient
 from fastnn.engine.workspace import training_workspace
+from fastnn.kernels import (
+    normalization,
+)
 from fastnn.kernels.normalization import NORMALIZATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -182,3 +186,23 @@ def test_a_network_without_hidden_layers_goes_on_too(kind):
     model = network(hidden_layer_sizes=(), normalization=kind, max_iter=2).fit(X, y)
     model.set_params(max_iter=4).resume(X, y).partial_fit(X, y)
     assert model.set_params(warm_start=True).fit(X, y).predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("n_rows", [1, 12])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", normalization.NORMALIZATIONS)
+def test_normalization(name, dtype, n_rows):
+    kind = normalization.NORMALIZATIONS[name]
+    Z, bias, scale = normal((n_rows, 5), dtype), normal(5, dtype, 1), normal(5, dtype, 2)
+    running, N, moments = normal(10, dtype, 3) ** 2, np.empty_like(Z), np.zeros(20, dtype)
+    dA, dscale = normal((n_rows, 5), dtype, 4), np.empty(5, dtype)
+    for step in (kind.training, kind.prediction):
+        results = []
+        for form in (compiled(step), plain(step)):
+            arrays = [array.copy() for array in (Z, bias, scale, running, N, moments)]
+            form(*arrays)
+            results.append(arrays)
+        for ours, written in zip(*results, strict=True):
+            assert_allclose(ours, written, **close(dtype))
+    compiled(kind.training)(Z, bias, scale, running, N, moments)
+    assert_compiled_as_written(kind.backward, [], [dA, N, scale, moments, dscale], dtype)

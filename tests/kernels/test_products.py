@@ -1,104 +1,81 @@
-"""What is asked of the BLAS library and of the processor: which product is the fastest."""
-
-import platform
-from types import SimpleNamespace
+"""Each form of the matrix product beside NumPy's."""
 
 import numpy as np
 import pytest
-from processes import python
-from sklearn.exceptions import ConvergenceWarning
+from kernel_forms import DTYPES, close, compiled, normal, plain
+from numpy.testing import assert_allclose, assert_array_equal
 
-from fastnn import MLPClassifier
-from fastnn.compiling.intrinsics import blas, registers
-from fastnn.engine import bind as layers
+from fastnn.compiling.intrinsics.registers import WIDE
 from fastnn.kernels.products import blas as whole
-from fastnn.kernels.products import choice, panels, strips
+from fastnn.kernels.products import panels, strips
+
+PRODUCTS = [whole.product, strips.product_in_strips, panels.product_in_panels]
 
 
+WHOLE = [(1, 1, 1), (5, 7, 50), (31, 7, 17), (0, 3, 2), (2, 3, 0), (10, 0, 5)]
+IN_STRIPS = [  # by what fits into a strip
+    *[(53, 200, 150), (31, 300, 200)],  # 24 rows, and 12
+    *[(31, 400, 250), (31, 1200, 96)],  # columns
+    (1300, 1100, 3),  # neither
+]
+IN_PANELS = [
+    *[(6, 1, 2), (13, 8, 8), (100, 9, 16)],  # rows end with a tile, and within one
+    *[(7, 5, 3), (7, 5, 11), (12, 4, 5)],  # fewer columns than a panel has
+    *[(12, 17, 20), (12, 17, 26), (12, 17, 33), (12, 17, 48)],  # a last one wide or narrow
+    *[(100, 1, 100), (100, 3, 100), (200, 64, 100)],
+    *[(5, 40, 30), (6, 40, 1), (6, 1025, 20), (300, 300, 101)],  # few rows, one column, too large
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kernel", PRODUCTS, ids=lambda kernel: kernel.__name__)
+@pytest.mark.parametrize("shape", WHOLE + IN_STRIPS + IN_PANELS)
+def test_products(shape, kernel, dtype):
+    m, k, n = shape
+    A, B, out = normal((m, k), dtype), normal((k, n), dtype, 1), np.empty((m, n), dtype)
+    near = close(dtype) | {"atol": k * np.finfo(dtype).eps}
+    copies = np.full(max(B.size, k * WIDE // A.itemsize), np.nan, dtype)
+    transposed = np.ascontiguousarray(B.T)
+    for left in (A, np.asfortranarray(A)):
+        for form in (compiled(kernel), plain(kernel)):
+            for right, is_transposed in ((B, 0), (transposed, 1)):
+                out[:] = np.nan
+                form(left, right, out, is_transposed, copies)
+                assert_allclose(out, A @ B, **near)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_panels_write_nothing_beside_their_columns(dtype):
+    A, B = normal((14, 30), dtype), normal((30, 21), dtype, 1)
+    copies = np.full(30 * WIDE // A.itemsize, np.nan, dtype)
+    for n in range(2, 22):
+        for is_transposed in (0, 1):
+            around = np.full(14 * n + 64, np.nan, dtype)
+            out, right = around[32:-32].reshape(14, n), B[:, :n].copy()
+            right = np.ascontiguousarray(right.T) if is_transposed else right
+            compiled(panels.product_in_panels)(A, right, out, is_transposed, copies)
+            assert_allclose(out, A @ B[:, :n], **close(dtype))
+            assert np.isnan(around[:32]).all()
+            assert np.isnan(around[-32:]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("architectures", "has_kernels"),
+    ("n_rows", "shape", "is_copied"),
     [
-        (["SkylakeX", "SkylakeX"], True),
-        (["SapphireRapids"], True),
-        (["SkylakeX", "Haswell"], False),
-        (["Zen"], False),
-        ([None], False),  # another library than OpenBLAS does not tell
-        ([], False),  # nor does macOS' own
+        (9, (40, 9), True),
+        (9, (40, 10), False),  # more numbers in a row of W than rows to use them
+        (40, (33, 50), True),
+        (32, (300, 250), False),  # a large copy
     ],
 )
-def test_only_known_kernels_take_small_products(architectures, has_kernels, monkeypatch):
-    libraries = [
-        SimpleNamespace(architecture=name, filepath=f"/site-packages/libs/openblas{i}.so")
-        for i, name in enumerate(architectures)
-    ]
-    monkeypatch.setattr(blas, "libraries", lambda: libraries)
-    assert blas.has_small_kernels.__wrapped__() == has_kernels
-    for folder in ("scipy.libs", "scipy/.dylibs"):  # the others are not the kernels'
-        path = f"/site-packages/{folder}/libscipy_openblas.so"
-        scipys = SimpleNamespace(architecture="SkylakeX", filepath=path)
-        monkeypatch.setattr(blas, "libraries", lambda scipys=scipys: [*libraries, scipys])
-        assert blas.has_small_kernels.__wrapped__()
-
-
-@pytest.mark.parametrize(
-    ("features", "wide"),
-    [
-        ({"avx2": True, "fma": True}, True),
-        ({"avx2": True, "fma": True, "avx512f": True}, False),  # wider ones
-        ({"avx2": True, "fma": False}, False),
-        ({"neon": True}, False),
-        ({}, False),  # a processor that LLVM does not know
-    ],
-)
-def test_panels_are_for_avx2(features, wide, monkeypatch):
-    monkeypatch.setattr(registers.llvm, "get_host_cpu_features", lambda: features)
-    assert registers.are_wide_enough.__wrapped__() == wide
-
-
-@pytest.mark.parametrize(
-    ("has_kernels", "wide", "name"),
-    [
-        (True, True, "product_in_strips"),
-        (True, False, "product_in_strips"),
-        (False, True, "product_in_panels"),
-        (False, False, "product"),
-    ],
-)
-def test_the_fastest_product(has_kernels, wide, name, monkeypatch):
-    monkeypatch.setattr(blas, "has_small_kernels", lambda: has_kernels)
-    monkeypatch.setattr(registers, "are_wide_enough", lambda: wide)
-    assert choice.product_for_this_machine().__name__ == name
-
-
-def test_all_products_train_the_same_network(monkeypatch):
-    X = np.random.default_rng(0).random((300, 40))
-    losses = []
-    for product in (whole.product, strips.product_in_strips, panels.product_in_panels):
-        monkeypatch.setattr(layers, "product_for_this_machine", lambda product=product: product)
-        model = MLPClassifier((90, 200), max_iter=3, random_state=0)
-        with pytest.warns(ConvergenceWarning):
-            losses.append(model.fit(X, np.arange(300) % 3).loss_)
-        np.testing.assert_allclose(model.predict_proba(X[:1]), model.predict_proba(X)[:1])
-    np.testing.assert_allclose(losses, losses[0], rtol=1e-9)
-
-
-FIT = """
-    import warnings
-    import numpy as np
-    from fastnn import MLPClassifier
-    from fastnn.compiling.intrinsics import blas
-
-    warnings.simplefilter("ignore")
-    X = np.random.default_rng(0).random((300, 40))
-    model = MLPClassifier((90, 200), max_iter=3, random_state=0)
-    print(blas.has_small_kernels(), model.fit(X, np.arange(300) % 3).loss_)
-"""
-
-
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="a kernel of x86-64")
-def test_products_are_right_whatever_the_kernels():
-    (_, ours), (small, other) = (
-        python(FIT, OPENBLAS_CORETYPE=core).split() for core in ("", "Haswell")
-    )
-    assert small == "False"
-    np.testing.assert_allclose(float(ours), float(other), rtol=1e-9)
+def test_strips_copy_small_transposed_weights(n_rows, shape, is_copied, dtype):
+    W, D = normal(shape, dtype), normal((n_rows, shape[1]), dtype, 1)
+    for form in (compiled(strips.product_in_strips), plain(strips.product_in_strips)):
+        copy, dA = np.full(W.size, np.nan, dtype), np.full((n_rows, shape[0]), np.nan, dtype)
+        form(D, W, dA, 1, copy)
+        assert_allclose(dA, D @ W.T, **close(dtype) | {"atol": 1e-4 if dtype == np.float32 else 0})
+        if is_copied:
+            assert_array_equal(copy.reshape(shape[::-1]), W.T)
+        else:
+            assert np.isnan(copy).all()

@@ -1,0 +1,104 @@
+"""What is asked of the BLAS library and of the processor: which product is the fastest."""
+
+import platform
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from processes import python
+from sklearn.exceptions import ConvergenceWarning
+
+from fastnn import MLPClassifier
+from fastnn.compiling.intrinsics import blas, registers
+from fastnn.engine import bind as layers
+from fastnn.kernels.products import blas as whole
+from fastnn.kernels.products import choice, panels, strips
+
+
+@pytest.mark.parametrize(
+    ("architectures", "has_kernels"),
+    [
+        (["SkylakeX", "SkylakeX"], True),
+        (["SapphireRapids"], True),
+        (["SkylakeX", "Haswell"], False),
+        (["Zen"], False),
+        ([None], False),  # another library than OpenBLAS does not tell
+        ([], False),  # nor does macOS' own
+    ],
+)
+def test_only_known_kernels_take_small_products(architectures, has_kernels, monkeypatch):
+    libraries = [
+        SimpleNamespace(architecture=name, filepath=f"/site-packages/libs/openblas{i}.so")
+        for i, name in enumerate(architectures)
+    ]
+    monkeypatch.setattr(blas, "libraries", lambda: libraries)
+    assert blas.has_small_kernels.__wrapped__() == has_kernels
+    for folder in ("scipy.libs", "scipy/.dylibs"):  # the others are not the kernels'
+        path = f"/site-packages/{folder}/libscipy_openblas.so"
+        scipys = SimpleNamespace(architecture="SkylakeX", filepath=path)
+        monkeypatch.setattr(blas, "libraries", lambda scipys=scipys: [*libraries, scipys])
+        assert blas.has_small_kernels.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("features", "wide"),
+    [
+        ({"avx2": True, "fma": True}, True),
+        ({"avx2": True, "fma": True, "avx512f": True}, False),  # wider ones
+        ({"avx2": True, "fma": False}, False),
+        ({"neon": True}, False),
+        ({}, False),  # a processor that LLVM does not know
+    ],
+)
+def test_panels_are_for_avx2(features, wide, monkeypatch):
+    monkeypatch.setattr(registers.llvm, "get_host_cpu_features", lambda: features)
+    assert registers.are_wide_enough.__wrapped__() == wide
+
+
+@pytest.mark.parametrize(
+    ("has_kernels", "wide", "name"),
+    [
+        (True, True, "product_in_strips"),
+        (True, False, "product_in_strips"),
+        (False, True, "product_in_panels"),
+        (False, False, "product"),
+    ],
+)
+def test_the_fastest_product(has_kernels, wide, name, monkeypatch):
+    monkeypatch.setattr(blas, "has_small_kernels", lambda: has_kernels)
+    monkeypatch.setattr(registers, "are_wide_enough", lambda: wide)
+    assert choice.product_for_this_machine().__name__ == name
+
+
+def test_all_products_train_the_same_network(monkeypatch):
+    X = np.random.default_rng(0).random((300, 40))
+    losses = []
+    for product in (whole.product, strips.product_in_strips, panels.product_in_panels):
+        monkeypatch.setattr(layers, "product_for_this_machine", lambda product=product: product)
+        model = MLPClassifier((90, 200), max_iter=3, random_state=0)
+        with pytest.warns(ConvergenceWarning):
+            losses.append(model.fit(X, np.arange(300) % 3).loss_)
+        np.testing.assert_allclose(model.predict_proba(X[:1]), model.predict_proba(X)[:1])
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-9)
+
+
+FIT = """
+    import warnings
+    import numpy as np
+    from fastnn import MLPClassifier
+    from fastnn.compiling.intrinsics import blas
+
+    warnings.simplefilter("ignore")
+    X = np.random.default_rng(0).random((300, 40))
+    model = MLPClassifier((90, 200), max_iter=3, random_state=0)
+    print(blas.has_small_kernels(), model.fit(X, np.arange(300) % 3).loss_)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a kernel of x86-64")
+def test_products_are_right_whatever_the_kernels():
+    (_, ours), (small, other) = (
+        python(FIT, OPENBLAS_CORETYPE=core).split() for core in ("", "Haswell")
+    )
+    assert small == "False"
+    np.testing.assert_allclose(float(ours), float(other), rtol=1e-9)
