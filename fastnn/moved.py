@@ -69,11 +69,11 @@ def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     state : dict
-        Attributes in format 3: `_optimizer` and `_resumption` are dicts.
+        Attributes in format 3: `_optimizer` is `_solver_state`, and it and `_resumption` are dicts.
     """
     state = {name: value for name, value in state.items() if name not in OF_A_FIT}
     if isinstance(state.get("_optimizer"), Solver):
-        state["_optimizer"] = _plain_solver(vars(state["_optimizer"]))
+        state["_solver_state"] = _plain_solver(vars(state.pop("_optimizer")))
     if isinstance(state.get("_resumption"), Resumption):
         resumption = vars(state.pop("_resumption"))
         if resumption["random_state"] is not None:  # as a checkpoint of a partial_fit had it

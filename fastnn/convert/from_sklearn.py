@@ -65,7 +65,7 @@ def from_sklearn(model: BaseEstimator) -> MLPClassifier | MLPRegressor:
     if hasattr(model, "coefs_"):
         network = Network.from_arrays(model.coefs_, model.intercepts_)
         adopt(estimator, network)
-        if hasattr(model, "_optimizer"):
+        if hasattr(model, "_optimizer") and model.solver != "lbfgs":  # which has none of its own
             solver = _solver_from_sklearn(model._optimizer, estimator, network)
             set_solver_state(estimator, solver.plain_state())
     return estimator

@@ -103,11 +103,25 @@ class Stepper(ABC):
 
     @abstractmethod
     def gradient(self, rows: np.ndarray) -> Gradient:
-        """Give the gradient of a mini-batch of these rows of the data, as the next step's."""
+        """Give the gradient of a mini-batch of these rows of the data, as the next step's.
+
+        Raises
+        ------
+        ValueError
+            If they are more than the batch size, or not all rows of the data.
+        """
 
     @abstractmethod
     def update(self, gradient: np.ndarray, learning_rate: float) -> None:
-        """Take the next step with a gradient of shape (n_parameters,)."""
+        """Take the next step with a gradient of shape (n_parameters,).
+
+        Epochs are not counted: rows and losses of `progress` are the caller's.
+
+        Raises
+        ------
+        ValueError
+            If it has another shape.
+        """
 
     @abstractmethod
     def last_gradient(self) -> np.ndarray:

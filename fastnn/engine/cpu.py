@@ -2,7 +2,7 @@
 
 from fastnn.engine.base import Engine
 from fastnn.engine.objective import CpuObjective
-from fastnn.engine.prediction import CpuPredictor, predict_few
+from fastnn.engine.predictor import CpuPredictor, predict_few
 from fastnn.engine.stepper import CpuStepper
 from fastnn.engine.threads import one_thread_blas
 

@@ -33,10 +33,8 @@ class CpuObjective(Objective):
         adds = n_rows > self.part_rows
         self.work = problem_workspace(problem, self.part_rows, FULL_BATCH_SHARD_ROWS, adds)
         sample, dtypes = problem.data.sample, bind.dtypes_of(problem.network, problem.data.sample)
-        layers, backward = (
-            bind.training_layers(problem, dtypes),
-            bind.backward_pass(problem, dtypes),
-        )
+        layers = bind.training_layers(problem, dtypes)
+        backward = bind.backward_pass(problem, dtypes)
         fixed = (sample, problem.rows, layers, backward, self.work)
         self.dtypes, self.full_gradient = dtypes, Call(full_gradient, dtypes, *fixed)
         weights = sample.weights

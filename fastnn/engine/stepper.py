@@ -91,6 +91,7 @@ class CpuStepper(Stepper):
 
     def gradient(self, rows: np.ndarray) -> Gradient:
         """Give the gradient of a mini-batch of these rows of the data, as the next step's."""
+        self._check_rows(rows)
         fixed = (self.sample, self.layers, self.backward, self.work)
         n_threads = 1
         if not self.is_small:
@@ -104,8 +105,24 @@ class CpuStepper(Stepper):
         loss, weight = said.tolist()
         return Gradient(loss, weight, self.work.gradients[0, : self.params.size])
 
+    def _check_rows(self, rows: np.ndarray) -> None:
+        """Refuse rows that the workspace has no room for, or that there are not."""
+        n_rows = self.problem.data.X.shape[0]
+        if rows.size > self.batch_size:
+            raise ValueError(
+                f"A mini-batch has at most {self.batch_size} rows here, got {rows.size}: ask for "
+                "a stepper of a larger batch_size."
+            )
+        if rows.size and not 0 <= rows.min() <= rows.max() < n_rows:
+            raise ValueError(f"rows have to be from 0 to {n_rows - 1}, as many as the data has.")
+
     def update(self, gradient: np.ndarray, learning_rate: float) -> None:
         """Take the next step with a gradient of shape (n_parameters,)."""
+        if gradient.shape != self.params.shape:
+            raise ValueError(
+                f"The gradient has the shape {gradient.shape}, and the parameters "
+                f"{self.params.shape}."
+            )
         self.optimizer.hyper[0] = learning_rate
         self.work.gradients[0, : self.params.size] = gradient
         n_weights = self.problem.network.n_weights

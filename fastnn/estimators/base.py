@@ -28,6 +28,7 @@ from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.sklearn_versions import OF_A_FIT, CallbackSupportMixin, with_callbacks
 from fastnn.training.dataset import Targets
+from fastnn.training.solvers import Solver
 
 STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it
 
@@ -249,9 +250,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         with _all_or_nothing(self):
             fit.run(X, y, sample_weight, validation)
         fit.end()
-        for told in fit.warnings:  # the model is whole, also where a user turns them into errors
-            warn_user(*told)
+        if fit.warning is not None:  # the model is whole, also where that is made an error
+            warn_user(*fit.warning)
         return self
+
+    @property
+    def _optimizer(self) -> Solver:
+        """Solver of the last fit, by the name that scikit-learn's own tests know it by."""
+        solver = fitted.solver_of(self)
+        if solver is None:
+            raise AttributeError("no fit by mini-batches has left a solver")
+        return solver
 
     # -------------------------------------------------------------------- what the layers compute
 

@@ -9,6 +9,7 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.inputs import random_state_of
 from fastnn.estimators.scoring import score_of
 from fastnn.estimators.tasks import EpochTasks, has_callbacks
+from fastnn.estimators.warn import warn_user
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Network
 from fastnn.sklearn_versions import check_sample_weight
@@ -38,7 +39,7 @@ class Fit:
 
     Attributes
     ----------
-    warnings : list of (str, type)
+    warning : (str, type) or None
         What the user is to be told, once the model is whole.
     """
 
@@ -47,7 +48,7 @@ class Fit:
     ) -> None:
         self.estimator, self.engine = estimator, engine
         self.incremental, self.resume = incremental, resume
-        self.warnings: list[tuple[str, type[Warning]]] = []
+        self.warning: tuple[str, type[Warning]] | None = None
         self.tasks = EpochTasks(estimator) if has_callbacks(estimator) else None
 
     def run(
@@ -134,7 +135,7 @@ class Fit:
         problem = self._problem(network, rows)
         judge = self._judge(problem, validation_rows)
         history = fitted.history_of(estimator, self.resume)
-        past = fitted.solver_state_of(estimator) if self.incremental or self.resume else None
+        past = fitted.solver_of(estimator) if self.incremental or self.resume else None
         solver = plan.solver_to_go_on_with(settings, past, network, self.resume)
         stepper = self.engine.stepper(problem, solver, self._batch_size(problem.rows.size))
         training = Training(
@@ -154,15 +155,14 @@ class Fit:
             training.run()  # otherwise it has converged
         last = training.finish()
         self._keep(estimator, history, network, solver, last)
-        if history.warning is not None:
-            self.warnings.append(history.warning)
+        self.warning = history.warning
 
     def _batch_size(self, n_rows: int) -> int:
         if (self.settings.batch_size or 0) > n_rows:
             told = (
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
             )
-            self.warnings.append((told, UserWarning))
+            warn_user(told)
         return plan.batch_size(self.settings, n_rows)
 
     def _take_up(self, training: Training) -> None:
@@ -216,7 +216,7 @@ class Fit:
                 "solver='lbfgs' keeps nothing to resume from but the weights: it starts anew from "
                 "them."
             )
-            self.warnings.append((told, UserWarning))
+            warn_user(told)
         # The line search compares losses that differ by less than float32 can tell apart.
         double, history = self.network.astype(np.dtype(np.float64)), History()
         problem = self._problem(double)
@@ -236,8 +236,7 @@ class Fit:
         objective = self.engine.objective(problem)
         Minimization(double, objective, self.settings, history, self.clock, judge, self.tasks).run()
         keep(estimator, history)
-        if history.warning is not None:
-            self.warnings.append(history.warning)
+        self.warning = history.warning
 
 
 # ----------------------------------------------------------------------------------- the rows

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.estimators.parameters import schedule_of
 from fastnn.network import Network
 from fastnn.training.history import History
 from fastnn.training.settings import Settings
-from fastnn.training.solvers import PlainSolver
+from fastnn.training.solvers import PlainSolver, Solver
 
 RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
     "loss_",
@@ -19,7 +20,7 @@ RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
     "train_scores_",
     "learning_rates_",
     "_no_improvement_count",
-    "_optimizer",
+    "_solver_state",
     "_resumption",
 )
 NORMALIZED = (
@@ -29,7 +30,7 @@ NORMALIZED = (
     "running_variances_",
 )
 PRIVATE = (  # attributes of a fitted model, beside those that end with an underscore
-    "_optimizer",
+    "_solver_state",
     "_resumption",
     "_no_improvement_count",
     "_label_binarizer",
@@ -114,22 +115,23 @@ def keep_state(
     estimator.best_loss_ = history.best_loss
     estimator.learning_rates_ = history.learning_rates
     estimator._no_improvement_count = history.no_improvement_count
-    estimator._optimizer = solver
+    estimator._solver_state = solver
     _drop(estimator, ("_resumption",))
     if resumption is not None:
         estimator._resumption = resumption
 
 
-def solver_state_of(estimator: Any) -> PlainSolver | None:
-    """Give the plain state of the solver of the last fit, where there is one."""
-    return estimator.__dict__.get("_optimizer")
+def solver_of(estimator: Any) -> Solver | None:
+    """Make the solver of the last fit as it was at its end, where there is one."""
+    state = estimator.__dict__.get("_solver_state")
+    return None if state is None else Solver.from_plain_state(state, schedule_of(estimator))
 
 
 def set_solver_state(estimator: Any, solver: PlainSolver | None) -> None:
     """Let the next `partial_fit` go on with a solver of this state; None for a new one."""
-    _drop(estimator, ("_optimizer",))
+    _drop(estimator, ("_solver_state",))
     if solver is not None:
-        estimator._optimizer = solver
+        estimator._solver_state = solver
 
 
 def resumption_of(estimator: Any) -> dict[str, Any] | None:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from fastnn.engine.base import Problem
-from fastnn.engine.cpu import CPU
+from fastnn.engine.base import Engine, Problem
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.fit import dataset_of
@@ -16,6 +15,17 @@ from fastnn.kernels.losses import LOSSES
 from fastnn.network import Network
 from fastnn.training import plan
 
+# How a network is trained does not matter to its gradient, however odd it is together.
+PLAIN = {
+    "dropout": 0.0,
+    "max_grad_norm": None,
+    "warm_start": False,
+    "solver": "adam",
+    "amsgrad": False,
+    "learning_rate": "constant",
+    "warmup": 0,
+    "n_jobs": None,
+}
 STEP = 1e-5  # (machine epsilon)^(1/3): rounding and curvature weigh alike
 
 
@@ -72,8 +82,9 @@ def check_gradient(
     """
     _check_arguments(estimator, max_per_layer)
     problem, output_factor = _problem_of(estimator, X, y, sample_weight)
-    with CPU.running():
-        function = _Loss(problem, output_factor)
+    engine = estimator._engine
+    with engine.running():
+        function = _Loss(engine, problem, output_factor)
         exact = function.gradient()
         random = np.random.default_rng(0)
         errors = []
@@ -101,7 +112,7 @@ def _problem_of(
 ) -> tuple[Problem, int]:
     """All rows as one mini-batch in float64, and the factor from the loss to its gradient."""
     twin, is_fitted = fitted.twin_of(estimator), hasattr(estimator, "coefs_")
-    twin.set_params(dropout=0.0, max_grad_norm=None, warm_start=False)
+    twin.set_params(**PLAIN)
     twin._validate_params()
     settings = parameters.settings_of(twin)
     X, y = twin._check_input(X, y, reset=not is_fitted)
@@ -130,10 +141,10 @@ class _Loss:
     is multiplied by their number, the penalty is not.
     """
 
-    def __init__(self, problem: Problem, output_factor: int) -> None:
+    def __init__(self, engine: Engine, problem: Problem, output_factor: int) -> None:
         self.problem, self.factor = problem, output_factor
         self.params = problem.network.params.copy()
-        self.objective = CPU.objective(problem)
+        self.objective = engine.objective(problem)
 
     def __call__(self, params: np.ndarray) -> float:
         network = self.problem.network

@@ -151,8 +151,9 @@ def settings_of(estimator: Any) -> Settings:
     )
 
 
-def _solver_settings(estimator: Any) -> SolverSettings:
-    schedule = Schedule(
+def schedule_of(estimator: Any) -> Schedule:
+    """Record which learning-rate schedule an estimator's parameters ask for."""
+    return Schedule(
         estimator.learning_rate,
         estimator.learning_rate_init,
         estimator.max_iter,
@@ -160,6 +161,10 @@ def _solver_settings(estimator: Any) -> SolverSettings:
         estimator.step_size,
         estimator.decay,
     )
+
+
+def _solver_settings(estimator: Any) -> SolverSettings:
+    schedule = schedule_of(estimator)
     if estimator.solver == "lbfgs":
         return SolverSettings("lbfgs", {}, 0, schedule)
     update = update_of(estimator.solver, estimator.amsgrad)

@@ -8,15 +8,14 @@ from sklearn import neural_network
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from fastnn.estimators.fitted import network_of
-from fastnn.estimators.parameters import settings_of
+from fastnn.estimators.fitted import network_of, solver_of
 from fastnn.kernels.arguments import STEPS
 from fastnn.network import Network
 from fastnn.training.solvers import Solver
 
 # What each side keeps for itself: buffers, and what is made anew below.
 OWN = (
-    *("_own_network", "_optimizer", "_resumption", "_gradient_norms"),
+    *("_own_network", "_optimizer", "_solver_state", "_resumption", "_gradient_norms"),
     *("_best_coefs", "_best_intercepts", "coefs_", "intercepts_"),
     *("n_parameters_", "learning_rates_", "validation_loss_curve_", "train_scores_"),
 )
@@ -37,8 +36,9 @@ def to_sklearn(estimator: Any) -> BaseEstimator:
         model.intercepts_ = [b.copy() for b in estimator.intercepts_]
         # The same lists, as early stopping leaves them: a warm start goes on to the same weights.
         model._best_coefs, model._best_intercepts = model.coefs_, model.intercepts_
-        if hasattr(estimator, "_optimizer"):
-            model._optimizer = _solver_to_sklearn(estimator)
+        solver = solver_of(estimator)
+        if solver is not None and solver.name == model.solver and solver.name in ("sgd", "adam"):
+            model._optimizer = _solver_to_sklearn(solver, network_of(estimator).units)
     return model
 
 
@@ -70,9 +70,7 @@ def copy_record(source: BaseEstimator, target: BaseEstimator) -> None:
             setattr(target, name, deepcopy(value))
 
 
-def _solver_to_sklearn(estimator: Any) -> Any:
-    solver = Solver.from_plain_state(estimator._optimizer, settings_of(estimator).solver)
-    units = network_of(estimator).units
+def _solver_to_sklearn(solver: Solver, units: tuple[int, ...]) -> Any:
     rate, hyper = solver.schedule.initial_rate, solver.hyper
 
     def arrays(vector: np.ndarray) -> list[np.ndarray]:

@@ -9,10 +9,8 @@ SINGLE = (
     *("no_improvement_count", "warning"),
 )
 CURVES = ("loss_curve", "validation_losses", "validation_scores", "train_scores", "learning_rates")
-_single_values, _curves = (
-    attrgetter(*SINGLE),
-    attrgetter(*CURVES),
-)  # 1 us less an epoch than by name
+_single_values = attrgetter(*SINGLE)  # 1 us less an epoch than by name
+_curves = attrgetter(*CURVES)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from fastnn.training.dataset import Dataset, Targets
 from fastnn.training.history import History
 from fastnn.training.initialization import initialize
 from fastnn.training.settings import Settings
-from fastnn.training.solvers import PlainSolver, Solver
+from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge, JudgedRows
 
 # --------------------------------------------------------------------------------- the network
@@ -163,20 +163,18 @@ def check_same_judging(history: History, judge: Judge | None) -> None:
 
 
 def solver_to_go_on_with(
-    settings: Settings, past: PlainSolver | None, network: Network, resume: bool
+    settings: Settings, past: Solver | None, network: Network, resume: bool
 ) -> Solver:
     """Take up the solver of the last `partial_fit`, or of what is resumed, or make a new one.
 
     Parameters
     ----------
-    past : PlainSolver or None
-        Its plain state; None where there is none to take up.
+    past : Solver or None
+        None where there is none to take up.
     """
     params = network.params
-    if past is not None:
-        solver = Solver.from_plain_state(past, settings.solver)
-        if solver.fits(settings.solver, params):
-            if resume:
-                solver.take_settings(settings.solver)  # max_iter may have grown
-            return solver
-    return Solver(settings.solver, params.size, params.dtype)
+    if past is None or not past.fits(settings.solver, params):
+        return Solver(settings.solver, params.size, params.dtype)
+    if resume:
+        past.take_settings(settings.solver)  # max_iter may have grown
+    return past

@@ -5,6 +5,7 @@ epochs is decided here and in `schedules`.
 """
 
 from copy import copy
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -153,10 +154,16 @@ class Solver:
         }
 
     @classmethod
-    def from_plain_state(cls, plain: PlainSolver, settings: SolverSettings) -> "Solver":
-        """Make the solver that had this state; the estimator's settings give a user's schedule."""
-        is_users = plain["schedule"]["name"] == USERS_OWN
-        schedule = settings.schedule if is_users else Schedule(**plain["schedule"])
+    def from_plain_state(cls, plain: PlainSolver, users_own: Schedule) -> "Solver":
+        """Make the solver that had this state.
+
+        A user's own schedule is the estimator's, `users_own`; where that is none of a user any
+        more, the rate stays what it was.
+        """
+        schedule = Schedule(**plain["schedule"])
+        if schedule.name == USERS_OWN:
+            kept = replace(schedule, name="constant", initial_rate=plain["base_rate"], warmup=0)
+            schedule = users_own if callable(users_own.name) else kept
         solver = cls.__new__(cls)
         solver.name, solver.hyper, solver.schedule = plain["name"], dict(plain["hyper"]), schedule
         solver.power_t, solver.weight_decay = plain["power_t"], plain["weight_decay"]

@@ -299,3 +299,15 @@ def test_onnx_without_skl2onnx_tells_the_way_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match=r"fastnn-mlp\[onnx\]"):
         to_onnx(network("binary"), X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_state_of_another_solver_stays_behind():
+    y = X[:, 0] > 0
+    ours = MLPClassifier((4,), solver="adamw", max_iter=2, random_state=0).fit(X, y)
+    assert not hasattr(ours.set_params(solver="adam").to_sklearn(), "_optimizer")
+    theirs = sklearn.neural_network.MLPClassifier((4,), max_iter=2, random_state=0).fit(X, y)
+    theirs.set_params(solver="lbfgs").fit(X, y)
+    assert hasattr(theirs, "_optimizer")  # adam's
+    back = from_sklearn(theirs).to_sklearn()
+    assert_array_equal(back.predict_proba(X), theirs.predict_proba(X))

@@ -7,7 +7,7 @@ import pytest
 
 from fastnn import MLPClassifier, memory
 from fastnn.compiling.intrinsics.registers import WIDE
-from fastnn.engine import prediction
+from fastnn.engine import predictor
 from fastnn.engine.workspace import SECTIONS, prediction_workspace, training_workspace
 from fastnn.kernels.products.strips import is_copied
 from fastnn.kernels.tuning import MAX_PANEL_ROWS
@@ -51,7 +51,7 @@ def test_what_a_step_works_on(dtype):
     for _ in range(3):
         model.partial_fit(X, y)
         assert begins_at_a_line(model._own_network.params)
-        for state in model._optimizer["state"]:
+        for state in model._solver_state["state"]:
             assert begins_at_a_line(state)
             assert not state[model.n_parameters_ :].any()
     assert begins_at_a_line(Network.from_arrays(model.coefs_, model.intercepts_).params)
@@ -80,7 +80,7 @@ def test_slopes_have_memory_where_they_are_written(activation, own, monkeypatch)
         works.append(prediction_workspace(*arguments, **options))
         return works[-1]
 
-    monkeypatch.setattr(prediction, "prediction_workspace", spy)
+    monkeypatch.setattr(predictor, "prediction_workspace", spy)
     X = np.random.default_rng(0).standard_normal((60, 5))
     options = {"activation": ("relu", activation), "early_stopping": True, "max_iter": 2}
     with pytest.warns(UserWarning, match="Maximum iterations"):

@@ -60,3 +60,16 @@ def test_a_gradient_and_an_update_are_a_step_to_the_bit(n_threads, max_norm, for
         results.append([problem.network.params, problem.network.running, solver.state])
     for halves, whole in zip(*results, strict=True):
         assert_array_equal(halves, whole)
+
+
+def test_what_does_not_fit_is_refused():
+    problem = problem_of(None)
+    stepper = CPU.stepper(problem, adam(problem), BATCH)
+    for rows in (np.arange(BATCH + 1), np.array([0, N_ROWS]), np.array([-1])):
+        with pytest.raises(ValueError, match=r"at most 240 rows|from 0 to 499"):
+            stepper.gradient(rows)
+    before = problem.network.params.copy()
+    for gradient in (np.zeros(1), np.zeros(before.size + 1), np.zeros((1, before.size))):
+        with pytest.raises(ValueError, match="The gradient has the shape"):
+            stepper.update(gradient, RATE)
+    assert_array_equal(problem.network.params, before)

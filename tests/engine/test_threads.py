@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from fastnn import MLPClassifier
-from fastnn.engine import prediction, threads
+from fastnn.engine import predictor, threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X = np.random.default_rng(0).standard_normal((1100, 30))
@@ -67,7 +67,7 @@ def test_predictions_have_the_same_bits_however_many_rows_are_passed_at_once(
     results = []
     for n, n_rows in ((1, 1100), (1, 324), (1, 1), (2, 324)):  # tiles are of 256
         forced(n)
-        monkeypatch.setattr(prediction, "rows_at_once", lambda units, passes, n=n_rows: n)
+        monkeypatch.setattr(predictor, "rows_at_once", lambda units, passes, n=n_rows: n)
         results.append(model.predict_proba(data))
     for probabilities in results[1:]:
         np.testing.assert_array_equal(probabilities, results[0])
@@ -111,7 +111,7 @@ def test_a_fork_during_a_fit_puts_the_limit_back_too():
         import numpy as np
         from threadpoolctl import threadpool_info
         from fastnn import MLPClassifier
-        from fastnn.engine import prediction
+        from fastnn.engine import predictor
         from fastnn.engine import threads
 
         def limits():
@@ -198,7 +198,7 @@ PROGRAM = """
     import os, sys, threading, warnings
     import numpy as np
     from fastnn import MLPClassifier
-    from fastnn.engine import prediction
+    from fastnn.engine import predictor
     from fastnn.engine import threads
 
     warnings.simplefilter("ignore")

@@ -332,3 +332,19 @@ def test_weights_of_another_shape_set_by_hand_are_trained_on(dtype):
     assert model.coefs_[0].shape == (4, 60)
     assert model.coefs_[0].dtype == dtype
     assert 0 < np.abs(model.coefs_[0] - before).max() < 0.01
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "since",
+    [
+        {"solver": "lbfgs", "amsgrad": True},
+        {"warmup": 9, "max_iter": 3},
+        {"learning_rate": "adaptive", "warmup": 1},
+        {"n_jobs": 0},
+    ],
+    ids=str,
+)
+def test_how_a_network_is_trained_does_not_matter_to_its_gradient(since):
+    model = MLPClassifier((4,), activation="tanh", max_iter=2, random_state=0).fit(X, y)
+    assert max(check_gradient(model.set_params(**since), X[:9], y[:9])) < 1e-4

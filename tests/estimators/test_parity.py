@@ -22,8 +22,6 @@ from versions import is_missing, needs
 import fastnn
 from fastnn.engine.cpu import CPU
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.parameters import settings_of
-from fastnn.training.solvers import Solver
 
 
 @pytest.fixture(scope="module", autouse=True, params=[CPU, NUMPY], ids=["compiled", "NumPy"])
@@ -128,8 +126,7 @@ def assert_same_model(ours, theirs, X, rtol=1e-6, atol=1e-9):
         assert_same_numbers(ours, theirs, "loss_curve_", close)
     assert_same_numbers(ours, theirs, "best_validation_score_", close)
     if hasattr(theirs, "_optimizer"):
-        solver = Solver.from_plain_state(ours._optimizer, settings_of(ours).solver)
-        rates = solver.learning_rate, theirs._optimizer.learning_rate
+        rates = ours._optimizer.learning_rate, theirs._optimizer.learning_rate
         assert_allclose(*rates, rtol=1e-12)
     for name in ("coefs_", "intercepts_"):
         assert len(getattr(ours, name)) == len(getattr(theirs, name))
@@ -499,6 +496,9 @@ def test_any_calls_in_any_order(task, form, weighted, instance, hidden, solver, 
         told = [call(estimator, method, **arguments, **changes) for estimator in pair]
         if told[1][1] in (AttributeError, TypeError):
             return  # early stopping set between warm starts: scikit-learn misses its own records
+        if told[1][1] is ValueError:  # it diverges, and ours ends at once
+            assert issubclass(told[0][1], ValueError)
+            return
         assert told[0] == told[1]
         if told[1][1] is not None:
             return  # after a failure ours keeps the old state, scikit-learn's none that counts

@@ -298,7 +298,7 @@ def test_the_solver_takes_what_it_is_told_by_then():
     other.set_params(beta_1=0.5).resume(X, y)
     assert same.loss_curve_[3] != other.loss_curve_[3]
     new = copy_of(cut).set_params(max_iter=6, amsgrad=True).resume(X, y)
-    assert len(new._optimizer["state"]) == 3  # of a solver that began anew
+    assert len(new._solver_state["state"]) == 3  # of a solver that began anew
 
 
 def copy_of(estimator):

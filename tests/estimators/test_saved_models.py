@@ -98,10 +98,10 @@ def test_forms_of_an_old_model_go_on_to_the_same_bits(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_old_model_holds_what_a_new_one_does(name):
     model = load(name)
-    old = vars(model).get("_optimizer"), vars(model).get("_resumption")
+    old = vars(model).get("_solver_state"), vars(model).get("_resumption")
     again = pickle.loads(pickle.dumps(model))
     train_on(again)
-    new = vars(again).get("_optimizer"), vars(again).get("_resumption")
+    new = vars(again).get("_solver_state"), vars(again).get("_resumption")
     for before, after in zip(old, new, strict=True):
         assert outline(before) == outline(after)
 
@@ -163,12 +163,12 @@ def test_a_solver_becomes_a_dict():
     solver = old_solver()
     plain = moved.plain_state({"_optimizer": solver, "t_": 3})
     assert plain["t_"] == 3
-    assert plain["_optimizer"] == {**vars(solver), "schedule": vars(solver.schedule)}
+    assert plain["_solver_state"] == {**vars(solver), "schedule": vars(solver.schedule)}
 
 
 def test_a_function_as_a_schedule_is_not_held_twice():
     plain = moved.plain_state({"_optimizer": old_solver(name=abs)})
-    assert plain["_optimizer"]["schedule"]["name"] == "callable"
+    assert plain["_solver_state"]["schedule"]["name"] == "callable"
 
 
 @pytest.mark.parametrize("last", [None, (np.ones(3), np.zeros(0))])
@@ -196,7 +196,7 @@ def test_a_checkpoint_is_rid_of_the_fit_that_wrote_it():
 
 
 def test_dicts_are_left_alone():
-    state = {"_optimizer": {"name": "adam"}, "_resumption": {}, "coefs_": []}
+    state = {"_solver_state": {"name": "adam"}, "_resumption": {}, "coefs_": []}
     assert moved.plain_state(state) == state
 
 

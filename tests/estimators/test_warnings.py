@@ -140,3 +140,12 @@ def test_a_thread_without_a_line_of_the_user():
     with pytest.warns(match="told") as told, ThreadPoolExecutor() as threads:
         threads.submit(warn_user, "told")
     assert [warning.filename for warning in told] == [concurrent.futures.thread.__file__]
+
+
+def test_a_batch_size_that_is_cut_is_told_before_the_training():
+    model = MLPClassifier((3,), batch_size=99, max_iter=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="larger than sample size"):
+            model.fit(X, y)
+    assert not hasattr(model, "coefs_")

@@ -133,3 +133,13 @@ def test_early_stopping_goes_along():
     model = MLPClassifier((5,), learning_rate="one_cycle", early_stopping=True, max_iter=30)
     model.set_params(random_state=0, n_iter_no_change=2, tol=0.1).fit(X, labels)
     assert len(model.learning_rates_) == model.n_iter_ < 30
+
+
+def test_a_users_function_is_followed_as_long_as_it_is_a_parameter():
+    model = MLPRegressor(
+        hidden_layer_sizes=(3,), learning_rate=lambda epoch: 0.1 / (epoch + 1), random_state=0
+    )
+    for _ in range(2):
+        model.partial_fit(X, y)
+    model.set_params(learning_rate="constant", learning_rate_init=1e-9).partial_fit(X, y)
+    assert_allclose(model.learning_rates_, [0.1, 0.05, 0.05])
