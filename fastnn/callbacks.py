@@ -6,12 +6,13 @@ A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
 import math
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import joblib
 import numpy as np
 
-from fastnn.estimators.tasks import without_callbacks
+from fastnn.estimators.base import BaseMLP
+from fastnn.estimators.tasks import gradient_norms_of, without_callbacks
 from fastnn.files import replacing
 from fastnn.network import norm_of
 
@@ -26,11 +27,15 @@ class Callback:
     Clones share a callback, and may be fitted at the same time. So whatever a callback notes
     during a fit is kept under the context of that fit (one estimator's, also within a search,
     whose fits have one `root_uuid`), from `setup` to `teardown`. Copies and pickles have none of
-    it: a fit goes on where it began.
+    it: in another process, as of a search's tasks, the state begins with the first task there.
     """
 
-    def __init__(self) -> None:
-        self._states: dict[Any, Any] = {}
+    _states: dict[Any, Any]
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
+        callback = super().__new__(cls)
+        callback._states = {}  # here, as no subclass and no old pickle can go without
+        return callback
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_states"}
@@ -44,10 +49,12 @@ class Callback:
     def finish(self, state: Any) -> None:
         """Use the state of a fit that has ended, well or not."""
 
-    def state_of(self, context: Any) -> Any:
+    def state_of(self, estimator: Any, context: Any) -> Any:
         """State of the fit to which a task belongs."""
-        while context not in self._states:
+        while context not in self._states and context.parent is not None:
             context = context.parent
+        if context not in self._states:
+            self.setup(estimator, context)
         return self._states[context]
 
     def setup(self, estimator: Any, context: Any) -> None:
@@ -61,6 +68,21 @@ class Callback:
         """End watching."""
         if context in self._states:  # not where `begin` has failed
             self.finish(self._states.pop(context))
+
+
+def check_network(callback: Callback, estimator: Any) -> None:
+    """Refuse to watch something else than a network, such as a search over networks.
+
+    Raises
+    ------
+    TypeError
+        With the way out.
+    """
+    if not isinstance(estimator, BaseMLP):
+        raise TypeError(
+            f"{type(callback).__name__} watches the epochs of a network, which "
+            f"{type(estimator).__name__} has not: set it on the network within."
+        )
 
 
 class Checkpoint(Callback):
@@ -94,7 +116,6 @@ class Checkpoint(Callback):
     def __init__(self, path: Any, every: int = 1) -> None:
         if not isinstance(every, int | np.integer) or every < 1:
             raise ValueError(f"every has to be a number of epochs from 1 on, got {every!r}.")
-        super().__init__()
         self.path, self.every = Path(path), every
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
@@ -113,13 +134,13 @@ class TimeLimit(Callback):
     Parameters
     ----------
     seconds : float
-        From the beginning of the fit.
+        From the beginning of the fit; of a search that fits in other processes, from the
+        beginning of each task there.
     """
 
     def __init__(self, seconds: float) -> None:
         if not isinstance(seconds, NUMBERS) or not seconds > 0:
             raise ValueError(f"seconds has to be above 0, got {seconds!r}.")
-        super().__init__()
         self.seconds = seconds
 
     def begin(self, estimator: Any) -> float:
@@ -128,7 +149,7 @@ class TimeLimit(Callback):
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         """Ask to stop when the time is over."""
-        return time.perf_counter() - self.state_of(context) > self.seconds
+        return time.perf_counter() - self.state_of(estimator, context) > self.seconds
 
 
 class TargetReached(Callback):
@@ -154,8 +175,11 @@ class TargetReached(Callback):
             raise ValueError(f"what has to be one of {sorted(self.CURVES)}, got {what!r}.")
         if not isinstance(value, NUMBERS) or math.isnan(value):
             raise ValueError(f"value has to be a number, got {value!r}.")
-        super().__init__()
         self.value, self.what = value, what
+
+    def begin(self, estimator: Any) -> None:
+        """Refuse what has no epochs."""
+        check_network(self, estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         """Ask to stop when the value is reached."""
@@ -193,9 +217,9 @@ class NormRecorder(Callback):
         """Add an epoch to the records."""
         if context.task_name == "epoch":
             pairs = zip(fitted_estimator.coefs_, fitted_estimator.intercepts_, strict=True)
-            records = self.state_of(context)
+            records = self.state_of(estimator, context)
             records["weight_norms_"].append([norm_of(W, b) for W, b in pairs])
-            records["gradient_norms_"].append(list(fitted_estimator._gradient_norms))
+            records["gradient_norms_"].append(gradient_norms_of(fitted_estimator))
 
     def finish(self, state: dict[str, list[list[float]]]) -> None:
         """Show the records, both at once: another thread may end at the same time."""

@@ -34,9 +34,6 @@ MODULES = {
 # Names that skops has to trust in a file of format 2.
 OLD_NAMES = {f"{module}.{name}" for name, module in MODULES.items()}
 
-# Attributes that scikit-learn keeps during a fit with callbacks: a `Checkpoint` had saved them too.
-OF_A_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
-
 
 def register(*estimators: type) -> None:
     """Register the old modules, each with its class.
@@ -71,7 +68,7 @@ def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     state : dict
         Attributes in format 3: `_optimizer` is `_solver_state`, and it and `_resumption` are dicts.
     """
-    state = {name: value for name, value in state.items() if name not in OF_A_FIT}
+    state = dict(state)
     if isinstance(state.get("_optimizer"), Solver):
         state["_solver_state"] = _plain_solver(vars(state.pop("_optimizer")))
     if isinstance(state.get("_resumption"), Resumption):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils.validation import _num_samples
 
-from fastnn.callbacks import Callback
+from fastnn.callbacks import Callback, check_network
 
 BAR = 10  # characters; the text beside it needs the others
 
@@ -101,6 +101,7 @@ class EpochProgress(Callback):
 
     def begin(self, estimator: Any) -> _Fit:
         """Begin the bar of a fit."""
+        check_network(self, estimator)
         console, fit = _console(), _Fit(estimator.max_iter)
         alone = multiprocessing.parent_process() is None  # two processes would draw over each other
         if console.is_terminal and not console.is_dumb_terminal and alone:
@@ -118,7 +119,7 @@ class EpochProgress(Callback):
         """Tell what an epoch has brought."""
         if context.task_name != "epoch":
             return
-        fit = self.state_of(context)
+        fit = self.state_of(estimator, context)
         fit.epoch_ends(_record(X, fitted_estimator))
         if fit.line is not None:
             _bars.update(fit)

@@ -402,7 +402,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         return {**state, "_fastnn_state": (STATE_FORMAT, __version__)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = {name: value for name, value in state.items() if name not in OF_A_FIT}
         state_format, version = state.pop("_fastnn_state", (STATE_FORMAT, "unknown"))
         if state_format > STATE_FORMAT:
             raise ValueError(

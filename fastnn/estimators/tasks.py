@@ -66,6 +66,11 @@ class EpochTasks:
         )
 
 
+def gradient_norms_of(fitted_estimator: Any) -> list[float]:
+    """Norm of each layer's last gradient, of the copy that callbacks get after an epoch."""
+    return list(fitted_estimator._gradient_norms)
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Whether an estimator has callbacks, its own or those of a meta-estimator."""
     return any(hasattr(estimator, name) for name in CALLBACKS)

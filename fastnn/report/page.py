@@ -47,7 +47,6 @@ class EpochClock(Callback):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.ends: list[float] = []
         self.rows = 0
 
@@ -58,7 +57,7 @@ class EpochClock(Callback):
     def on_fit_task_end(self, estimator: Any, context: Any, *, X: Any = None) -> None:
         """Note the end of an epoch."""
         if context.task_name == "epoch":
-            noted = self.state_of(context)
+            noted = self.state_of(estimator, context)
             noted["ends"].append(time.perf_counter())
             noted["rows"] = _num_samples(X)
 

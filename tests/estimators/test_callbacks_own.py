@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import needs
 from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
@@ -340,3 +341,27 @@ def test_records_are_shown_when_the_fit_has_ended():
     recorder = NormRecorder()
     network().set_callbacks(recorder, Reader()).fit(X, y)
     assert len(recorder.weight_norms_) == 4
+
+
+def test_a_time_limit_on_a_search_in_other_processes():
+    needs("callbacks")
+    search = GridSearchCV(MLPClassifier((3,), max_iter=2), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2)
+    assert search.set_callbacks(TimeLimit(100)).fit(X, y).n_splits_ == 2
+
+
+@pytest.mark.parametrize("callback", [TargetReached(0.1, "loss"), EpochProgress()])
+def test_watchers_of_epochs_refuse_a_search(callback):
+    needs("callbacks")
+    search = GridSearchCV(MLPClassifier((3,), max_iter=2), {"alpha": [0.1, 1.0]}, cv=2)
+    with pytest.raises(TypeError, match="GridSearchCV has not: set it on the network"):
+        search.set_callbacks(callback).fit(X, y)
+
+
+def test_a_callback_without_attributes_is_loaded_whole():
+    class Own(NormRecorder):
+        def __init__(self):  # does not call that of its base
+            self.told = []
+
+    for recorder in (pickle.loads(pickle.dumps(NormRecorder())), Own()):
+        MLPClassifier((3,), max_iter=2).set_callbacks(recorder).fit(X, y)
+        assert len(recorder.weight_norms_) == 2
