@@ -16,8 +16,8 @@ file                  task
 ``time_spent``        seconds that compiling took, which clocks of fits do not count
 ====================  =============================================================================
 
-Numba is imported by ``compiler``, ``lowering/`` and ``numba_internals`` alone, and these only where
-a kernel is not on disk yet, or runs on several threads.
+Numba is imported by ``compiler`` and ``lowering/``, where a kernel is not on disk yet, and by
+`fastnn.engine.threads`, where one runs on several threads. Else a process does without.
 
 How arguments cross
 -------------------
@@ -66,8 +66,8 @@ a kernel is compiled    calls by address: their arguments are those of some decl
 code is first loaded    NumPy's array object has its fields where machine code reads them
 a `Call` is made,       dtype, axes, order, alignment and writability of arrays; numbers and their
 and each time it runs   size; required addresses, which are not 0
-never                   bounds, and whether an address in a bundle, or in `Layers.functions`, is of
-                        a kernel with the right signature: `fastnn.engine.bind` builds these
+never                   bounds, and whether an address in a bundle or a table of functions is of a
+                        kernel with the right signature: `fastnn.engine.bind` builds these
 ======================  ===========================================================================
 
 Trust

@@ -2,36 +2,44 @@
 
 Whatever of Numba is imported elsewhere stands in its manual: `numba.njit`, `numba.types`,
 `numba.extending`. These names are the same from Numba 0.61 to 0.68. A version that has moved one
-fails here, at an import or in `tests/compiling`.
+fails here, at a name's first use or in `tests/compiling`. To import this file imports nothing.
 """
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from itertools import chain
 from typing import Any
 
-from numba.core import cgutils  # helpers for writing instructions
-from numba.core.compiler_lock import global_compiler_lock  # Numba compiles for one thread at once
-from numba.core.imputils import impl_ret_borrowed  # "the result is the caller's own array"
-from numba.core.registry import cpu_target
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.np.arrayobj import make_array, populate_array  # the fields of an array
-
 from fastnn.compiling.cache import MachineCode
 
-__all__ = [
-    "add_symbols",
-    "call_at",
-    "call_compiled",
-    "cgutils",
-    "compile_for",
-    "global_compiler_lock",
-    "impl_ret_borrowed",
-    "machine_code",
-    "machine_code_of_cfunc",
-    "make_array",
-    "populate_array",
-    "type_variadic",
-]
+PLACES = {
+    "cgutils": "numba.core",  # helpers for writing instructions
+    "global_compiler_lock": "numba.core.compiler_lock",  # Numba compiles for one thread at once
+    "impl_ret_borrowed": "numba.core.imputils",  # "the result is the caller's own array"
+    "cpu_target": "numba.core.registry",
+    "AbstractTemplate": "numba.core.typing.templates",
+    "infer_global": "numba.core.typing.templates",
+    "make_array": "numba.np.arrayobj",  # the fields of an array
+    "populate_array": "numba.np.arrayobj",
+}
+THREADS = "numba.np.ufunc.parallel"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PLACES:
+        raise AttributeError(f"no name of Numba: {name}")
+    return getattr(import_module(PLACES[name]), name)
+
+
+def are_threads_launched() -> bool:
+    """Whether Numba's threads run in this process already, for whomever; imports nothing."""
+    return getattr(sys.modules.get(THREADS), "_is_initialized", False)
+
+
+def value_of(array: Any) -> Any:
+    """Give the value of an array whose fields are filled in."""
+    return array._getvalue()
 
 
 def type_variadic(function: Callable, typer: Callable[[tuple], Any]) -> None:
@@ -40,11 +48,11 @@ def type_variadic(function: Callable, typer: Callable[[tuple], Any]) -> None:
     The public `numba.extending.type_callable` would gather them in a tuple first.
     """
 
-    class Template(AbstractTemplate):
+    class Template(__getattr__("AbstractTemplate")):  # type: ignore[misc]
         def generic(self, args: tuple, kws: dict) -> Any:
             return typer(args)
 
-    infer_global(function)(Template)
+    __getattr__("infer_global")(function)(Template)
 
 
 def compile_for(dispatcher: Any, kinds: tuple) -> Any:
@@ -92,4 +100,4 @@ def call_at(context: Any, builder: Any, address: Any, none: Any, kinds: tuple, v
 
 def add_symbols() -> None:
     """Tell LLVM's linker of the functions that compiled parallel loops call."""
-    cpu_target.target_context  # noqa: B018 it does so when it is made
+    _ = __getattr__("cpu_target").target_context  # it does so when it is made

@@ -52,20 +52,16 @@ def prediction_layers(network: Network, architecture: Architecture, dtypes: DTyp
 
 
 def training_layers(problem: Problem, dtypes: DTypes) -> Layers:
-    """Layers as they are trained, with each function's derivative."""
+    """Layers as they are trained: they drop, and batches have moments of their own."""
     network, architecture = problem.network, problem.architecture
     functions = _functions(network, architecture, dtypes)
-    for layer, name in zip(functions, architecture.activations, strict=False):
-        layer[DERIVE] = address_of(ACTIVATIONS[name].derivative, dtypes)
     if architecture.normalization:
         normalization = NORMALIZATIONS[architecture.normalization]
         functions[:-1, NORMALIZE] = address_of(normalization.training, dtypes)
-        functions[:-1, DENORMALIZE] = address_of(normalization.backward, dtypes)
     dropout = np.zeros(len(functions))
     dropout[: len(architecture.dropout)] = architecture.dropout
     if dropout.any():
         functions[dropout > 0, DROP] = address_of(drop, dtypes)
-        functions[dropout > 0, UNDROP] = address_of(undrop, dtypes)
     return _layers(network, architecture, functions, dropout, problem.seed, dtypes)
 
 
@@ -141,6 +137,7 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
     network, architecture = problem.network, problem.architecture
     is_plain = architecture.normalization is None and not any(architecture.dropout)
     return Backward(
+        functions=_derivatives(architecture, dtypes),
         shard_gradient=address_of(epoch.shard_gradient, dtypes),
         loss_gradient=address_of(backprop.loss_gradient, dtypes),
         hidden_backward=0 if is_plain else address_of(hidden.hidden_backward, dtypes),
@@ -151,6 +148,20 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
         combine=address_of(updates.combine_block, dtypes),
         alpha=float(problem.alpha),
     )
+
+
+def _derivatives(architecture: Architecture, dtypes: DTypes) -> np.ndarray:
+    """Make `Backward.functions`: what leads back through each hidden layer."""
+    names = architecture.activations
+    functions = np.zeros((len(names), N_FUNCTIONS), np.int64)
+    functions[:, DERIVE] = [address_of(ACTIVATIONS[name].derivative, dtypes) for name in names]
+    if architecture.normalization:
+        normalization = NORMALIZATIONS[architecture.normalization]
+        functions[:, DENORMALIZE] = address_of(normalization.backward, dtypes)
+    for layer, share in zip(functions, architecture.dropout, strict=False):
+        if share > 0:
+            layer[UNDROP] = address_of(undrop, dtypes)
+    return functions
 
 
 def optimizer(solver: SolverState, max_norm: float | None, dtypes: DTypes) -> Optimizer:

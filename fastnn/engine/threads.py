@@ -8,7 +8,6 @@ the last. Where threads would not pay or would not be safe, the serial kernels g
 import contextlib
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +18,7 @@ import joblib
 from fastnn.compiling import language as jit
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
+from fastnn.compiling.numba_internals import are_threads_launched
 from fastnn.kernels.tuning import FLOPS_PER_SECOND, LAUNCH_SECONDS, MIN_FLOPS_PER_THREAD
 
 LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
@@ -53,7 +53,7 @@ def _after_fork() -> None:
     # OpenMP's threads do not survive a fork, and the child's first region would end the child.
     global _process
     limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
-    _process = _Process(may_launch=_process.may_launch and not are_launched())
+    _process = _Process(may_launch=_process.may_launch and not are_threads_launched())
     _process.blas_limits = limits
     available.cache_clear()  # a worker of a pool has less
     layer.cache_clear()
@@ -81,13 +81,8 @@ def available() -> int:
 
 
 @cache
-def _numba_threads() -> Any:
-    return whole_module("numba.np.ufunc.parallel")
-
-
-def are_launched() -> bool:
-    """Whether this process has threads already."""
-    return getattr(sys.modules.get("numba.np.ufunc.parallel"), "_is_initialized", False)
+def _numba() -> Any:
+    return whole_module("numba")
 
 
 @cache
@@ -96,7 +91,7 @@ def layer() -> str:
     if jit.IS_OFF:
         return "none"
     try:
-        numba = _numba_threads()
+        numba = _numba()
         numba.get_num_threads()  # launches the threads, which decides on the layer
         return numba.threading_layer()
     except (ImportError, ValueError):
@@ -125,7 +120,7 @@ def one_thread_blas() -> Iterator[None]:
         yield
     finally:
         if _mine.before is not None:
-            _numba_threads().set_num_threads(_mine.before)
+            _numba().set_num_threads(_mine.before)
             _mine.before = _mine.now = None
         with process.lock:
             process.running.discard(ours)
@@ -154,7 +149,7 @@ def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions
 
 
 def _pays_to_launch(flops: float) -> bool:
-    if are_launched():
+    if are_threads_launched():
         return True
     _process.seconds_alone += flops / FLOPS_PER_SECOND
     return _process.seconds_alone > LAUNCH_SECONDS
@@ -185,7 +180,7 @@ def team(n_threads: int) -> Iterator[int | None]:
 
 def use(n_threads: int) -> int:
     """Set the number of threads of the parallel kernels that this thread calls next."""
-    numba = _numba_threads()
+    numba = _numba()
     if _mine.before is None:
         _mine.before = numba.get_num_threads()
     if _mine.now != n_threads:  # 2 us

@@ -68,7 +68,7 @@ class EpochTasks:
 
 def gradient_norms_of(fitted_estimator: Any) -> list[float]:
     """Norm of each layer's last gradient, of the copy that callbacks get after an epoch."""
-    return list(fitted_estimator._gradient_norms)
+    return list(vars(fitted_estimator)["_gradient_norms"])
 
 
 def has_callbacks(estimator: Any) -> bool:

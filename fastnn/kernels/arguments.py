@@ -55,17 +55,20 @@ class Sample(NamedTuple):
 ) = range(8)
 N_FIELDS = 8
 
-# Columns of `Layers.functions`, which has a row for each layer: addresses, 0 but for ACTIVATE where
-# there is nothing to do. A prediction goes forward alone, and needs no others.
+# Columns of `Layers.functions`, which has a row for each layer, and of `Backward.functions`, which
+# has one for each hidden layer: addresses. The first of each is never 0, the others are where there
+# is nothing to do, which kernels ask before they call.
 (
     ACTIVATE,  # Z -> A
-    DERIVE,  # dA -> D; in training each hidden layer has one
     NORMALIZE,  # before the activation
-    DENORMALIZE,
     DROP,  # after the activation
+) = range(3)
+(
+    DERIVE,  # dA -> D
+    DENORMALIZE,
     UNDROP,
-) = range(6)
-N_FUNCTIONS = 6
+) = range(3)
+N_FUNCTIONS = 3
 
 
 @bundle
@@ -90,6 +93,7 @@ class Layers(NamedTuple):
 class Backward(NamedTuple):
     """The loss, and the way back to its gradient."""
 
+    functions: Annotated[Array, "readonly int64[:, ::1]"]  # (n_layers - 1, N_FUNCTIONS)
     shard_gradient: Address  # epoch.shard_gradient
     loss_gradient: Address  # backprop.loss_gradient
     hidden_backward: OptionalAddress  # where a hidden layer has more than its activation

@@ -69,9 +69,10 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, backward, wo
         back = backward.hidden_backward
         if back == 0:
             S, db = work.slopes + at, vector(gradient, table[l - 1, BIASES], m)
-            call(layers.functions[l - 1, DERIVE], A, matrix(memory, S, n_rows, m), dA, db)
+            call(backward.functions[l - 1, DERIVE], A, matrix(memory, S, n_rows, m), dA, db)
         else:
-            call(back, k, l - 1, n_rows, first_row, step, layers, params, work, dA, gradient)
+            rest = backward, params, work, dA, gradient
+            call(back, k, l - 1, n_rows, first_row, step, layers, *rest)
         D, here, below = dA, below, here  # the next dA takes the place of this D
     m, n = table[0, INPUTS], table[0, UNITS]
     n_gathered = n_rows if sample.columns is None else 0

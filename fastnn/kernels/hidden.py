@@ -49,18 +49,19 @@ def hidden_forward(k, l, n_rows, first_row, step, layers, params, work):
 
 
 @interface(
-    "int64, int64, int64, int64, int64, Layers, readonly T[::1], Workspace, T[:, ::1], T[::1]"
+    "int64, int64, int64, int64, int64, Layers, Backward, readonly T[::1], Workspace, T[:, ::1], "
+    "T[::1]"
 )
-def hidden_backward(k, l, n_rows, first_row, step, layers, params, work, D, gradient):
+def hidden_backward(k, l, n_rows, first_row, step, layers, backward, params, work, D, gradient):
     """dA of layer l to D, in place, with the derivatives by its bias, scale and shift."""
-    table, functions, n = layers.table, layers.functions, layers.table[l, UNITS]
+    table, functions, n = layers.table, backward.functions, layers.table[l, UNITS]
     at = k * work.memory.shape[1] + n_rows * table[l, OUTPUTS]
     A = matrix(work.memory, work.outputs + at, n_rows, n)
     S = matrix(work.memory, work.slopes + at, n_rows, n)
     db = vector(gradient, table[l, BIASES], n)
     if functions[l, UNDROP] != 0:
         call(functions[l, UNDROP], A, D, layers.dropout[l], layers.seed, step, l, first_row)
-    if functions[l, NORMALIZE] == 0:
+    if functions[l, DENORMALIZE] == 0:
         call(functions[l, DERIVE], A, S, D, db)
     else:
         call(functions[l, DERIVE], A, S, D, vector(gradient, table[l, SHIFTS], n))

@@ -170,7 +170,7 @@ def test_threads_are_launched_once_that_pays():
 
         threads.available = lambda: 2
         flops = threads.FLOPS_PER_SECOND * 0.04
-        answers = [(threads.worthwhile(flops, 4), threads.are_launched()) for _ in range(4)]
+        answers = [(threads.worthwhile(flops, 4), threads.are_threads_launched()) for _ in range(4)]
         print(answers, threads.worthwhile(1.0, 4))
     """
     assert python(program) == "[(1, False), (1, False), (2, True), (2, True)] 1"

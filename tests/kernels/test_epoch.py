@@ -172,3 +172,19 @@ def test_a_mini_batch_of_no_weight_changes_nothing():
     assert solver.progress[STEPS] == 0
     assert solver.progress[LOSS] == 0
     np.testing.assert_array_equal(problem.network.params, before)
+
+
+def test_layers_of_a_prediction_train_too():
+    """Whatever is called on the way back is in `Backward`: no address is missing."""
+    results = []
+    for trains in (True, False):
+        problem = training_problem(np.float64, "dense")
+        dtypes, work = dtypes_of_problem(problem), workspace_of(problem, 230)
+        layers = bind.prediction_layers(problem.network, problem.architecture, dtypes)
+        if trains:
+            layers = bind.training_layers(problem, dtypes)
+        fixed = (problem.data.sample, layers, bind.backward_pass(problem, dtypes), work)
+        rest = (problem.network.params, problem.rows, 1, bind.shard_loop(False, dtypes))
+        Call(epoch.batch_gradient, dtypes, *fixed)(*rest, np.empty(2))
+        results.append(work.gradients[0].copy())
+    assert_array_equal(*results)

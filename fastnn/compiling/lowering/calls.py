@@ -16,6 +16,7 @@ from fastnn.compiling.numba_internals import (
     cgutils,
     make_array,
     type_variadic,
+    value_of,
 )
 
 # ------------------------------------------------------------------------------------- by address
@@ -139,4 +140,4 @@ def _read_array(context: Any, builder: Any, kind: Any, place: Any) -> Any:
         cgutils.pack_array(builder, list(islice(numbers(shape), kind.ndim))),
         cgutils.pack_array(builder, list(islice(numbers(strides), kind.ndim))),
     )
-    return array._getvalue()
+    return value_of(array)

@@ -14,6 +14,7 @@ from fastnn.compiling.numba_internals import (
     impl_ret_borrowed,
     make_array,
     populate_array,
+    value_of,
 )
 from fastnn.memory import LINE
 
@@ -66,7 +67,7 @@ def _lower_view(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         strides.insert(0, builder.mul(strides[0], size))
     pack = partial(cgutils.pack_array, builder)
     fill(context, builder, view, builder.gep(flat.data, [at]), pack(shape), pack(strides))
-    return view._getvalue()
+    return value_of(view)
 
 
 @type_callable(block)
@@ -83,7 +84,7 @@ def _lower_block(context: Any, builder: Any, signature: Any, values: Any) -> Any
     offset = builder.add(builder.mul(i, down), builder.mul(j, along))
     data = cgutils.pointer_add(builder, whole.data, offset)
     fill(context, builder, view, data, cgutils.pack_array(builder, shape), whole.strides)
-    return view._getvalue()
+    return value_of(view)
 
 
 @type_callable(prefetch)
