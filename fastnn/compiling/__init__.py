@@ -64,10 +64,12 @@ an address is asked     signature: known types, as many as arguments, dtypes tha
 a kernel is compiled    calls by address: their arguments are those of some declared signature;
                         types that do not cross are refused
 code is first loaded    NumPy's array object has its fields where machine code reads them
+code is loaded          its function is in it: no address is 0
 a `Call` is made,       dtype, axes, order, alignment and writability of arrays; numbers and their
 and each time it runs   size; required addresses, which are not 0
-never                   bounds, and whether an address in a bundle or a table of functions is of a
-                        kernel with the right signature: `fastnn.engine.bind` builds these
+never                   bounds, whether an address in a bundle or a table of functions is of a
+                        kernel with the right signature, and whether such a table is whole:
+                        `fastnn.engine.bind` builds these
 ======================  ===========================================================================
 
 Trust

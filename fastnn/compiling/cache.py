@@ -132,11 +132,20 @@ def _linker() -> Any:
 
 
 def load(made: MachineCode) -> int:
-    """Load machine code; returns the address of its function. For one thread at once."""
+    """Load machine code; returns the address of its function. For one thread at once.
+
+    Raises
+    ------
+    RuntimeError
+        If it has no such function: a kernel would jump to the address 0.
+    """
     linker = _linker()
     linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
     linker.finalize_object()
-    return linker.get_function_address(made.symbol)
+    address = linker.get_function_address(made.symbol)
+    if address == 0:
+        raise RuntimeError(f"There is no {made.symbol} in its machine code.")
+    return address
 
 
 def is_complete(made: MachineCode) -> bool:

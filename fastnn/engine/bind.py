@@ -69,7 +69,7 @@ def _functions(network: Network, architecture: Architecture, dtypes: DTypes) -> 
     """Make `Layers.functions`, with the activation of each layer."""
     check_fit(network, architecture)
     functions = np.zeros((len(network.table), N_FUNCTIONS), np.int64)
-    for layer, name in zip(functions, architecture.activations, strict=False):
+    for layer, name in zip(functions[:-1], architecture.activations, strict=True):
         layer[ACTIVATE] = address_of(ACTIVATIONS[name].function, dtypes)
     functions[-1, ACTIVATE] = address_of(OUTPUT_ACTIVATIONS[architecture.output], dtypes)
     return functions
@@ -137,7 +137,7 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
     network, architecture = problem.network, problem.architecture
     is_plain = architecture.normalization is None and not any(architecture.dropout)
     return Backward(
-        functions=_derivatives(architecture, dtypes),
+        functions=_derivatives(network, architecture, dtypes),
         shard_gradient=address_of(epoch.shard_gradient, dtypes),
         loss_gradient=address_of(backprop.loss_gradient, dtypes),
         hidden_backward=0 if is_plain else address_of(hidden.hidden_backward, dtypes),
@@ -150,11 +150,12 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
     )
 
 
-def _derivatives(architecture: Architecture, dtypes: DTypes) -> np.ndarray:
+def _derivatives(network: Network, architecture: Architecture, dtypes: DTypes) -> np.ndarray:
     """Make `Backward.functions`: what leads back through each hidden layer."""
-    names = architecture.activations
-    functions = np.zeros((len(names), N_FUNCTIONS), np.int64)
-    functions[:, DERIVE] = [address_of(ACTIVATIONS[name].derivative, dtypes) for name in names]
+    check_fit(network, architecture)
+    functions = np.zeros((len(network.table) - 1, N_FUNCTIONS), np.int64)
+    for layer, name in zip(functions, architecture.activations, strict=True):
+        layer[DERIVE] = address_of(ACTIVATIONS[name].derivative, dtypes)
     if architecture.normalization:
         normalization = NORMALIZATIONS[architecture.normalization]
         functions[:, DENORMALIZE] = address_of(normalization.backward, dtypes)

@@ -6,8 +6,8 @@ None selects code when a kernel is compiled (``if columns is None`` is decided b
 only the branch in use is compiled).
 
 An `Address` is that of a kernel to `call`, and never 0. An `OptionalAddress` is 0 where there is
-nothing to do: kernels look before they call, as they do for the columns of `Layers.functions` that
-say so.
+nothing to do: kernels look before they call. The arrays `functions` hold both, and the comment at
+their columns says which are optional.
 """
 
 from typing import Annotated, NamedTuple, TypeAlias

@@ -75,6 +75,22 @@ def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path, monkeypatch)
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
 
 
+def test_code_without_its_function_has_no_address(tmp_path):
+    program = """
+    from fastnn.compiling.cache import cache_directory, find, load
+
+    made = find(next(cache_directory().glob("activations.relu-*")).name)
+    assert load(made) != 0
+    try:
+        load(made._replace(symbol="another"))
+    except RuntimeError as error:
+        print(error)
+    """
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    told = python(program, NUMBA_CACHE_DIR=str(tmp_path))
+    assert told == "There is no another in its machine code."
+
+
 def test_a_folder_that_others_have_filled_is_read(tmp_path):
     python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
     locked = """

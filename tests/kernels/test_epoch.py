@@ -23,10 +23,12 @@ from fastnn.kernels import (
     epoch,
     updates,
 )
-from fastnn.kernels.arguments import LOSS, ROWS, STEPS
+from fastnn.kernels.arguments import ACTIVATE, DERIVE, LOSS, N_FUNCTIONS, ROWS, STEPS
 
 
-def take_steps(problem, work, optimizer, batch, is_compiled=True, several=False):
+def take_steps(
+    problem, work, optimizer, batch, is_compiled=True, several=False, bundles_of=bundles_of
+):
     """Take the steps of an epoch by the compiled kernels, or by Python."""
     dtypes, (layers, backward) = dtypes_of_problem(problem), bundles_of(problem)
     network, rows = (layers, problem.network.params), problem.rows
@@ -174,17 +176,50 @@ def test_a_mini_batch_of_no_weight_changes_nothing():
     np.testing.assert_array_equal(problem.network.params, before)
 
 
-def test_layers_of_a_prediction_train_too():
-    """Whatever is called on the way back is in `Backward`: no address is missing."""
+def bundles_of_a_prediction(problem):
+    """Layers as they predict, with the way back."""
+    dtypes = dtypes_of_problem(problem)
+    layers = bind.prediction_layers(problem.network, problem.architecture, dtypes)
+    return layers, bind.backward_pass(problem, dtypes)
+
+
+@pytest.mark.parametrize("form", ["dense", "csr"])
+@pytest.mark.parametrize("hidden", ["plain", "layer and dropout"])
+def test_layers_of_a_prediction_train_to_the_same_bits_where_nothing_is_dropped(hidden, form):
     results = []
-    for trains in (True, False):
-        problem = training_problem(np.float64, "dense")
-        dtypes, work = dtypes_of_problem(problem), workspace_of(problem, 230)
-        layers = bind.prediction_layers(problem.network, problem.architecture, dtypes)
-        if trains:
-            layers = bind.training_layers(problem, dtypes)
-        fixed = (problem.data.sample, layers, bind.backward_pass(problem, dtypes), work)
-        rest = (problem.network.params, problem.rows, 1, bind.shard_loop(False, dtypes))
-        Call(epoch.batch_gradient, dtypes, *fixed)(*rest, np.empty(2))
-        results.append(work.gradients[0].copy())
-    assert_array_equal(*results)
+    for bundles in (bundles_of, bundles_of_a_prediction):
+        problem = training_problem(np.float32, form, hidden)
+        problem = replace(problem, architecture=replace(problem.architecture, dropout=()))
+        solver = optimizer_of(problem, "adam")
+        take_steps(problem, workspace_of(problem, 205), solver, 205, bundles_of=bundles)
+        assert solver.progress[STEPS] == 2
+        results.append((problem.network.params, solver.state, solver.progress))
+    for ours, expected in zip(*results, strict=True):
+        assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("hidden", ["dropout", "batch", "layer and dropout"])
+def test_layers_of_a_prediction_train_anyhow(hidden):
+    """Not to the same numbers, but whatever is called on the way back is in `Backward`."""
+    problem = training_problem(np.float64, "dense", hidden)
+    work, solver = workspace_of(problem, 205), optimizer_of(problem)
+    work.memory[:] = 0  # no moments of a batch are left in it
+    with np.errstate(over="ignore"):  # of the hash, without the JIT
+        take_steps(problem, work, solver, 205, bundles_of=bundles_of_a_prediction)
+    assert solver.progress[STEPS] == 2
+    assert np.isfinite(problem.network.params).all()
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_each_function_that_is_called_unseen_is_there(hidden):
+    layers, backward = bundles_of_a_prediction(training_problem(np.float64, "dense", hidden))
+    assert layers.functions[:, ACTIVATE].all()
+    assert backward.functions.shape == (1, N_FUNCTIONS)
+    assert backward.functions[:, DERIVE].all()
+
+
+def test_the_way_back_of_another_architecture_is_refused():
+    problem = training_problem(np.float64, "dense")
+    problem = replace(problem, architecture=replace(problem.architecture, activations=()))
+    with pytest.raises(ValueError, match="1 hidden layers and 0 activations"):
+        bind.backward_pass(problem, dtypes_of_problem(problem))
