@@ -9,6 +9,7 @@ file                  task
 ``runtime``           `address_of` a kernel, and `Call`, by which Python calls one
 ``packing``           the door: what Python hands over is checked and laid down as numbers
 ``cache``             machine code on disk, and how it gets into a process
+``llvm``              LLVM, which is imported at its first use
 ``compiler``          Numba, its flags, and how it compiles a kernel
 ``lowering/``         the machine code of calls by address, of views and of products
 ``numba_internals``   names of Numba that its documentation does not promise
@@ -17,7 +18,8 @@ file                  task
 ====================  =============================================================================
 
 Numba is imported by ``compiler`` and ``lowering/``, where a kernel is not on disk yet, and by
-`fastnn.engine.threads`, where one runs on several threads. Else a process does without.
+`fastnn.engine.threads`, where one runs on several threads; for these, and to load the machine code
+of such a kernel, by ``numba_internals``. Else a process does without.
 
 How arguments cross
 -------------------

@@ -12,14 +12,12 @@ from itertools import chain
 from typing import Any
 
 from fastnn.compiling.cache import MachineCode
+from fastnn.compiling.interrupts import whole_module
 
-PLACES = {
+PLACES = {  # of names that others import from here
     "cgutils": "numba.core",  # helpers for writing instructions
     "global_compiler_lock": "numba.core.compiler_lock",  # Numba compiles for one thread at once
     "impl_ret_borrowed": "numba.core.imputils",  # "the result is the caller's own array"
-    "cpu_target": "numba.core.registry",
-    "AbstractTemplate": "numba.core.typing.templates",
-    "infer_global": "numba.core.typing.templates",
     "make_array": "numba.np.arrayobj",  # the fields of an array
     "populate_array": "numba.np.arrayobj",
 }
@@ -28,7 +26,7 @@ THREADS = "numba.np.ufunc.parallel"
 
 def __getattr__(name: str) -> Any:
     if name not in PLACES:
-        raise AttributeError(f"no name of Numba: {name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(PLACES[name]), name)
 
 
@@ -47,12 +45,13 @@ def type_variadic(function: Callable, typer: Callable[[tuple], Any]) -> None:
 
     The public `numba.extending.type_callable` would gather them in a tuple first.
     """
+    templates: Any = import_module("numba.core.typing.templates")
 
-    class Template(__getattr__("AbstractTemplate")):  # type: ignore[misc]
+    class Template(templates.AbstractTemplate):
         def generic(self, args: tuple, kws: dict) -> Any:
             return typer(args)
 
-    __getattr__("infer_global")(function)(Template)
+    templates.infer_global(function)(Template)
 
 
 def compile_for(dispatcher: Any, kinds: tuple) -> Any:
@@ -100,4 +99,5 @@ def call_at(context: Any, builder: Any, address: Any, none: Any, kinds: tuple, v
 
 def add_symbols() -> None:
     """Tell LLVM's linker of the functions that compiled parallel loops call."""
-    _ = __getattr__("cpu_target").target_context  # it does so when it is made
+    registry = whole_module("numba.core.registry")
+    _ = registry.cpu_target.target_context  # it does so when it is made

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.compiling import cache, time_spent
+from fastnn.compiling import cache, numba_internals, time_spent
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import IS_OFF, Kernel, kernels
@@ -125,7 +125,7 @@ def _found(name: str) -> cache.MachineCode | None:
     """Find machine code on disk, and what it needs; None where something is missing."""
     made = cache.find(name)
     if made is not None and not cache.is_complete(made):  # of parallel loops, for one
-        whole_module("fastnn.compiling.numba_internals").add_symbols()
+        numba_internals.add_symbols()
     return made if made is not None and cache.is_complete(made) else None
 
 
@@ -185,7 +185,7 @@ def _make_form(kernel: Kernel, dtypes: DTypes, n_fixed: int) -> _Form:
 class Call:
     """A kernel with its first arguments, which stay what they are; it is called with the others.
 
-    The first arguments are laid down once, and serve many calls: the 51 numbers of `train_steps`
+    The first arguments are laid down once, and serve many calls: the 53 numbers of `train_steps`
     take 8 us, an epoch of iris 24.
 
     Parameters
