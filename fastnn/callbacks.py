@@ -6,7 +6,8 @@ A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
 import math
 import time
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import joblib
 import numpy as np
@@ -30,18 +31,18 @@ class Callback:
     it: in another process, as of a search's tasks, the state begins with the first task there.
     """
 
-    _states: dict[Any, Any]
+    @property
+    def _states(self) -> WeakKeyDictionary[Any, Any]:
+        """State of each fit under way.
 
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
-        callback = super().__new__(cls)
-        callback._states = {}  # here, as no subclass and no old pickle can go without
-        return callback
+        Made when first asked for: no other method is sure to have run, neither in a subclass nor
+        in a pickle without attributes. Two threads may be the first, hence `setdefault`. Weak, as
+        in another process there is no `teardown`: a state ends with its task.
+        """
+        return vars(self).setdefault("_states", WeakKeyDictionary())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_states"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _states={})
 
     def begin(self, estimator: Any) -> Any:
         """Make the state of a fit that begins."""
@@ -51,18 +52,20 @@ class Callback:
 
     def state_of(self, estimator: Any, context: Any) -> Any:
         """State of the fit to which a task belongs."""
-        while context not in self._states and context.parent is not None:
+        states = self._states
+        while context not in states and context.parent is not None:
             context = context.parent
-        if context not in self._states:
-            self.setup(estimator, context)
-        return self._states[context]
+        if context not in states:  # set up in another process
+            states[context] = self.begin(estimator)
+        return states[context]
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin to watch a fit."""
         self._states[context] = self.begin(estimator)
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing: an epoch is watched when it ends."""
+        """Begin to watch where `setup` has not, in another process."""
+        self.state_of(estimator, context)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """End watching."""
@@ -70,19 +73,17 @@ class Callback:
             self.finish(self._states.pop(context))
 
 
-def check_network(callback: Callback, estimator: Any) -> None:
-    """Refuse to watch something else than a network, such as a search over networks.
+class EpochCallback(Callback):
+    """Base of callbacks that need a network's epochs, and refuse a search over networks."""
 
-    Raises
-    ------
-    TypeError
-        With the way out.
-    """
-    if not isinstance(estimator, BaseMLP):
-        raise TypeError(
-            f"{type(callback).__name__} watches the epochs of a network, which "
-            f"{type(estimator).__name__} has not: set it on the network within."
-        )
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin to watch the fit of a network."""
+        if not isinstance(estimator, BaseMLP):
+            raise TypeError(
+                f"{type(self).__name__} watches the epochs of a network, which "
+                f"{type(estimator).__name__} has not: set it on the network within."
+            )
+        super().setup(estimator, context)
 
 
 class Checkpoint(Callback):
@@ -134,8 +135,13 @@ class TimeLimit(Callback):
     Parameters
     ----------
     seconds : float
-        From the beginning of the fit; of a search that fits in other processes, from the
-        beginning of each task there.
+        From the beginning of the fit.
+
+    Notes
+    -----
+    Set it on a network, also within a search, and each fit of the network has this time. On a
+    search or a pipeline itself it stops nothing: scikit-learn 1.9 does not heed what callbacks
+    ask of those. In another process its time begins with the first task there.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -152,7 +158,7 @@ class TimeLimit(Callback):
         return time.perf_counter() - self.state_of(estimator, context) > self.seconds
 
 
-class TargetReached(Callback):
+class TargetReached(EpochCallback):
     """Stop a fit when its loss or its validation score is as good as asked for.
 
     Parameters
@@ -176,10 +182,6 @@ class TargetReached(Callback):
         if not isinstance(value, NUMBERS) or math.isnan(value):
             raise ValueError(f"value has to be a number, got {value!r}.")
         self.value, self.what = value, what
-
-    def begin(self, estimator: Any) -> None:
-        """Refuse what has no epochs."""
-        check_network(self, estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         """Ask to stop when the value is reached."""

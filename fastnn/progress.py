@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils.validation import _num_samples
 
-from fastnn.callbacks import Callback, check_network
+from fastnn.callbacks import EpochCallback
 
 BAR = 10  # characters; the text beside it needs the others
 
@@ -86,7 +86,7 @@ class _Bars:
 _bars = _Bars()
 
 
-class EpochProgress(Callback):
+class EpochProgress(EpochCallback):
     """Show each epoch's number, loss, score, rows a second and time left on standard error.
 
     On a terminal each fit is one live bar, elsewhere, and in the workers of a process pool, a line
@@ -101,7 +101,6 @@ class EpochProgress(Callback):
 
     def begin(self, estimator: Any) -> _Fit:
         """Begin the bar of a fit."""
-        check_network(self, estimator)
         console, fit = _console(), _Fit(estimator.max_iter)
         alone = multiprocessing.parent_process() is None  # two processes would draw over each other
         if console.is_terminal and not console.is_dumb_terminal and alone:

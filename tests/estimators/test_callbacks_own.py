@@ -1,6 +1,7 @@
 """The callbacks that fastnn adds: with every solver, alone, in a pipeline and in a search."""
 
 import copy
+import gc
 import os
 import pickle
 import threading
@@ -312,11 +313,11 @@ def test_a_copy_made_during_a_fit_knows_nothing_of_it(callback, copied, tmp_path
 
     if isinstance(callback, Checkpoint):
         callback.path = tmp_path / "m"
-    before, copier = dict(vars(callback)), Copier()
+    before, copier = vars(callback).keys() - {"_states"}, Copier()
     network().set_callbacks(callback, copier).fit(X, y)
+    assert before == vars(copier.copied).keys()
     assert not copier.copied._states
     assert copier.copied._states is not callback._states
-    assert before.keys() == vars(copier.copied).keys()
     network().set_callbacks(copier.copied).fit(X, y)
 
 
@@ -343,25 +344,83 @@ def test_records_are_shown_when_the_fit_has_ended():
     assert len(recorder.weight_norms_) == 4
 
 
-def test_a_time_limit_on_a_search_in_other_processes():
+# --------------------------------------------------------- callbacks of a search, not of a network
+
+
+def search_with(callback):
+    search = GridSearchCV(network(), {"alpha": [0.1, 1.0]}, cv=2)
+    return search.set_callbacks(callback)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_a_time_limit_on_a_search(backend):
     needs("callbacks")
-    search = GridSearchCV(MLPClassifier((3,), max_iter=2), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2)
-    assert search.set_callbacks(TimeLimit(100)).fit(X, y).n_splits_ == 2
+    limit = TimeLimit(100)
+    with joblib.parallel_config(backend, n_jobs=2):
+        assert search_with(limit).fit(X, y).best_estimator_.n_iter_ == 4
+    assert not limit._states
 
 
-@pytest.mark.parametrize("callback", [TargetReached(0.1, "loss"), EpochProgress()])
+@pytest.mark.parametrize("callback", [TargetReached(0, "loss"), EpochProgress()])
 def test_watchers_of_epochs_refuse_a_search(callback):
     needs("callbacks")
-    search = GridSearchCV(MLPClassifier((3,), max_iter=2), {"alpha": [0.1, 1.0]}, cv=2)
-    with pytest.raises(TypeError, match="GridSearchCV has not: set it on the network"):
-        search.set_callbacks(callback).fit(X, y)
+    name = type(callback).__name__
+    with pytest.raises(TypeError, match=f"^{name} .* GridSearchCV has not: set it on the network"):
+        search_with(callback).fit(X, y)
+    assert not callback._states
 
 
-def test_a_callback_without_attributes_is_loaded_whole():
+def test_others_let_a_search_train_and_wait_for_epochs(tmp_path):
+    needs("callbacks")
+    recorder, file = NormRecorder(), tmp_path / "m.joblib"
+    for callback in (recorder, Checkpoint(file)):
+        assert search_with(callback).fit(X, y).best_estimator_.n_iter_ == 4
+    assert recorder.weight_norms_ == []
+    assert not file.exists()
+
+
+class Task:
+    """What a callback sees of a task that has come from another process."""
+
+    def __init__(self, parent=None):
+        self.task_name, self.parent = "candidate-split-evaluation", parent
+
+
+def test_time_in_another_process_begins_with_the_first_task_there(monkeypatch):
+    now = [50.0]
+    monkeypatch.setattr("fastnn.callbacks.time.perf_counter", lambda: now[0])
+    limit, task = TimeLimit(5), Task(Task())
+    limit.on_fit_task_begin(None, task)
+    now[0] += 4
+    assert not limit.on_fit_task_end(None, task)
+    now[0] += 2
+    assert limit.on_fit_task_end(None, task)
+
+
+def test_tasks_from_another_process_are_forgotten():
+    limit, task = TimeLimit(5), Task(Task())
+    limit.on_fit_task_end(None, task)
+    assert len(limit._states) == 1
+    del task
+    gc.collect()
+    assert not limit._states
+
+
+# ---------------------------------------------------------------------- callbacks made otherwise
+
+
+def test_a_subclass_need_not_call_our_init():
     class Own(NormRecorder):
-        def __init__(self):  # does not call that of its base
+        def __init__(self):
             self.told = []
 
-    for recorder in (pickle.loads(pickle.dumps(NormRecorder())), Own()):
-        MLPClassifier((3,), max_iter=2).set_callbacks(recorder).fit(X, y)
-        assert len(recorder.weight_norms_) == 2
+    own = Own()
+    network().set_callbacks(own).fit(X, y)
+    assert len(own.weight_norms_) == 4
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_callback_without_attributes_is_loaded_whole(protocol):
+    recorder = pickle.loads(pickle.dumps(NormRecorder(), protocol))
+    network().set_callbacks(recorder).fit(X, y)
+    assert len(recorder.weight_norms_) == 4

@@ -127,6 +127,13 @@ def test_callbacks_of_an_old_model():
     assert isinstance(limit, TimeLimit)
 
 
+def test_an_old_recorder_that_has_recorded_nothing():
+    # as 313be46 wrote it: an object without attributes, for which pickle calls no __setstate__
+    recorder = pickle.loads(b"\x80\x04cfastnn.callbacks\nNormRecorder\n)\x81.")
+    MLPClassifier((2,), max_iter=2).set_callbacks(recorder).fit(X, CLASSES)
+    assert len(recorder.weight_norms_) == 2
+
+
 def test_an_old_model_of_the_command_line(tmp_path):
     model, table, out = FOLDER / "command_line.skops", FOLDER / "table.csv", tmp_path / "out.csv"
     with pytest.raises(SystemExit) as stop:
