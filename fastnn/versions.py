@@ -10,7 +10,7 @@ from fastnn._version import __version__
 from fastnn.compiling.cache import cache_directory
 from fastnn.engine import threads
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "threadpoolctl")
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "narwhals", "threadpoolctl")
 EXTRAS = ("click", "matplotlib", "onnxruntime", "pandas", "rich", "skl2onnx", "skops")
 
 

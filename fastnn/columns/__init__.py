@@ -1,0 +1,52 @@
+"""Columns of a table: what each is, and how its cells become numbers.
+
+    columns, cells = fit_columns(X, estimator, categorical_features="from_dtype")
+    cells = transform(columns, X_new, estimator)
+    for cells in transform_parts(columns, X_new, estimator, n_rows): ...
+
+X is what people have: a frame of pandas, polars or pyarrow, an array, lists or a sparse matrix.
+`columns` is a dict of plain arrays, lists, numbers and texts (`Columns`): it is what a model keeps,
+and holds no rows and no classes, so that skops asks for no trust. `cells` are two arrays (`Cells`):
+
+- `numbers`, float64, C-ordered since rows are gathered and predicted one by one: the columns of
+  numbers, then what dates have become; NaN where missing;
+- `codes`, int32: places among the levels of each category, k of k levels where missing or unknown;
+  the k stand in ``columns["sizes"]``.
+
+`number_names` and `category_names` name their columns, and `describe` tells of every column of the
+input (`Column`), those left out with the reason. The estimator warns of `identifiers`.
+
+`kinds` decides what a column is, `values` reads its cells, `frames` opens tables, `dates`, `levels`
+and `texts` are what is kept of dates and categories, `declared` reads `categorical_features`, and
+`encode` puts it together.
+"""
+
+from fastnn.columns.encode import (
+    Cells,
+    Columns,
+    category_names,
+    describe,
+    fit_columns,
+    identifiers,
+    number_names,
+    transform,
+    transform_parts,
+)
+from fastnn.columns.kinds import KINDS, LEFT_OUT, Column
+from fastnn.columns.levels import list_levels
+
+__all__ = [
+    "KINDS",
+    "LEFT_OUT",
+    "Cells",
+    "Column",
+    "Columns",
+    "category_names",
+    "describe",
+    "fit_columns",
+    "identifiers",
+    "list_levels",
+    "number_names",
+    "transform",
+    "transform_parts",
+]

@@ -1,0 +1,306 @@
+"""Any input as a table: columns that can be read one by one, and parts of its rows.
+
+Frames of pandas are read by pandas' own means, which takes a fifth of the time for a single row;
+others (polars, pyarrow and what else narwhals knows) through narwhals. Sparse matrices stay sparse
+and are filled in by a few columns or rows at a time.
+"""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
+
+from fastnn.columns import values as read
+from fastnn.columns.values import Values
+
+AT_ONCE = 16  # columns of an array that are read together: a cache line holds eight of a row
+
+
+class Table(ABC):
+    """Columns that can be read one by one.
+
+    Attributes
+    ----------
+    n_rows, n_columns : int
+        Its size.
+    names : list of str or None
+        Names of its columns; None for arrays, which have none.
+    """
+
+    n_rows: int
+    n_columns: int
+    names: list[str] | None = None
+
+    @abstractmethod
+    def column(self, place: int) -> Values:
+        """Read a column."""
+
+    @abstractmethod
+    def rows(self, begin: int, end: int) -> "Table":
+        """Take a part of the rows."""
+
+    def is_declared(self, place: int) -> bool:
+        """Whether the type of a column says that it holds categories."""
+        return False
+
+    def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
+        """Write columns into a float64 array at once; False where that cannot be done."""
+        return False
+
+
+def open_table(X: Any, estimator: Any, reset: bool) -> Table:
+    """Check an input as scikit-learn does, and open it.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or data frame of shape (n, n_features)
+        The input.
+    estimator : estimator instance
+        Whose number and names of features are set or compared.
+    reset : bool
+        Whether to set them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As scikit-learn does; also where a name stands twice.
+    """
+    if nw.dependencies.is_into_dataframe(X):
+        return _open_frame(X, estimator, reset)
+    if isinstance(X, np.ma.MaskedArray):
+        X = _filled(X)
+    elif isinstance(X, list | tuple):
+        X = _of_lists(X)
+    X = validate_data(
+        estimator, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
+    )
+    return SparseTable(X) if sp.issparse(X) else ArrayTable(X)
+
+
+def _open_frame(X: Any, estimator: Any, reset: bool) -> Table:
+    pandas = sys.modules.get("pandas")
+    is_pandas = pandas is not None and isinstance(X, pandas.DataFrame)
+    names = list(X.columns) if is_pandas else _names(X)
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"Column {twice!r} stands twice in X: give each column a name of its own.")
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    table = PandasTable(X) if is_pandas else FrameTable(nw.from_native(X, eager_only=True))
+    for size, what in ((table.n_rows, "sample"), (table.n_columns, "feature")):
+        if not size:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={(table.n_rows, table.n_columns)}) while a "
+                f"minimum of 1 is required by {type(estimator).__name__}."
+            )
+    return table
+
+
+def _names(X: Any) -> list[str]:
+    if hasattr(X, "column_names"):  # pyarrow; narwhals refuses names that stand twice
+        return list(X.column_names)
+    return list(X.columns)
+
+
+def _filled(X: np.ma.MaskedArray) -> np.ndarray:
+    """Put what is missing in the place of cells that are masked."""
+    mask = np.ma.getmaskarray(X)
+    if X.dtype.kind in "fc":
+        return np.where(mask, np.nan, X.data)
+    if X.dtype.kind in "iu":
+        return np.where(mask, np.nan, X.data.astype(np.float64))
+    filled = X.data.astype(object)
+    filled[mask] = None
+    return filled
+
+
+def _of_lists(X: Sequence) -> Any:
+    """Make an array of lists, whose numbers do not become texts where there are texts beside."""
+    array = np.asarray(X)
+    return np.array(X, dtype=object) if array.dtype.kind in "USOMm" else array
+
+
+class ArrayTable(Table):
+    """A two-dimensional array."""
+
+    def __init__(self, X: np.ndarray) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self._begin, self._read = 0, X[:, :0]
+
+    def column(self, place: int) -> Values:
+        """Read a column."""
+        if not self._begin <= place < self._begin + self._read.shape[1]:
+            self._begin = place - place % AT_ONCE
+            self._read = np.asfortranarray(self._columns(self._begin, self._begin + AT_ONCE))
+        return read.of_array(self._read[:, place - self._begin])
+
+    def _columns(self, begin: int, end: int) -> np.ndarray:
+        return self.X[:, begin:end]
+
+    def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
+        """Write columns of plain numbers at once."""
+        if self.X.dtype.kind not in "iufb":
+            return False
+        out[:] = self.X if len(places) == self.n_columns else self.X[:, places]
+        return True
+
+    def rows(self, begin: int, end: int) -> Table:
+        """Take a part of the rows."""
+        return type(self)(self.X[begin:end])
+
+
+class SparseTable(ArrayTable):
+    """A sparse matrix, whose empty cells are zeros."""
+
+    ROWS = 256  # that are filled in at once
+
+    def __init__(self, X: Any) -> None:
+        self.n_rows, self.n_columns = X.shape
+        self._by_rows, self._by_columns = sp.csr_array(X), sp.csc_array((0, 0))
+        self._begin, self._read = 0, np.empty((self.n_rows, 0))
+
+    def _columns(self, begin: int, end: int) -> np.ndarray:
+        if self._by_columns.shape != (self.n_rows, self.n_columns):
+            self._by_columns = self._by_rows.tocsc()
+        return self._by_columns[:, begin:end].toarray()
+
+    def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
+        """Write columns of plain numbers at once."""
+        for begin in range(0, self.n_rows, self.ROWS):
+            rows = self._by_rows[begin : begin + self.ROWS].toarray()
+            out[begin : begin + self.ROWS] = rows[:, places]
+        return True
+
+    def rows(self, begin: int, end: int) -> Table:
+        """Take a part of the rows."""
+        return SparseTable(self._by_rows[begin:end])
+
+
+class PandasTable(Table):
+    """A frame of pandas."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self.names = list(map(str, X.columns))
+        self._types = X.dtypes.to_list()
+
+    def column(self, place: int) -> Values:
+        """Read a column."""
+        return _of_pandas(self.X.iloc[:, place])
+
+    def is_declared(self, place: int) -> bool:
+        """Whether its type says that a column holds categories."""
+        return _is_category(self._types[place])
+
+    def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
+        """Write columns of plain numbers at once."""
+        if not all(getattr(self._types[place], "kind", "O") in "iufb" for place in places):
+            return False
+        if not all(isinstance(self._types[place], np.dtype) for place in places):
+            return False
+        X = self.X if len(places) == self.n_columns else self.X.iloc[:, places]
+        out[:] = X.to_numpy(np.float64)
+        return True
+
+    def rows(self, begin: int, end: int) -> Table:
+        """Take a part of the rows."""
+        return PandasTable(self.X.iloc[begin:end])
+
+
+def _is_category(dtype: Any) -> bool:
+    """Whether a type of pandas is that of categories, its own or that of pyarrow."""
+    if type(dtype).__name__ == "ArrowDtype":
+        return str(dtype).startswith("dictionary")
+    return type(dtype).__name__ == "CategoricalDtype"
+
+
+def _of_pandas(column: Any) -> Values:
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return read.of_array(column.to_numpy())
+    match type(dtype).__name__:
+        case "CategoricalDtype":
+            return _of_codes(column.cat.codes.to_numpy(), column.cat.categories)
+        case "ArrowDtype":
+            return _of_narwhals(nw.from_native(column.array.__arrow_array__(), series_only=True))
+        case "DatetimeTZDtype":
+            return read.of_dates(column.array.to_numpy("datetime64[us]"), has_zone=True)
+        case "PeriodDtype":
+            return read.of_array(column.dt.to_timestamp().to_numpy())
+        case "SparseDtype":
+            return read.of_array(np.asarray(column.array))
+    if dtype.kind in "iuf":
+        return read.of_array(_nullable(column, dtype))
+    return read.of_objects(column.to_numpy(object))
+
+
+def _nullable(column: Any, dtype: Any) -> np.ndarray:
+    if not column.hasnans:
+        return column.to_numpy(dtype.numpy_dtype)
+    return column.to_numpy(np.float64, na_value=np.nan)
+
+
+def _of_codes(codes: np.ndarray, categories: Any) -> Values:
+    """Read categories of pandas: what they hold, in the order of the cells."""
+    levels = _of_pandas(categories.to_series())
+    if levels.holds == "nothing":
+        return Values("nothing", np.full(len(codes), np.nan))
+    missing = codes < 0
+    if levels.holds == "text":
+        return Values(
+            "text", np.where(missing, -1, levels.cells[codes]).astype(np.int32), levels.texts
+        )
+    gap = read.MISSING if levels.cells.dtype.kind == "i" and levels.holds != "number" else np.nan
+    cells = levels.cells[codes]
+    if missing.any():
+        cells = np.where(missing, gap, cells)
+    return levels._replace(cells=cells)
+
+
+class FrameTable(Table):
+    """A frame of another library, by narwhals."""
+
+    def __init__(self, X: nw.DataFrame) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self.names = list(X.columns)
+        self._types = list(X.schema.values())
+
+    def column(self, place: int) -> Values:
+        """Read a column."""
+        return _of_narwhals(self.X.get_column(self.X.columns[place]))
+
+    def is_declared(self, place: int) -> bool:
+        """Whether its type says that a column holds categories."""
+        return self._types[place] in (nw.Categorical, nw.Enum)
+
+    def rows(self, begin: int, end: int) -> Table:
+        """Take a part of the rows."""
+        return FrameTable(self.X[begin:end])
+
+
+def _of_narwhals(series: nw.Series) -> Values:
+    dtype = series.dtype
+    if dtype in (nw.Categorical, nw.Enum):
+        return _of_narwhals(_decoded(series))
+    if isinstance(dtype, nw.Decimal) or dtype in (nw.Int128, nw.UInt128):
+        series = series.cast(nw.Float64)
+    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+        return read.of_dates(series.dt.convert_time_zone("UTC").to_numpy(), has_zone=True)
+    if series.null_count() == len(series):
+        return Values("nothing", np.full(len(series), np.nan))
+    return read.of_array(series.to_numpy())
+
+
+def _decoded(series: nw.Series) -> nw.Series:
+    """Take categories for what they are; those of pyarrow may be numbers."""
+    native = series.to_native()
+    if series.implementation.is_pyarrow():
+        return nw.from_native(native.cast(native.type.value_type), series_only=True)
+    return series.cast(nw.String)
