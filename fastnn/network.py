@@ -5,6 +5,11 @@ hidden layers are normalized, their scales and their shifts::
 
     params = [ W[0] | ... | W[L-1] | b[0] | ... | b[L-1] | scale[0] | ... | shift[0] | ... ]
 
+A network for tables has, in place of scales and shifts, the bends of its hidden layers and what its
+embedding learns (`fastnn.embedding`)::
+
+    params = [ W[0] | ... | W[L-1] | b[0] | ... | b[L-1] | bend[0] | ... | embedding ]
+
 One block means one loop for an optimiser and nothing to pack for L-BFGS; `coefs` and `intercepts`
 are views of it.
 """
@@ -19,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn import memory
+from fastnn.embedding import Embedding
 from fastnn.kernels.arguments import (
     BIASES,
     INPUTS,
@@ -48,6 +54,10 @@ class Architecture:
         Of the hidden layers.
     dropout : tuple of float
         Share of the outputs to drop in training, one for each hidden layer; or empty.
+    bends : bool
+        Whether hidden units learn how much of the activation they take.
+    embedding : Embedding or None
+        What stands in front of the first layer.
     """
 
     activations: tuple[str, ...]
@@ -55,6 +65,8 @@ class Architecture:
     blocks: tuple[int, ...] = ()
     normalization: str | None = None
     dropout: tuple[float, ...] = ()
+    bends: bool = False
+    embedding: Embedding | None = None
 
 
 class Network:
@@ -68,6 +80,8 @@ class Network:
         Weights and biases, float32 or float64, and what normalization learns.
     running : ndarray of shape (2 * sum of hidden units,), default=None
         Running mean and variance of each normalized layer; None where none is normalized.
+    embedding : Embedding, default=None
+        What stands in front of the first layer, whose hidden layers then bend.
 
     Attributes
     ----------
@@ -77,6 +91,10 @@ class Network:
         Biases of each layer, views of `params`.
     scales, shifts, means, variances : list of ndarray of shape (units[l + 1],)
         Of each hidden layer, views; empty where layers are not normalized.
+    bends : list of ndarray of shape (units[l + 1],)
+        Of each hidden layer, views; empty without an embedding.
+    embedded : dict of str to ndarray
+        What the embedding learns, views; empty without one.
     table : ndarray of int64
         Where each layer lies in the flat vectors, for the kernels.
     n_weights : int
@@ -84,7 +102,11 @@ class Network:
     """
 
     def __init__(
-        self, units: Sequence[int], params: np.ndarray, running: np.ndarray | None = None
+        self,
+        units: Sequence[int],
+        params: np.ndarray,
+        running: np.ndarray | None = None,
+        embedding: Embedding | None = None,
     ) -> None:
         self.units = tuple(int(n) for n in units)
         self.params = params
@@ -99,11 +121,36 @@ class Network:
         self.shifts = [params[at.shifts] for at in normalized]
         self.means = [self.running[at.means] for at in normalized]
         self.variances = [self.running[at.variances] for at in normalized]
+        self.embedding = embedding
+        self.bends = [] if embedding is None else [params[at.scales] for at in places[:-1]]
+        self.embedded = {} if embedding is None else embedding.views(params, self.embedding_start)
+
+    @property
+    def embedding_start(self) -> int:
+        """Where in `params` what an embedding learns begins."""
+        return int(self.table[0, SHIFTS])
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the data."""
+        return self.units[0] if self.embedding is None else self.embedding.n_columns
 
     @classmethod
-    def zeros(cls, units: Sequence[int], dtype: np.dtype, normalized: bool = False) -> "Network":
-        """Lay out a network of zeros; a normalized one begins with scale and variance 1."""
+    def zeros(
+        cls,
+        units: Sequence[int],
+        dtype: np.dtype,
+        normalized: bool = False,
+        embedding: Embedding | None = None,
+    ) -> "Network":
+        """Lay out a network of zeros; scales, variances and bends begin with 1."""
         size = sum(m * n + n for m, n in pairwise(units))
+        if embedding is not None:
+            params = memory.zeros((size + sum(units[1:-1]) + embedding.size,), dtype)
+            network = cls(units, params, embedding=embedding)
+            for vector in (*network.bends, network.embedded["scale"]):
+                vector[:] = 1
+            return network
         if not normalized:
             return cls(units, memory.zeros((size,), dtype))
         hidden = sum(units[1:-1])
@@ -177,7 +224,7 @@ class Network:
     def astype(self, dtype: np.dtype) -> "Network":
         """Copy in another dtype, or in the same."""
         running = self.running.astype(dtype) if self.scales else None
-        return Network(self.units, memory.copy_of(self.params, dtype), running)
+        return Network(self.units, memory.copy_of(self.params, dtype), running, self.embedding)
 
     def is_finite(self) -> bool:
         """Whether no weight has diverged to NaN or infinity."""

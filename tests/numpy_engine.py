@@ -92,6 +92,9 @@ class NumpyObjective(Objective):
         self.last = self.predictor.gradient(self.problem, self.problem.rows)
         return self.last
 
+    def regularize(self, share):
+        assert share == 1  # it neither drops nor decays
+
     def last_gradient(self):
         return self.last.vector
 

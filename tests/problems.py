@@ -51,7 +51,7 @@ def optimizer_of(problem, solver="sgd", amsgrad=False):
     solver = SimpleNamespace(
         name=solver, hyper=hyper, weight_decay=0.01, state=state, progress=np.zeros(4)
     )
-    optimizer = bind.optimizer(solver, problem.max_norm, dtypes_of_problem(problem))
+    optimizer = bind.optimizer(problem, solver, dtypes_of_problem(problem))
     optimizer.hyper[0] = 0.1
     return optimizer
 

@@ -32,6 +32,14 @@ def no_check() -> None:
     """Let everything go on."""
 
 
+class Segment(NamedTuple):
+    """Consecutive parameters that learn at a rate of their own."""
+
+    stop: int  # in the flat vector; they begin where the segment before stops
+    factor: float = 1.0  # of the learning rate
+    decay: float = 0.0  # share of the learning rate by which a step shrinks them
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is minimized: a network's loss on some rows, with the penalty of large weights.
@@ -58,6 +66,9 @@ class Problem:
         Of the dropout.
     n_jobs : int or None
         Threads that the user asks for.
+    segments : tuple of Segment
+        Which parameters learn and decay at what rate; empty where all learn at one, and the weights
+        decay as the solver says.
     """
 
     network: Network
@@ -70,6 +81,7 @@ class Problem:
     max_norm: float | None = None
     seed: int = 0
     n_jobs: int | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 class SolverState(Protocol):
@@ -122,6 +134,10 @@ class Stepper(ABC):
         ValueError
             If it has another shape.
         """
+
+    @abstractmethod
+    def regularize(self, share: float) -> None:
+        """Take this share of the problem's dropout and weight decay from the next step on."""
 
     @abstractmethod
     def last_gradient(self) -> np.ndarray:

@@ -10,16 +10,18 @@ from itertools import accumulate
 import numpy as np
 
 from fastnn.compiling.runtime import DTypes, address_of
-from fastnn.engine.base import Problem, SolverState
-from fastnn.kernels import backprop, epoch, hidden, updates
+from fastnn.engine.base import Problem, Segment, SolverState
+from fastnn.kernels import backprop, embeddings, epoch, hidden, updates
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.arguments import (
     ACTIVATE,
+    BEND,
     DENORMALIZE,
     DERIVE,
     DROP,
     N_FUNCTIONS,
     NORMALIZE,
+    UNBEND,
     UNDROP,
     Backward,
     Layers,
@@ -32,6 +34,8 @@ from fastnn.kernels.normalization import NORMALIZATIONS, track
 from fastnn.kernels.outputs import OUTPUT_ACTIVATIONS
 from fastnn.kernels.products.choice import product_for_this_machine
 from fastnn.network import Architecture, Network
+
+NO_TABLE = np.zeros(0, np.int64)  # of an embedding
 
 
 def dtypes_of(network: Network, sample: Sample) -> DTypes:
@@ -71,6 +75,8 @@ def _functions(network: Network, architecture: Architecture, dtypes: DTypes) -> 
     functions = np.zeros((len(network.table), N_FUNCTIONS), np.int64)
     for layer, name in zip(functions[:-1], architecture.activations, strict=True):
         layer[ACTIVATE] = address_of(ACTIVATIONS[name].function, dtypes)
+        if architecture.bends:
+            layer[BEND] = address_of(hidden.bend, dtypes)
     functions[-1, ACTIVATE] = address_of(OUTPUT_ACTIVATIONS[architecture.output], dtypes)
     return functions
 
@@ -83,7 +89,8 @@ def _layers(
     seed: int,
     dtypes: DTypes,
 ) -> Layers:
-    is_plain = architecture.normalization is None and not dropout.any()
+    is_plain = architecture.normalization is None and not (dropout.any() or architecture.bends)
+    embedding = architecture.embedding
     return Layers(
         table=network.table,
         functions=functions,
@@ -95,6 +102,8 @@ def _layers(
         running=network.running,
         forward=address_of(backprop.forward, dtypes),
         hidden_forward=0 if is_plain else address_of(hidden.hidden_forward, dtypes),
+        embed=0 if embedding is None else address_of(embeddings.embed, dtypes),
+        embedding=NO_TABLE if embedding is None else embedding.table(network.embedding_start),
     )
 
 
@@ -125,6 +134,15 @@ def check_fit(network: Network, architecture: Architecture) -> None:
             f"normalization={architecture.normalization!r} does not go with the fitted network: "
             "set it back, or fit anew."
         )
+    if network.embedding != architecture.embedding:
+        raise ValueError("The network and its architecture have other embeddings.")
+    if architecture.bends != (architecture.embedding is not None):
+        raise ValueError("Hidden layers bend where there is an embedding, and only there.")
+    if architecture.bends and not all(map(stores_slope, architecture.activations)):
+        raise ValueError(
+            f"Layers that bend need activations that store their slope, not "
+            f"{architecture.activations}."
+        )
     if architecture.blocks and sum(architecture.blocks) != n_outputs:
         raise ValueError(
             f"The network has {n_outputs} outputs, and the targets have "
@@ -135,12 +153,15 @@ def check_fit(network: Network, architecture: Architecture) -> None:
 def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
     """Bundle a problem's loss with the way back to its gradient."""
     network, architecture = problem.network, problem.architecture
-    is_plain = architecture.normalization is None and not any(architecture.dropout)
+    has_more = architecture.normalization is not None or architecture.bends
+    is_plain = not has_more and not any(architecture.dropout)
+    embedding = architecture.embedding
     return Backward(
         functions=_derivatives(network, architecture, dtypes),
         shard_gradient=address_of(epoch.shard_gradient, dtypes),
         loss_gradient=address_of(backprop.loss_gradient, dtypes),
         hidden_backward=0 if is_plain else address_of(hidden.hidden_backward, dtypes),
+        embed=0 if embedding is None else address_of(embeddings.embed_backward, dtypes),
         loss=address_of(LOSSES[problem.loss].kernel, dtypes),
         loss_settings=np.array(problem.loss_settings, np.float64),
         track=address_of(track, dtypes) if keeps_moments(architecture) else 0,
@@ -156,6 +177,8 @@ def _derivatives(network: Network, architecture: Architecture, dtypes: DTypes) -
     functions = np.zeros((len(network.table) - 1, N_FUNCTIONS), np.int64)
     for layer, name in zip(functions, architecture.activations, strict=True):
         layer[DERIVE] = address_of(ACTIVATIONS[name].derivative, dtypes)
+        if architecture.bends:
+            layer[UNBEND] = address_of(hidden.unbend, dtypes)
     if architecture.normalization:
         normalization = NORMALIZATIONS[architecture.normalization]
         functions[:, DENORMALIZE] = address_of(normalization.backward, dtypes)
@@ -165,9 +188,12 @@ def _derivatives(network: Network, architecture: Architecture, dtypes: DTypes) -
     return functions
 
 
-def optimizer(solver: SolverState, max_norm: float | None, dtypes: DTypes) -> Optimizer:
+def optimizer(problem: Problem, solver: SolverState, dtypes: DTypes) -> Optimizer:
     """Bundle a solver's kernels with its state; its learning rate, hyper[0], comes later."""
     update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
+    network, max_norm = problem.network, problem.max_norm
+    segments = problem.segments or weights_and_rest(network, solver.weight_decay)
+    starts = np.array([0, *(segment.stop for segment in segments)])
     return Optimizer(
         prepare=address_of(update.rates, dtypes),
         update=address_of(update.update, dtypes),
@@ -175,10 +201,21 @@ def optimizer(solver: SolverState, max_norm: float | None, dtypes: DTypes) -> Op
         state=solver.state,
         progress=solver.progress,
         hyper=np.array([0.0, *solver.hyper.values()]),
-        rates=np.zeros(5),
-        weight_decay=float(solver.weight_decay),
+        rates=np.zeros(updates.N_RATES),
+        starts=starts,
+        segment_rates=np.zeros((len(segments), updates.N_RATES)),
+        factors=np.array([segment.factor for segment in segments]),
+        decays=np.array([segment.decay for segment in segments]),
         max_norm=math.inf if max_norm is None else float(max_norm),
     )
+
+
+def weights_and_rest(network: Network, weight_decay: float) -> tuple[Segment, ...]:
+    """Segments of a plain network: one for all, or two where weights alone decay."""
+    size, n_weights = network.params.size, network.n_weights
+    if weight_decay == 0:
+        return (Segment(size),)
+    return Segment(n_weights, decay=float(weight_decay)), Segment(size)
 
 
 def shard_loop(several: bool, dtypes: DTypes) -> int:
@@ -199,7 +236,12 @@ def keeps_moments(architecture: Architecture) -> bool:
 
 def stores_slopes(architecture: Architecture) -> bool:
     """Whether a hidden layer's derivative needs memory of its own."""
-    return any(ACTIVATIONS[name].stores_slope for name in architecture.activations)
+    return any(map(stores_slope, architecture.activations))
+
+
+def stores_slope(activation: str) -> bool:
+    """Whether an activation leaves its derivative in memory of its own."""
+    return ACTIVATIONS[activation].stores_slope
 
 
 def flops(problem: Problem, n_rows: int) -> float:

@@ -49,9 +49,9 @@ def predict(
     dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
     if network.params.dtype != dtype:
         network = network.astype(dtype)
-    if network.units[0] != X.shape[1]:
+    if network.n_columns != X.shape[1]:
         raise ValueError(
-            f"X has {X.shape[1]} features, and the weights are for {network.units[0]}: coefs_[0] "
+            f"X has {X.shape[1]} features, and the weights are for {network.n_columns}: coefs_[0] "
             "needs a row for each feature."
         )
     X = X if isinstance(X, np.ndarray) else X.tocsr()

@@ -59,6 +59,7 @@ class CpuPredictor(Predictor):
                 sparse=sample.columns is not None,
                 normalized=network.running.size > 0,
                 slopes=bind.stores_slopes(self.architecture),
+                bends=self.architecture.bends,
             )
             kernel, dtypes = PREDICT_ROWS[team is not None], bind.dtypes_of(network, sample)
             bundles = (self._layers(dtypes), params, work)

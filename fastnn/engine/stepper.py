@@ -44,7 +44,8 @@ class CpuStepper(Stepper):
         self.dtypes = bind.dtypes_of(problem.network, self.sample)
         self.layers = bind.training_layers(problem, self.dtypes)
         self.backward = bind.backward_pass(problem, self.dtypes)
-        self.optimizer = bind.optimizer(solver, problem.max_norm, self.dtypes)
+        self.optimizer = bind.optimizer(problem, solver, self.dtypes)
+        self.full = self.layers.dropout.copy(), self.optimizer.decays.copy()
         self.train_steps = Call(
             epoch.train_steps,
             self.dtypes,
@@ -125,9 +126,12 @@ class CpuStepper(Stepper):
             )
         self.optimizer.hyper[0] = learning_rate
         self.work.gradients[0, : self.params.size] = gradient
-        n_weights = self.problem.network.n_weights
-        fixed = (n_weights, self.params, self.optimizer, self.work)
-        Call(epoch.apply_gradient, self.dtypes, *fixed)()
+        Call(epoch.apply_gradient, self.dtypes, self.params, self.optimizer, self.work)()
+
+    def regularize(self, share: float) -> None:
+        """Take this share of the problem's dropout and weight decay from the next step on."""
+        self.layers.dropout[:] = share * self.full[0]
+        self.optimizer.decays[:] = share * self.full[1]
 
     def last_gradient(self) -> np.ndarray:
         """Give the last mini-batch's gradient by all parameters."""

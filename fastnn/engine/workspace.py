@@ -34,7 +34,8 @@ def training_workspace(
     Parameters
     ----------
     **needs : bool
-        `sparse`, `slopes`, `normalized`, `whole_shards`, `adds`: as `_training_layout` takes them.
+        `sparse`, `slopes`, `normalized`, `bends`, `whole_shards`, `adds`: as `_training_layout`
+        takes them.
     """
     rows = batch_rows, rows_per_shard
     n_shards, tile, row_size, starts = _training_layout(units, n_params, *rows, dtype, **needs)
@@ -63,6 +64,7 @@ def problem_workspace(
         sparse=problem.data.sample.columns is not None,
         slopes=stores_slopes(architecture),
         normalized=architecture.normalization is not None,
+        bends=architecture.bends,
         whole_shards=keeps_moments(architecture),
         adds=adds,
     )
@@ -76,6 +78,7 @@ def prediction_workspace(
     sparse: bool,
     normalized: bool = False,
     slopes: bool = False,
+    bends: bool = False,
 ) -> Workspace:
     """Allocate for outputs alone, one tile for each thread."""
     tile = min(n_rows, TILE_ROWS)
@@ -85,6 +88,8 @@ def prediction_workspace(
         "inputs": 0 if sparse else tile * units[0],
         "outputs": tile * sum(units[1:]),
         "slopes": tile * sum(units[1:]) if slopes else 0,
+        "normalized": tile * sum(units[1:]) if bends else 0,
+        "embedded": tile * units[0] if bends else 0,
         "moments": moments_size * (len(units) - 1),
         "copies": copies_size,
     }
@@ -112,6 +117,7 @@ def _training_layout(
     sparse: bool,
     slopes: bool = False,
     normalized: bool = False,
+    bends: bool = False,
     whole_shards: bool = False,
     adds: bool = False,
 ) -> tuple[int, int, int, dict[str, int]]:
@@ -130,14 +136,15 @@ def _training_layout(
     outputs = tile * sum(units[1:])
     copies_size = _copies_size(units, tile, dtype, trains=True)
     moments_size = _moments_size(units, tile) if normalized else 0
-    deltas_size = tile * max(units[1:])
+    deltas_size = tile * max(units if bends else units[1:])  # of an embedding, too
     sizes = {
         "inputs": 0 if sparse else tile * units[0],
         "outputs": outputs,
         "slopes": outputs if slopes else 0,
-        "normalized": outputs if normalized else 0,
+        "normalized": outputs if normalized or bends else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
+        "embedded": tile * units[0] if bends else 0,
         "copies": copies_size,
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
@@ -170,7 +177,7 @@ def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: boo
 
 
 SECTIONS = (
-    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "copies"),
+    *("inputs", "outputs", "slopes", "normalized", "moments", "deltas", "embedded", "copies"),
     "tile_gradient",
 )
 

@@ -33,6 +33,7 @@ Which kernel is which formula:
 file and kernel                    formula
 =================================  ================================================================
 ``rows.gather``                    A[0] = X[rows]
+``embeddings.embed``               A[0] of a table's rows: waves of numbers, tables of categories
 ``affine.product``                 Z = A W (b comes with the activation), dW = A' D, dA = D W';
                                    or as in ``strips`` and ``panels``
 ``activations.relu``, ...          A = f(Z + b)

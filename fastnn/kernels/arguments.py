@@ -48,7 +48,7 @@ class Sample(NamedTuple):
     UNITS,
     WEIGHTS,  # position of W in params, and of dW in a gradient
     BIASES,
-    SCALES,  # of a normalized layer, as SHIFTS
+    SCALES,  # of a normalized layer, as SHIFTS; or the bends of a layer that learns them
     SHIFTS,
     OUTPUTS,  # position of A in outputs, for one row: to be multiplied by the number of rows
     RUNNING,  # position of a normalized layer's running mean, its variance behind it
@@ -61,14 +61,16 @@ N_FIELDS = 8
 (
     ACTIVATE,  # Z -> A
     NORMALIZE,  # before the activation
-    DROP,  # after the activation
-) = range(3)
+    BEND,  # after the activation
+    DROP,  # after that
+) = range(4)
 (
     DERIVE,  # dA -> D
     DENORMALIZE,
+    UNBEND,
     UNDROP,
-) = range(3)
-N_FUNCTIONS = 3
+) = range(4)
+N_FUNCTIONS = 4
 
 
 @bundle
@@ -87,6 +89,8 @@ class Layers(NamedTuple):
     running: Annotated[Array, "readonly T[::1]"]
     forward: Address  # backprop.forward
     hidden_forward: OptionalAddress  # where a hidden layer has more than its activation
+    embed: OptionalAddress  # embeddings.embed, where rows are embedded
+    embedding: Annotated[Array, "readonly int64[::1]"]  # what that says; else empty
 
 
 @bundle
@@ -97,6 +101,7 @@ class Backward(NamedTuple):
     shard_gradient: Address  # epoch.shard_gradient
     loss_gradient: Address  # backprop.loss_gradient
     hidden_backward: OptionalAddress  # where a hidden layer has more than its activation
+    embed: OptionalAddress  # embeddings.embed_backward
     loss: Address
     loss_settings: Annotated[Array, "readonly float64[::1]"]  # what the loss' kernel says
     track: OptionalAddress  # of the running moments, with batch normalization
@@ -123,8 +128,15 @@ class Optimizer(NamedTuple):
     progress: Annotated[Array, "float64[::1]"]
     # the learning rate, then what the solver's kernels say
     hyper: Annotated[Array, "readonly float64[::1]"]
-    rates: Annotated[Array, "float64[::1]"]  # (5,): written by `prepare`
-    weight_decay: float  # share of the learning rate by which weights shrink
+    rates: Annotated[Array, "float64[::1]"]  # (N_RATES,): written by `prepare`
+    # (n_segments + 1,): where in params segments begin that have a learning rate of their own
+    starts: Annotated[Array, "readonly int64[::1]"]
+    # (n_segments, N_RATES): the rates of each, made from `rates`
+    segment_rates: Annotated[Array, "float64[:, ::1]"]
+    # (n_segments,): what the learning rate is multiplied by in each
+    factors: Annotated[Array, "readonly float64[::1]"]
+    # (n_segments,): share of the learning rate by which a step shrinks its parameters
+    decays: Annotated[Array, "readonly float64[::1]"]
     max_norm: float  # of a gradient; infinity where it is not clipped
 
 
@@ -138,12 +150,13 @@ class Workspace(NamedTuple):
     """
 
     memory: Annotated[Array, "T[:, ::1]"]  # (n_shards, .)
-    inputs: int  # tile * units[0]: gathered rows; nothing for sparse data
+    inputs: int  # tile * units[0]: gathered or embedded rows; nothing for sparse data
     outputs: int  # tile * sum of units[1:]: A of every layer
     slopes: int  # the same: f'(Z), where A does not say it; else as outputs
-    normalized: int  # the same: normalized Z; else as outputs
+    normalized: int  # the same: normalized Z, or f(z) - z where layers bend; else as outputs
     moments: int  # moments_size for each layer: what normalization keeps for the way back
     deltas: int  # twice deltas_size: D of a layer, and dA of the one below
+    embedded: int  # tile * units[0]: embedded rows before they are scaled; nothing without
     copies: int  # copies_size: what a product copies
     tile_gradient: int  # n_parameters, where a shard has more rows than a tile
     moments_size: int

@@ -5,10 +5,19 @@ table says where, and `work` where the shard k has its own.
 """
 
 from fastnn.compiling.intrinsics.views import matrix, vector
-from fastnn.compiling.language import call, interface
+from fastnn.compiling.language import call, interface, jit
 from fastnn.kernels.affine import column_sums
 from fastnn.kernels.arguments import ACTIVATE, BIASES, DERIVE, INPUTS, OUTPUTS, UNITS, WEIGHTS
 from fastnn.kernels.rows import input_gradient, input_product
+
+
+@jit
+def embed_rows(k, sample, rows, layers, params, work, A):
+    """A of the embedding for these rows; U, without its scale, stays for the way back."""
+    base = k * work.memory.shape[1]
+    U = matrix(work.memory, base + work.embedded, rows.size, A.shape[1])
+    copies = vector(work.memory, base + work.copies, work.copies_size)
+    call(layers.embed, sample, rows, layers.embedding, params, copies, U, A)
 
 
 @interface("int64, Sample, readonly int64[::1], int64, int64, Layers, readonly T[::1], Workspace")
@@ -23,7 +32,10 @@ def forward(k, sample, rows, first_row, step, layers, params, work):
         m, n, at = table[l, INPUTS], table[l, UNITS], base + n_rows * table[l, OUTPUTS]
         W, b = matrix(params, table[l, WEIGHTS], m, n), vector(params, table[l, BIASES], n)
         Z = matrix(memory, work.outputs + at, n_rows, n)
-        if l == 0:
+        if l == 0 and layers.embed != 0:
+            embed_rows(k, sample, rows, layers, params, work, A)
+            call(layers.product, A, W, Z, 0, copies)
+        elif l == 0:
             input_product(sample, sample.columns, rows, A, W, Z, layers.product, copies)
         else:
             call(layers.product, A, W, Z, 0, copies)
@@ -78,4 +90,11 @@ def loss_gradient(k, sample, rows, first_row, step, layers, params, backward, wo
     n_gathered = n_rows if sample.columns is None else 0
     A = matrix(memory, base + work.inputs, n_gathered, m)
     dW = matrix(gradient, table[0, WEIGHTS], m, n)
-    input_gradient(sample, sample.columns, rows, A, D, dW, layers.product, copies)
+    if layers.embed == 0:
+        input_gradient(sample, sample.columns, rows, A, D, dW, layers.product, copies)
+        return
+    call(layers.product, A.T, D, dW, 0, copies)
+    W, dA = matrix(params, table[0, WEIGHTS], m, n), matrix(memory, below, n_rows, m)
+    call(layers.product, D, W, dA, 1, copies)
+    U = matrix(memory, base + work.embedded, n_rows, m)
+    call(backward.embed, sample, rows, layers.embedding, params, copies, U, dA, gradient)

@@ -1,6 +1,6 @@
 r"""Elementary functions, written so that the compiler vectorises them.
 
-They are exp, expm1, log, log1p and erf.
+They are exp, expm1, log, log1p, erf and cos.
 
 The maths library's functions are a call for each element: 2.4 ns for exp, against 0.3 (float32) and
 0.7 ns (float64) here.
@@ -22,6 +22,9 @@ log: with x = 2^n (1 + m) and 1 + m from sqrt(1/2) to sqrt(2), n log 2 + log(1 +
 erf: 1 - e^(-x^2) p(t) with t = (x - k) / (x + k) for x >= 0, which maps the half-line to [-1, 1)
 (Shepherd and Laframboise, Mathematics of Computation 36, 1981). The polynomials of both were fitted
 at Chebyshev's points with 50 digits.
+
+cos_turns: cos(2 pi t). With r = t - round(t) and q = 1/4 - \|r\| it is sin(2 pi q), an angle of a
+quarter turn at most, by Taylor's series: a turn of 1 leaves nothing to round where 2 pi would.
 """
 
 import math
@@ -74,6 +77,11 @@ ERF_64 = (
     *(-0.12503305237881870531, 0.25171319321744942559, -0.37173673394897337706),
     0.21080636406114358072,
 )
+# Of sin(2 pi q) by the power of q^2: the terms left out are below 6e-8 and 1e-16.
+SINE_TURN_64 = tuple(
+    (-1) ** k * (2 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(10, -1, -1)
+)
+SINE_TURN_32 = _float32(*SINE_TURN_64[-6:])
 # By the power of t: a loop over all 19 is not unrolled, and reads them from memory.
 EVEN_ERF_64, ODD_ERF_64 = ERF_64[::2], ERF_64[1::2]
 
@@ -218,3 +226,21 @@ def _choose_erf(x):
         return -value if x < 0.0 else value
 
     return erf_32 if x.bitwidth == 32 else erf_64
+
+
+def cos_turns(t):
+    """cos(2 pi t) of a float32 or float64, to an absolute 3e-7 or 1e-15."""
+    return np.cos(2 * np.pi * np.float64(t)).astype(t.dtype)
+
+
+@specialize(cos_turns)
+def _choose_cos_turns(t):
+    def cos_turns_32(t):
+        q = f4(0.25) - abs(t - f4(np.rint(t)))
+        return q * _polynomial(q * q, SINE_TURN_32)
+
+    def cos_turns_64(t):
+        q = 0.25 - abs(t - np.rint(t))
+        return q * _polynomial(q * q, SINE_TURN_64)
+
+    return cos_turns_32 if t.bitwidth == 32 else cos_turns_64

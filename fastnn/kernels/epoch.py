@@ -18,7 +18,7 @@ from fastnn.compiling.intrinsics.views import vector
 from fastnn.compiling.language import call, interface, jit, prange, thread_forms
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
-from fastnn.kernels.updates import add, clip
+from fastnn.kernels.updates import add, clip, prepare_step
 
 
 @interface(
@@ -55,11 +55,10 @@ def _shard_gradients(n_shards, adds, sample, rows, step, layers, params, backwar
 def _update_blocks(n_shards, total, n_weights, params, backward, optimizer, work):
     """Combine the shards' gradients, and take a step, block by block."""
     gradients, sums, combine, alpha = work.gradients, work.squares, backward.combine, backward.alpha
-    state, rates, update = optimizer.state, optimizer.rates, optimizer.update
-    step, shrink = optimizer.step, optimizer.weight_decay * optimizer.hyper[0]
+    step = optimizer.step
     for j in prange(sums.size):
         call(combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
-        call(step, j, n_weights, params, gradients, state, rates, update, shrink)
+        call(step, j, params, gradients, optimizer)
 
 
 SHARD_LOOP = (
@@ -81,12 +80,10 @@ def combine_blocks(n_shards, total, n_weights, params, backward, work):
 
 
 @jit
-def step_blocks(n_weights, params, optimizer, work):
+def step_blocks(params, optimizer, work):
     """Take a step with the gradient in work.gradients[0]."""
-    gradients, state, rates = work.gradients, optimizer.state, optimizer.rates
-    step, shrink = optimizer.step, optimizer.weight_decay * optimizer.hyper[0]
     for j in range(work.squares.size):
-        call(step, j, n_weights, params, gradients, state, rates, optimizer.update, shrink)
+        call(optimizer.step, j, params, work.gradients, optimizer)
 
 
 @interface(BLOCK_LOOP)
@@ -94,7 +91,7 @@ def update_clipped(n_shards, total, n_weights, params, backward, optimizer, work
     """Do as `BLOCK_LOOPS`, and clip the gradient, which is whole when all blocks are combined."""
     combine_blocks(n_shards, total, n_weights, params, backward, work)
     clip(work.gradients, optimizer.max_norm)
-    step_blocks(n_weights, params, optimizer, work)
+    step_blocks(params, optimizer, work)
 
 
 @jit
@@ -155,7 +152,7 @@ def train_steps(
         call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
         if backward.track != 0:
             call(backward.track, n_shards, rows.size, layers, backward.running, work)
-        call(optimizer.prepare, progress, optimizer.hyper, optimizer.rates)
+        prepare_step(optimizer)
         call(blocks, n_shards, total, n_weights, params, backward, optimizer, work)
         loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
         progress[LOSS] += loss * rows.size
@@ -183,14 +180,14 @@ def batch_gradient(sample, layers, backward, work, params, rows, step, shards, o
     out[0] = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
 
 
-@interface("int64, T[::1], Optimizer, Workspace")
-def apply_gradient(n_weights, params, optimizer, work):
+@interface("T[::1], Optimizer, Workspace")
+def apply_gradient(params, optimizer, work):
     """Take a step with the gradient in work.gradients[0], wherever it comes from."""
     optimizer.progress[STEPS] += 1
-    call(optimizer.prepare, optimizer.progress, optimizer.hyper, optimizer.rates)
+    prepare_step(optimizer)
     if optimizer.max_norm < math.inf:
         clip(work.gradients, optimizer.max_norm)
-    step_blocks(n_weights, params, optimizer, work)
+    step_blocks(params, optimizer, work)
 
 
 @interface(

@@ -61,6 +61,7 @@ def predict_tile(Y, weights, rows, layers, params, work, X, memory, out):
         normalized=work.normalized,
         moments=work.moments,
         deltas=work.deltas,
+        embedded=work.embedded,
         copies=work.copies,
         tile_gradient=work.tile_gradient,
         moments_size=work.moments_size,

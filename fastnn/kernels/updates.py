@@ -19,7 +19,9 @@ amsgrad    of adam and adamw: the largest v so far, u = max(u, v), stands for v 
 =========  =======================================================================================
 
 Each optimiser is two kernels: `..._rates` turns its hyper-parameters (the learning rate first) into
-the numbers of one step, once for a mini-batch, and the other one is the loop.
+the numbers of one step, once for a mini-batch, and the other one is the loop. Of these numbers the
+first and the last are multiples of the learning rate: a segment of the vector that learns faster or
+slower than the others has those multiplied by its factor.
 
 The vector is worked on in blocks of fixed size: a thread takes a block at a time, and since no sum
 depends on who took which, the result is the same to the bit for any number of threads.
@@ -28,10 +30,12 @@ depends on who took which, the result is the same to the bit for any number of t
 import math
 from typing import NamedTuple
 
-from fastnn.compiling.intrinsics.views import vector
+from fastnn.compiling.intrinsics.views import locked, vector
 from fastnn.compiling.language import Kernel, call, interface, jit
 from fastnn.kernels.arguments import MEMORY, STEPS
 from fastnn.kernels.tuning import UPDATE_BLOCK
+
+N_RATES = 5
 
 preparing = interface("float64[::1], readonly float64[::1], float64[::1]")  # progress, hyper, rates
 # p, g, m, v, u, rates
@@ -49,14 +53,14 @@ def add(a, b):
 def sgd_rates(progress, hyper, rates):
     rates[0], rates[1] = hyper[0], hyper[1]
     rates[2] = hyper[1] if hyper[2] != 0 else 1.0  # share of v, and of g, in the step
-    rates[3] = hyper[0] if hyper[2] != 0 else 0.0
+    rates[4] = hyper[0] if hyper[2] != 0 else 0.0
 
 
 @updating
 def sgd(p, g, velocity, v, u, rates):
     number = p.dtype.type
     rate, momentum = number(rates[0]), number(rates[1])
-    along, ahead = number(rates[2]), number(rates[3])
+    along, ahead = number(rates[2]), number(rates[4])
     for i in range(p.size):
         velocity[i] = momentum * velocity[i] - rate * g[i]
         p[i] += along * velocity[i] - ahead * g[i]
@@ -186,21 +190,40 @@ def clip(gradients, max_norm):
             gradient[i] *= scale
 
 
-@interface(
-    "int64, int64, T[::1], readonly T[:, ::1], T[:, ::1], readonly float64[::1], int64, float64"
-)
-def step_block(j, n_weights, params, gradients, state, rates, update, shrink):
-    """Take a step with the parameters of block j."""
-    start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
-    p, last = vector(params, start, n), state.shape[0] - 1
-    if shrink != 0:
-        keep = p.dtype.type(1 - shrink)
-        for i in range(min(max(n_weights - start, 0), n)):
-            p[i] *= keep
-    m = vector(state, start, n)
-    v = vector(state, min(1, last) * state.shape[1] + start, n)
-    u = vector(state, min(2, last) * state.shape[1] + start, n)
-    call(update, p, vector(gradients, start, n), m, v, u, rates)
+@jit
+def prepare_step(optimizer):
+    """Write the rates of each segment for the next step, whose number `progress` has already."""
+    rates, factors = optimizer.rates, optimizer.factors
+    call(optimizer.prepare, optimizer.progress, optimizer.hyper, rates)
+    for s in range(factors.size):
+        segment = vector(optimizer.segment_rates, s * N_RATES, N_RATES)
+        for i in range(N_RATES):
+            segment[i] = rates[i]
+        segment[0] *= factors[s]
+        segment[N_RATES - 1] *= factors[s]
+
+
+@interface("int64, T[::1], readonly T[:, ::1], Optimizer")
+def step_block(j, params, gradients, optimizer):
+    """Take a step with the parameters of block j, segment by segment."""
+    state, starts, decays = optimizer.state, optimizer.starts, optimizer.decays
+    stop, last = min((j + 1) * UPDATE_BLOCK, params.size), state.shape[0] - 1
+    for s in range(decays.size):
+        start = max(j * UPDATE_BLOCK, starts[s])
+        n = min(stop, starts[s + 1]) - start
+        if n <= 0:
+            continue
+        p = vector(params, start, n)
+        shrink = decays[s] * optimizer.hyper[0]
+        if shrink != 0:
+            keep = p.dtype.type(1 - shrink)
+            for i in range(n):
+                p[i] *= keep
+        m = vector(state, start, n)
+        v = vector(state, min(1, last) * state.shape[1] + start, n)
+        u = vector(state, min(2, last) * state.shape[1] + start, n)
+        rates = locked(vector(optimizer.segment_rates, s * N_RATES, N_RATES))
+        call(optimizer.update, p, vector(gradients, start, n), m, v, u, rates)
 
 
 class Update(NamedTuple):

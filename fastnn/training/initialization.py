@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fastnn.engine.base import Predictor
+from fastnn.engine.data import Data
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.network import Network
 
@@ -27,6 +29,7 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
     "he": lambda m, n: 2 / m,
     "lecun": lambda m, n: 1 / m,
 }
+FREQUENCY_SCALE = 0.1  # standard deviation, in turns for each unit of a scaled number
 WEIGHT_INITS = (
     "auto",
     *(f"{name}_{shape}" for name in VARIANCES for shape in ("uniform", "normal")),
@@ -84,3 +87,53 @@ def _orthogonal(normal: np.ndarray) -> np.ndarray:
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diag(r))  # without it the signs would not be random (Mezzadri, 2007)
     return q if tall is normal else q.T
+
+
+def initialize_from_data(
+    network: Network,
+    predictor: Predictor,
+    data: Data,
+    rows: np.ndarray,
+    random_state: np.random.RandomState,
+) -> None:
+    """Draw the parameters of a network with an embedding, by the rows that it is to learn from.
+
+    Each unit's weights are normal, and divided by the standard deviation of what comes of them.
+    Its bias puts the bend of its activation among the rows: into the midst of five of them,
+    weighted at random ("he+5" of Holzmueller et al., arXiv:2407.04491).
+
+    Parameters
+    ----------
+    network : Network
+        Is written to.
+    predictor : Predictor
+        Of this network.
+    data : Data
+    rows : ndarray of int64
+        Which of its rows, a sample where they are many.
+    random_state : RandomState
+        Is drawn from.
+    """
+    embedding, learnt, random = network.embedding, network.embedded, random_state
+    if embedding is None:
+        raise ValueError("Only a network with an embedding is drawn by its data.")
+    learnt["frequencies"][:] = random.normal(0, FREQUENCY_SCALE, learnt["frequencies"].shape)
+    learnt["phases"][:] = random.uniform(-0.5, 0.5, learnt["phases"].shape)
+    bound = embedding.n_frequencies**-0.5
+    for name in ("mix", "shift"):
+        learnt[name][:] = random.uniform(-bound, bound, learnt[name].shape)
+    learnt["tables"][:] = random.standard_normal(learnt["tables"].shape)
+    for first in embedding.table_starts:
+        learnt["tables"][first] = 0  # of what is missing
+    A = embedding.rows(learnt, np.asarray(data.X[rows]))
+    for l, (W, b) in enumerate(zip(network.coefs, network.intercepts, strict=True)):
+        W[:] = random.standard_normal(W.shape)
+        Z = A @ W
+        scale = 1 / np.maximum(Z.std(axis=0), 1e-6)
+        W *= scale
+        Z *= scale
+        picked = random.randint(len(Z), size=(5, W.shape[1]))
+        shares = random.standard_exponential(picked.shape)
+        b[:] = -(shares / shares.sum(axis=0) * Z[picked, np.arange(W.shape[1])]).sum(axis=0)
+        if l < len(network.bends):
+            A = predictor.outputs(data, rows, layer=l)

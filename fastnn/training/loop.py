@@ -12,6 +12,7 @@ from fastnn.kernels.arguments import LOSS, ROWS
 from fastnn.network import Network
 from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.history import History
+from fastnn.training.schedules import fading
 from fastnn.training.settings import Settings
 from fastnn.training.solvers import Solver
 
@@ -130,9 +131,13 @@ class Training:
         if self.settings.shuffle:
             self._shuffle()
         self.solver.epoch_begins()
+        if self.settings.fades:
+            self.stepper.regularize(fading(self.history.n_iter, self.settings.max_iter))
         while (start := int(progress[ROWS])) < n:
             # Some at least, so that fits cut short come to an end.
-            self.stepper.steps(start, n, self.solver.base_rate)
+            pieces = self.solver.schedule.pieces
+            stop = min(n, -(-n * (start * pieces // n + 1) // pieces))
+            self.stepper.steps(start, stop, self.solver.rate_within(start / n))
             if progress[ROWS] < n:
                 self.clock.check()
 

@@ -10,11 +10,15 @@ one_cycle    from r / 25 up to r within 30 % of the epochs, then down to r / 250
              half a cosine  (Smith and Topin, arXiv:1708.07120; PyTorch's shape)
 exponential  r decay^(e / step_size)
 step         r decay^floor(e / step_size)
+waves        r (1 - cos(2 pi log2(1 + 15 e / n))) / 2: four waves, each twice as long as the one
+             before, from 0 and to 0  (Holzmueller et al., arXiv:2407.04491); of tables' networks
 ===========  ==================================================================================
 
 During `warmup` epochs the rate rises in equal steps to that of the schedule's first epoch. The two
 schedules that sgd alone has, "invscaling" and "adaptive", follow the training and not the epoch:
 they are in `solvers`.
+
+`fading` is no rate: it is the share of dropout and weight decay that is left in an epoch.
 """
 
 import math
@@ -30,21 +34,34 @@ def _half_cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
-def _one_cycle(epoch: int, n: int) -> float:
+def _one_cycle(epoch: float, n: int) -> float:
     top = RISE * (n - 1)
     if epoch < top:
         return _half_cosine(START, 1, epoch / top)
     return _half_cosine(1, END, min((epoch - top) / max(n - 1 - top, 1e-9), 1))
 
 
+def _waves(share: float) -> float:
+    return (1 - math.cos(2 * math.pi * math.log2(1 + 15 * share))) / 2
+
+
+def fading(epoch: float, n_epochs: int) -> float:
+    """All of it in the first half of the epochs, then down to 0 along half a cosine.
+
+    The flat_cos of Holzmueller et al., arXiv:2407.04491.
+    """
+    return _half_cosine(1, 0, max(2 * epoch / n_epochs - 1, 0.0))
+
+
 # Share of the initial rate in an epoch, of n, with step_size and decay.
-SCHEDULES: dict[str, Callable[[int, int, float, float], float]] = {
+SCHEDULES: dict[str, Callable[[float, int, float, float], float]] = {
     "constant": lambda epoch, n, step_size, decay: 1.0,
     "cosine": lambda epoch, n, step_size, decay: (1 + math.cos(math.pi * epoch / n)) / 2,
     "one_cycle": lambda epoch, n, step_size, decay: _one_cycle(epoch, n),
     "exponential": lambda epoch, n, step_size, decay: decay ** (epoch / step_size),
     "step": lambda epoch, n, step_size, decay: decay ** (epoch // step_size),
 }
+OF_TABLES = {"waves": lambda epoch, n, step_size, decay: _waves(epoch / n)}
 OF_SGD = ("invscaling", "adaptive")
 
 
@@ -55,7 +72,7 @@ class Schedule:
     Attributes
     ----------
     name : str or callable
-        One of `SCHEDULES` or `OF_SGD`, or a user's function of the epoch.
+        One of `SCHEDULES`, `OF_SGD` or `OF_TABLES`, or a user's function of the epoch.
     initial_rate : float
         Rate that the named schedules take a share of.
     n_epochs : int
@@ -64,17 +81,22 @@ class Schedule:
         Epochs in which the rate rises.
     step_size, decay : float
         Shape of "exponential" and "step".
+    pieces : int
+        Parts of an epoch that have a rate of their own, where n epochs are too few for the shape.
     """
 
-    name: str | Callable[[int], float]
+    name: str | Callable[[float], float]
     initial_rate: float
     n_epochs: int
-    warmup: int
-    step_size: float
-    decay: float
+    warmup: int = 0
+    step_size: float = 1.0
+    decay: float = 1.0
+    pieces: int = 1
 
-    def rate(self, epoch: int) -> float | None:
+    def rate(self, epoch: float) -> float | None:
         """Learning rate of an epoch counted from 0; None where the solver decides itself.
+
+        Where an epoch has `pieces`, one that is under way has a fraction.
 
         Raises
         ------
@@ -96,6 +118,6 @@ class Schedule:
         else:
             n = max(self.n_epochs - self.warmup, 1)
             past = min(max(epoch - self.warmup, 0), n)
-            share = SCHEDULES[self.name](past, n, self.step_size, self.decay)
+            share = {**SCHEDULES, **OF_TABLES}[self.name](past, n, self.step_size, self.decay)
             rate = float(self.initial_rate * share)
         return rate * min(1.0, (epoch + 1) / (self.warmup + 1))

@@ -82,6 +82,8 @@ class Settings:
         Whether each epoch is printed.
     n_jobs : int or None
         Threads; None for as many as pay.
+    fades : bool
+        Whether dropout and weight decay fade over the second half of the epochs.
     """
 
     hidden: tuple[int, ...]
@@ -104,3 +106,4 @@ class Settings:
     scores_training: bool
     verbose: bool
     n_jobs: int | None
+    fades: bool = False

@@ -88,6 +88,13 @@ class Solver:
         rate = self.schedule.rate(self.epochs)
         self.base_rate = self.base_rate if rate is None else rate
 
+    def rate_within(self, share: float) -> float:
+        """Learning rate when this share of the epoch is done."""
+        if self.schedule.pieces == 1:
+            return self.base_rate
+        rate = self.schedule.rate(self.epochs + share)
+        return self.base_rate if rate is None else rate
+
     def epoch_ends(self, rows_seen: int) -> None:
         """Set the next epoch's learning rate, where that follows from the rows seen."""
         self.epochs += 1

@@ -49,7 +49,7 @@ def take_halves_of_steps(problem, work, optimizer, batch, is_compiled=True, seve
     params, said, progress = problem.network.params, np.empty(2), optimizer.progress
     caller = Call if is_compiled else lambda kernel, dtypes, *fixed: partial(kernel, *fixed)
     of_gradient = (problem.data.sample, layers, backward, work)
-    of_update = (problem.network.n_weights, params, optimizer, work)
+    of_update = (params, optimizer, work)
     gradient = caller(epoch.batch_gradient, dtypes, *of_gradient)
     update = caller(epoch.apply_gradient, dtypes, *of_update)
     for start in range(0, problem.rows.size, batch):
