@@ -14,7 +14,8 @@ and holds no rows and no classes, so that skops asks for no trust. `cells` are t
   the k stand in ``columns["sizes"]``.
 
 `number_names` and `category_names` name their columns, and `describe` tells of every column of the
-input (`Column`), those left out with the reason. The estimator warns of `identifiers`.
+input (`Column`), those left out with the reason. ``columns["warnings"]`` are sentences that the
+estimator is to warn of after a fit.
 
 `kinds` decides what a column is, `values` reads its cells, `frames` opens tables, `dates`, `levels`
 and `texts` are what is kept of dates and categories, `declared` reads `categorical_features`, and
@@ -27,7 +28,6 @@ from fastnn.columns.encode import (
     category_names,
     describe,
     fit_columns,
-    identifiers,
     number_names,
     transform,
     transform_parts,
@@ -44,7 +44,6 @@ __all__ = [
     "category_names",
     "describe",
     "fit_columns",
-    "identifiers",
     "list_levels",
     "number_names",
     "transform",

@@ -8,8 +8,8 @@ import numpy as np
 from fastnn.columns import values as read
 from fastnn.columns.dates import Clock, learn_clock, write_features
 from fastnn.columns.declared import declared_columns
-from fastnn.columns.frames import Table, open_table
-from fastnn.columns.kinds import KINDS, Column, kind_of_texts
+from fastnn.columns.frames import ArrayTable, Table, open_table
+from fastnn.columns.kinds import KINDS, Column, kind_of_texts, way_out_of_identifier
 from fastnn.columns.levels import Levels, codes_of, learn_levels, list_levels, n_levels
 from fastnn.columns.texts import Texts, Unpacked, pack
 from fastnn.columns.values import Values
@@ -25,7 +25,7 @@ class Columns(TypedDict):
     are places in `KINDS` and `HOLDS`, and `twins` (int64) places of the column that a duplicate
     repeats, -1 for others. `numbers`, `categories` and `dates` (int64) are places of the columns of
     these kinds; `levels` has an entry for each of the categories, `sizes` (int64) their numbers of
-    levels, and `clocks` an entry for each of the dates.
+    levels, and `clocks` an entry for each of the dates. `warnings` are what a user is to be told.
     """
 
     names: Texts
@@ -38,6 +38,7 @@ class Columns(TypedDict):
     levels: list[Levels]
     sizes: np.ndarray
     clocks: list[Clock]
+    warnings: list[str]
 
 
 class Cells(NamedTuple):
@@ -113,6 +114,7 @@ class _Learning:
         self.levels: list[Levels] = []
         self.clocks: list[Clock] = []
         self.codes: list[np.ndarray] = []
+        self.warnings: list[str] = []
         self._seen: dict[tuple, list[int]] = {}
 
     def learn(self, place: int) -> None:
@@ -145,12 +147,19 @@ class _Learning:
             return "category"
         if values.holds != "text":
             return "date" if values.holds in ("date", "time") else "number"
+        return self._kind_of_texts(values, _name(self.table, place))
+
+    def _kind_of_texts(self, values: Values, name: str) -> str:
         kind = kind_of_texts(values.texts, int((values.cells >= 0).sum()))
         if kind == "text":
             raise ValueError(
-                f"Column {_name(self.table, place)!r} holds free text, as "
-                f"{_short(values.texts[0])}: make numbers of it first, as skrub.TextEncoder or "
-                "skrub.StringEncoder do, or leave it out."
+                f"Column {name!r} holds free text, as {_first(values)}: make numbers of it first, "
+                "as skrub.TextEncoder or skrub.StringEncoder do, or leave it out."
+            )
+        if kind == "identifier":
+            self.warnings.append(
+                f"Column {name!r} is left out, as nearly all of its texts are different, such as "
+                f"{_first(values)}: {way_out_of_identifier(values.texts)}."
             )
         return kind
 
@@ -184,6 +193,7 @@ class _Learning:
             "levels": self.levels,
             "sizes": np.array([n_levels(levels) for levels in self.levels], np.int64),
             "clocks": self.clocks,
+            "warnings": self.warnings,
         }
 
 
@@ -214,10 +224,12 @@ def transform(columns: Columns, X: Any, estimator: Any) -> Cells:
     ValueError
         Where columns are others than in training or of another kind, or hold infinite numbers.
     """
-    plain = _plain_numbers(columns, X)
-    if plain is not None:
-        return Cells(plain, np.empty((len(plain), 0), np.int32))
-    return _encode(columns, open_table(X, estimator, reset=False))
+    if not _is_plain(columns, X):
+        return _encode(columns, open_table(X, estimator, reset=False))
+    if len(columns["numbers"]) == X.shape[1] and not np.isinf(X).any():
+        numbers = np.ascontiguousarray(X, np.float64)
+        return Cells(numbers, np.empty((len(X), 0), np.int32))
+    return _encode(columns, ArrayTable(X))
 
 
 def transform_parts(columns: Columns, X: Any, estimator: Any, n_rows: int) -> Iterator[Cells]:
@@ -227,24 +239,16 @@ def transform_parts(columns: Columns, X: Any, estimator: Any, n_rows: int) -> It
         yield _encode(columns, table.rows(begin, min(begin + n_rows, table.n_rows)))
 
 
-def _plain_numbers(columns: Columns, X: Any) -> np.ndarray | None:
-    """Take an array of numbers as it is: in 10 us, where checks by scikit-learn take 90."""
-    numbers = columns["numbers"]
-    if (
-        type(X) is not np.ndarray
-        or X.dtype.char not in "fd"
-        or X.ndim != 2
-        or X.shape[1] != len(columns["kinds"])
-        or not len(X)
-        or len(columns["names"]["ends"])
-        or columns["levels"]
-        or columns["clocks"]
-    ):
-        return None
-    kept = X if len(numbers) == X.shape[1] else X[:, numbers]
-    if np.isinf(kept).any():
-        return None  # the message is told on the long way
-    return np.ascontiguousarray(kept, np.float64)
+def _is_plain(columns: Columns, X: Any) -> bool:
+    """Whether X is such an array that scikit-learn's checks, which take 90 us, would pass it."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.dtype.char in "fd"
+        and X.shape[1] == len(columns["kinds"])
+        and len(X) > 0
+        and not len(columns["names"]["ends"])
+    )
 
 
 def _encode(columns: Columns, table: Table) -> Cells:
@@ -299,11 +303,12 @@ def _codes(columns: Columns, table: Table, i: int, place: int) -> np.ndarray:
 def _read(table: Table, place: int) -> Values:
     try:
         return table.column(place)
-    except TypeError as error:
+    except read.UnreadableError as error:
         raise TypeError(
-            f"Column {_name(table, place)!r} holds {error}, and a cell's argument must be a "
-            "string or a number: make a column of each of its parts, or leave it out."
-        ) from error
+            f"A cell's argument must be a string, a number or a date, but column "
+            f"{_name(table, place)!r} holds {error}: make a column of each of its parts, or leave "
+            "it out."
+        ) from None
 
 
 def _checked(values: Values, columns: Columns, table: Table, place: int) -> Values:
@@ -329,7 +334,8 @@ def _way_out(held: str) -> str:
 
 
 def _first(values: Values) -> str:
-    return _short(next(text for text in read.texts_of(values).texts))
+    values = read.texts_of(values)
+    return _short(values.texts[values.cells[values.cells >= 0][0]])
 
 
 def _check_zone(values: Values, clock: Clock, table: Table, place: int) -> None:
@@ -402,9 +408,3 @@ def _reason(columns: Columns, place: int) -> str:
         case "identifier":
             return "has texts that hardly ever come again"
     return ""
-
-
-def identifiers(columns: Columns) -> list[str]:
-    """Name the columns that are left out as identifiers, of which a user is to be warned."""
-    places = np.flatnonzero(columns["kinds"] == KINDS.index("identifier"))
-    return [name_of(columns, place) for place in places.tolist()]

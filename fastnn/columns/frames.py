@@ -7,6 +7,7 @@ and are filled in by a few columns or rows at a time.
 
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ def _open_frame(X: Any, estimator: Any, reset: bool) -> Table:
     is_pandas = pandas is not None and isinstance(X, pandas.DataFrame)
     names = list(X.columns) if is_pandas else _names(X)
     if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        twice = Counter(names).most_common(1)[0][0]
         raise ValueError(f"Column {twice!r} stands twice in X: give each column a name of its own.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     table = PandasTable(X) if is_pandas else FrameTable(nw.from_native(X, eager_only=True))
@@ -235,6 +236,8 @@ def _of_pandas(column: Any) -> Values:
             return read.of_array(column.dt.to_timestamp().to_numpy())
         case "SparseDtype":
             return read.of_array(np.asarray(column.array))
+    if isinstance(dtype, sys.modules["pandas"].StringDtype) and dtype.storage == "pyarrow":
+        return _of_narwhals(nw.from_native(column.array.__arrow_array__(), series_only=True))
     if dtype.kind in "iuf":
         return read.of_array(_nullable(column, dtype))
     return read.of_objects(column.to_numpy(object))
@@ -270,15 +273,15 @@ class FrameTable(Table):
         self.X = X
         self.n_rows, self.n_columns = X.shape
         self.names = list(X.columns)
-        self._types = list(X.schema.values())
+        self._columns = list(X.iter_columns())
 
     def column(self, place: int) -> Values:
         """Read a column."""
-        return _of_narwhals(self.X.get_column(self.X.columns[place]))
+        return _of_narwhals(self._columns[place])
 
     def is_declared(self, place: int) -> bool:
         """Whether its type says that a column holds categories."""
-        return self._types[place] in (nw.Categorical, nw.Enum)
+        return self._columns[place].dtype in (nw.Categorical, nw.Enum)
 
     def rows(self, begin: int, end: int) -> Table:
         """Take a part of the rows."""
@@ -287,20 +290,36 @@ class FrameTable(Table):
 
 def _of_narwhals(series: nw.Series) -> Values:
     dtype = series.dtype
+    if series.null_count() == len(series):
+        return Values("nothing", np.full(len(series), np.nan))
     if dtype in (nw.Categorical, nw.Enum):
         return _of_narwhals(_decoded(series))
+    if dtype == nw.String:
+        return _of_strings(series)
     if isinstance(dtype, nw.Decimal) or dtype in (nw.Int128, nw.UInt128):
         series = series.cast(nw.Float64)
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         return read.of_dates(series.dt.convert_time_zone("UTC").to_numpy(), has_zone=True)
-    if series.null_count() == len(series):
-        return Values("nothing", np.full(len(series), np.nan))
     return read.of_array(series.to_numpy())
 
 
 def _decoded(series: nw.Series) -> nw.Series:
     """Take categories for what they are; those of pyarrow may be numbers."""
-    native = series.to_native()
     if series.implementation.is_pyarrow():
+        native = series.to_native()
         return nw.from_native(native.cast(native.type.value_type), series_only=True)
     return series.cast(nw.String)
+
+
+def _of_strings(series: nw.Series) -> Values:
+    """Let the library number the texts, which it does in a fifth of the time of Python's."""
+    native = series.to_native()
+    if series.implementation.is_pyarrow():
+        encoded = native.combine_chunks().dictionary_encode()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return read.of_codes(codes, encoded.dictionary.to_pylist())
+    if series.implementation.is_polars():
+        texts = native.drop_nulls().unique(maintain_order=True)
+        numbered = native.cast(series.__native_namespace__().Enum(texts)).to_physical()
+        return read.of_codes(numbered.cast(int).fill_null(-1).to_numpy(), texts.to_list())
+    return read.of_objects(series.to_numpy())

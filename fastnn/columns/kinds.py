@@ -23,6 +23,10 @@ SEVERAL_WORDS = 3
 SAMPLE = 2000  # texts that are looked at for words
 
 WORD = re.compile(r"[^\W\d_]{2}")  # what has two letters in a row
+NUMBER = re.compile(
+    r"\s*[-+(]?\s*[$€£]?\s*[-+]?[\d.,]+(e[-+]?\d+)?\s*[%$€£]?\)?\s*$", re.IGNORECASE
+)
+DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(\D|$)")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{8}")
 
 
@@ -77,9 +81,22 @@ def kind_of_texts(texts: Sequence[str], n_cells: int) -> str:
     return "category"
 
 
+def way_out_of_identifier(texts: Sequence[str]) -> str:
+    """Tell what to do about texts that are left out, by what most of them look like."""
+    sample = _sample(texts)
+    for pattern, kind in ((NUMBER, "numbers"), (DATE, "dates")):
+        if 2 * sum(pattern.match(text) is not None for text in sample) > len(sample):
+            return f"most are {kind}, so make it a column of {kind}, with gaps for other texts"
+    return "drop it, or name it in categorical_features if its texts come again in other rows"
+
+
+def _sample(texts: Sequence[str]) -> Sequence[str]:
+    return texts[:: -(-len(texts) // SAMPLE)]
+
+
 def _speak(texts: Sequence[str]) -> bool:
     """Whether most have several words; some scripts put no space between theirs."""
-    sample = texts[:: -(-len(texts) // SAMPLE)]
+    sample = _sample(texts)
     return 2 * sum(_n_words(text) >= SEVERAL_WORDS for text in sample) > len(sample)
 
 

@@ -22,6 +22,10 @@ MISSING_TYPES = ("NoneType", "NAType", "NaTType")  # the two of pandas need no i
 MAY_BE_MISSING = (float, np.floating, Decimal, np.datetime64, np.timedelta64)
 
 
+class UnreadableError(TypeError):
+    """Cells that are no single values; the message says what they are."""
+
+
 class Values(NamedTuple):
     """The cells of one column.
 
@@ -57,8 +61,8 @@ def of_array(cells: np.ndarray, has_zone: bool = False) -> Values:
 
     Raises
     ------
-    TypeError
-        If they are complex, or objects that are no single value, as lists are.
+    UnreadableError
+        If they are objects that are no single value, as lists are, or complex.
     """
     kind = cells.dtype.kind
     if kind in "iuf":
@@ -70,7 +74,7 @@ def of_array(cells: np.ndarray, has_zone: bool = False) -> Values:
     if kind == "m":
         return _or_nothing(Values("duration", cells / np.timedelta64(DAY, "us")))
     if kind == "c":
-        raise TypeError("complex numbers")
+        raise UnreadableError("a complex")
     return of_objects(cells if kind == "O" else cells.astype(object))
 
 
@@ -103,32 +107,44 @@ def of_objects(cells: np.ndarray) -> Values:
     """Read Python objects: by what all of them are, or as texts where they are of several kinds."""
     types = {t for t in set(map(type, cells)) if t.__name__ not in MISSING_TYPES}
     for t in types:
-        if t.__hash__ is None:
-            raise TypeError(f"values of type {t.__name__}")
-        if issubclass(t, complex | np.complexfloating):
-            raise TypeError("complex numbers")
-    if types <= {str}:
-        return of_texts(cells)
-    if any(issubclass(t, MAY_BE_MISSING) for t in types):
-        cells = _without_missing(cells)
-        types = {t for t in set(map(type, cells)) if t is not type(None)}
+        if t.__hash__ is None or _held_by(t) == "complex":
+            raise UnreadableError(f"a {t.__name__}")
     held = {_held_by(t) for t in types}
+    if held == {"text", "number"} and all(issubclass(t, (str, *MAY_BE_MISSING)) for t in types):
+        codes, different = _numbered(cells)
+        if all(isinstance(value, str) or _stands_for_missing(value) for value in different):
+            return _texts(codes, different)
+    elif held - {"number"} and any(issubclass(t, MAY_BE_MISSING) for t in types):
+        cells = _without_missing(cells)
+        held = {_held_by(t) for t in set(map(type, cells)) if t is not type(None)}
     if held == {"boolean", "number"}:
         held = {"number"}
     return _READERS[held.pop() if len(held) == 1 else "mixture"](cells) if held else _nothing(cells)
 
 
-def of_texts(cells: Iterable[Any]) -> Values:
-    """Read texts, among which any other object counts as missing."""
+def of_codes(codes: np.ndarray, texts: Sequence[Any]) -> Values:
+    """Read texts that another library has numbered; int codes, those below 0 of missing cells."""
+    if not len(texts) or codes.max(initial=-1) < 0:
+        return _nothing(codes)
+    return Values("text", codes.astype(np.int32, copy=False), texts)
+
+
+def _of_texts(cells: np.ndarray) -> Values:
+    return _texts(*_numbered(cells))
+
+
+def _numbered(cells: Iterable[Any]) -> tuple[np.ndarray, list]:
+    """Give each different value a number, in the order in which they come."""
     places: defaultdict[Any, int] = defaultdict(count().__next__)
-    codes = np.fromiter(map(places.__getitem__, cells), np.int32)
-    texts = list(places)
-    if all(type(text) is str for text in texts):
-        return Values("text", codes, texts) if texts else _nothing(codes)
-    known = [isinstance(text, str) for text in texts]
-    renumbered = np.where(known, np.cumsum(known) - 1, -1).astype(np.int32)
-    texts = [str(text) for text in texts if isinstance(text, str)]
-    return Values("text", renumbered[codes], texts) if texts else _nothing(codes)
+    return np.fromiter(map(places.__getitem__, cells), np.int32), list(places)
+
+
+def _texts(codes: np.ndarray, different: list) -> Values:
+    """Make a column of texts of numbered values, those that are no texts being missing."""
+    known = [isinstance(value, str) for value in different]
+    if not all(known):
+        codes = np.where(known, np.cumsum(known) - 1, -1).astype(np.int32)[codes]
+    return of_codes(codes, [str(value) for value in different if isinstance(value, str)])
 
 
 def text_of(value: Any) -> str:
@@ -154,7 +170,7 @@ def texts_of(values: Values) -> Values:
     codes = codes.astype(np.int32)
     codes[is_missing(values)] = -1
     if values.holds in ("date", "time"):
-        texts = [str(moment) for moment in different.view("M8[us]")]
+        texts = [str(moment).removesuffix(".000000") for moment in different.view("M8[us]")]
     else:
         known = different[: len(different) - bool(np.isnan(different[-1:]).any())]
         texts = [text_of(bool(v) if values.holds == "boolean" else v) for v in known.tolist()]
@@ -191,6 +207,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool, np.bool_),
     "duration": (dt.timedelta, np.timedelta64),  # which is a number to Python, too
     "number": (numbers.Real, Decimal),
+    "complex": (numbers.Complex,),
     "text": (str,),
     "date": (dt.date, np.datetime64),
     "time": (dt.time,),
@@ -198,7 +215,20 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _numbers(cells: np.ndarray) -> Values:
-    return Values("number", np.where(_is_none(cells), np.nan, cells).astype(np.float64))
+    try:
+        numbers = cells.astype(np.float64)  # None becomes NaN
+    except (TypeError, OverflowError):
+        numbers = np.fromiter(map(_number, cells), np.float64, len(cells))
+    return _or_nothing(Values("number", numbers))
+
+
+def _number(value: Any) -> float:
+    if type(value).__name__ in MISSING_TYPES:
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond 1.8e308
+        return np.inf
 
 
 def _booleans(cells: np.ndarray) -> Values:
@@ -223,12 +253,7 @@ def _times(cells: np.ndarray) -> Values:
 
 
 def _mixture(cells: np.ndarray) -> Values:
-    known = (v if type(v).__name__ in MISSING_TYPES else text_of(v) for v in cells)
-    return of_texts(known)
-
-
-def _is_none(cells: np.ndarray) -> np.ndarray:
-    return np.fromiter((type(v).__name__ in MISSING_TYPES for v in cells), bool, len(cells))
+    return _texts(*_numbered(None if _stands_for_missing(v) else text_of(v) for v in cells))
 
 
 def _plain(value: Any) -> Any:
@@ -247,6 +272,6 @@ _READERS: dict[str, Callable[[np.ndarray], Values]] = {
     "duration": _durations,
     "date": _dates,
     "time": _times,
-    "text": of_texts,
+    "text": _of_texts,
     "mixture": _mixture,
 }
