@@ -17,23 +17,16 @@ and holds no rows and no classes, so that skops asks for no trust. `cells` are t
 input (`Column`), those left out with the reason. ``columns["warnings"]`` are sentences that the
 estimator is to warn of after a fit.
 
-`kinds` decides what a column is, `values` reads its cells, `frames` opens tables, `dates`, `levels`
-and `texts` are what is kept of dates and categories, `declared` reads `categorical_features`, and
-`encode` puts it together.
+`kinds` decides what a column is, `values` reads its cells and `frames` opens tables; `learn` and
+`encode` are the way of the training rows and of later ones, `checks` what stops them; `record` is
+what is kept, with `dates`, `levels` and `texts`; `declared` reads `categorical_features`.
 """
 
-from fastnn.columns.encode import (
-    Cells,
-    Columns,
-    category_names,
-    describe,
-    fit_columns,
-    number_names,
-    transform,
-    transform_parts,
-)
+from fastnn.columns.encode import transform, transform_parts
 from fastnn.columns.kinds import KINDS, LEFT_OUT, Column
+from fastnn.columns.learn import fit_columns
 from fastnn.columns.levels import list_levels
+from fastnn.columns.record import Cells, Columns, category_names, describe, number_names
 
 __all__ = [
     "KINDS",

@@ -35,25 +35,21 @@ def declared_columns(table: Table, categorical_features: Any) -> np.ndarray:
     asked = np.asarray(categorical_features)
     if asked.size == 0:
         return np.zeros(n_features, bool)
-    types = {type(item) for item in asked.tolist()} if asked.ndim == 1 else set()
-    if asked.dtype.kind not in "biUO" or (asked.dtype.kind == "O" and types != {str}):
+    kind = "U" if all(isinstance(item, str) for item in asked.flat) else asked.dtype.kind
+    if kind not in "biuU":
+        types = ", ".join(sorted({type(item).__name__ for item in asked.flat}))
         raise ValueError(
-            "categorical_features must be an array-like of bool, int or str, got: "
-            f"{_listed_types(asked, types)}."
+            f"categorical_features must be an array-like of bool, int or str, got: {types}."
         )
-    if asked.dtype.kind == "b":
+    if asked.ndim != 1:
+        raise ValueError(
+            "categorical_features must be 'from_dtype', None or a one-dimensional array-like, got: "
+            f"{categorical_features!r}."
+        )
+    if kind == "b":
         return _by_mask(asked, n_features)
-    declared = np.zeros(n_features, bool)
-    declared[
-        _by_places(asked, n_features) if asked.dtype.kind == "i" else _by_names(asked, table)
-    ] = True
-    return declared
-
-
-def _listed_types(asked: np.ndarray, types: set[type]) -> str:
-    if asked.dtype.kind == "O":
-        return ", ".join(sorted(t.__name__ for t in types))
-    return asked.dtype.name
+    places = _by_names(asked, table) if kind == "U" else _by_places(asked, n_features)
+    return np.isin(np.arange(n_features), places)
 
 
 def _by_mask(asked: np.ndarray, n_features: int) -> np.ndarray:

@@ -20,6 +20,7 @@ from fastnn.columns import values as read
 from fastnn.columns.values import Values
 
 AT_ONCE = 16  # columns of an array that are read together: a cache line holds eight of a row
+ROWS_AT_ONCE = 1024  # whose numbers are copied at a time, so that no second table is made
 
 
 class Table(ABC):
@@ -73,6 +74,8 @@ def open_table(X: Any, estimator: Any, reset: bool) -> Table:
     """
     if nw.dependencies.is_into_dataframe(X):
         return _open_frame(X, estimator, reset)
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("X is a LazyFrame, which has no rows yet: collect() it first.")
     if isinstance(X, np.ma.MaskedArray):
         X = _filled(X)
     elif isinstance(X, list | tuple):
@@ -158,8 +161,6 @@ class ArrayTable(Table):
 class SparseTable(ArrayTable):
     """A sparse matrix, whose empty cells are zeros."""
 
-    ROWS = 256  # that are filled in at once
-
     def __init__(self, X: Any) -> None:
         self.n_rows, self.n_columns = X.shape
         self._by_rows, self._by_columns = sp.csr_array(X), sp.csc_array((0, 0))
@@ -172,9 +173,9 @@ class SparseTable(ArrayTable):
 
     def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
         """Write columns of plain numbers at once."""
-        for begin in range(0, self.n_rows, self.ROWS):
-            rows = self._by_rows[begin : begin + self.ROWS].toarray()
-            out[begin : begin + self.ROWS] = rows[:, places]
+        for begin in range(0, self.n_rows, ROWS_AT_ONCE):
+            rows = self._by_rows[begin : begin + ROWS_AT_ONCE].toarray()
+            out[begin : begin + ROWS_AT_ONCE] = rows[:, places]
         return True
 
     def rows(self, begin: int, end: int) -> Table:
@@ -201,12 +202,13 @@ class PandasTable(Table):
 
     def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
         """Write columns of plain numbers at once."""
-        if not all(getattr(self._types[place], "kind", "O") in "iufb" for place in places):
-            return False
-        if not all(isinstance(self._types[place], np.dtype) for place in places):
+        types = [self._types[place] for place in places]
+        if not all(isinstance(t, np.dtype) and t.kind in "iufb" for t in types):
             return False
         X = self.X if len(places) == self.n_columns else self.X.iloc[:, places]
-        out[:] = X.to_numpy(np.float64)
+        for begin in range(0, self.n_rows, ROWS_AT_ONCE):
+            end = begin + ROWS_AT_ONCE
+            out[begin:end] = X.iloc[begin:end].to_numpy(np.float64)
         return True
 
     def rows(self, begin: int, end: int) -> Table:
@@ -292,6 +294,8 @@ def _of_narwhals(series: nw.Series) -> Values:
     dtype = series.dtype
     if series.null_count() == len(series):
         return Values("nothing", np.full(len(series), np.nan))
+    if dtype.is_nested():
+        raise read.UnreadableError(f"a {type(dtype).__name__}")
     if dtype in (nw.Categorical, nw.Enum):
         return _of_narwhals(_decoded(series))
     if dtype == nw.String:

@@ -16,12 +16,14 @@ from fastnn.columns import values as read
 from fastnn.columns.texts import Texts, Unpacked, pack
 from fastnn.columns.values import Values, text_of
 
+MOST_WHOLE = 2**63 - 1024  # the largest int64 that is a float64, too
+
 
 class Levels(TypedDict):
     """Values of a category: `holds` is ``text``, ``number`` or ``boolean``.
 
-    `texts` are those of a text, and `numbers` (float64 or int64; False and True as 0 and 1) those
-    of the others; the other of the two is empty.
+    `texts` are those of a text, and `numbers` (int64 where all are whole; False and True as 0 and
+    1) those of the others; the other of the two is empty.
     """
 
     holds: str
@@ -54,7 +56,8 @@ def _learn_numbers(values: Values) -> tuple[Levels, np.ndarray]:
     different, codes = np.unique(values.cells, return_inverse=True)
     if different.dtype.kind == "f":
         different = different[~np.isnan(different)].astype(np.float64)
-    elif different.dtype.kind in "iu" and different[-1] <= np.iinfo(np.int64).max:
+    fits = different[0] >= -MOST_WHOLE and different[-1] <= MOST_WHOLE
+    if fits and (different == different // 1).all():
         different = different.astype(np.int64)
     levels: Levels = {"holds": values.holds, "texts": pack([]), "numbers": different}
     return levels, codes.astype(np.int32)

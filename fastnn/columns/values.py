@@ -217,7 +217,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def _numbers(cells: np.ndarray) -> Values:
     try:
         numbers = cells.astype(np.float64)  # None becomes NaN
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.fromiter(map(_number, cells), np.float64, len(cells))
     return _or_nothing(Values("number", numbers))
 
@@ -229,6 +229,8 @@ def _number(value: Any) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond 1.8e308
         return np.inf
+    except ValueError:  # a signalling NaN of Decimal
+        return np.nan
 
 
 def _booleans(cells: np.ndarray) -> Values:
