@@ -90,6 +90,18 @@ def prediction(
     return _timer(lambda: predict(X))
 
 
+def forest(case: dict, dtype: str, rows: int) -> Timer:
+    """Milliseconds of a prediction by 60 extremely randomized trees."""
+    from fastnn.tabular.forest import predict  # which older commits have not
+    from fastnn.tabular.trees import RandomTrees, Table, fit_random_trees
+
+    X, y = _data(case | {"rows": max(rows, 4000)}, "float64")
+    table = Table(X, y, np.zeros(X.shape[1], bool), case["classes"])
+    train, held_out = np.arange(4000), np.arange(0)
+    trees = fit_random_trees(table, train, held_out, RandomTrees(n_estimators=60)).forest
+    return _timer(lambda: predict(trees, X[:rows]))
+
+
 def step(case: dict, dtype: str, order: str = "C") -> Timer:
     """Milliseconds of a `partial_fit`."""
     X, y = _data(case, dtype)
@@ -155,7 +167,7 @@ WORKLOADS: dict[str, Callable[..., Timer]] = {
     work.__name__: work
     for work in (
         *(epoch, epoch_beside_another_process, first_fits, first_prediction, overrun),
-        *(prediction, step, peak),
+        *(prediction, forest, step, peak),
     )
 }
 

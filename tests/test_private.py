@@ -17,6 +17,10 @@ OF_OTHERS = {
     "_best_coefs": "scikit-learn's network goes on from them",
     "_best_intercepts": "scikit-learn's network goes on from them",
     "_optimizer": "scikit-learn's network goes on with it",
+    "_asdict": "of a NamedTuple, which documents it",
+    "_predictors": "scikit-learn's trees, and what `fastnn.tabular.forest` needs beside them",
+    "_baseline_prediction": "the same",
+    "_preprocessor": "the same",
     "_real_set_num_threads": "threadpoolctl's: `fastnn.engine.threads` says why",
 }
 IN_ONE_FILE = PACKAGE / "compiling" / "numba_internals.py"

@@ -44,6 +44,7 @@ file and kernel                    formula
 ``backprop.loss_gradient``         all layers, last to first
 ``updates.combine_block``          gradient = (sum over shards + alpha W) / sum of weights
 ``updates.sgd``, ``adam``, ...     params -= step of the solver
+``trees.ADD_TREES``                outputs += the leaf that a row reaches, tree by tree
 ``epoch.train_steps``              all of the above, once for each mini-batch
 =================================  ================================================================
 

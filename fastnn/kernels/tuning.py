@@ -166,6 +166,15 @@ MAX_FEW_ROWS = 32
 MAX_FEW_FLOPS = 100_000
 """Operations of such a prediction: for so few BLAS starts no threads, which would need a limit."""
 
+TREE_ROWS = 64
+"""Rows that go through a tree before those after them: they and the tree stay in L1.
+
+16 to 256 made no difference beyond the noise (20 columns, 650 trees).
+"""
+
+TREE_STEP_FLOPS = 200
+"""Operations in whose time a row goes one split down a tree: 4 ns."""
+
 MAX_COPIED_NUMBERS = 20_000
 """Numbers of X that are copied in less time than NumPy takes to describe a strided view."""
 

@@ -1,0 +1,1 @@
+"""Estimators for tables: an ensemble over folds of networks and of scikit-learn's own trees."""
