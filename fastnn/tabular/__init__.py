@@ -1,1 +1,1 @@
-"""Estimators for tables: an ensemble over folds of networks and of scikit-learn's own trees."""
+"""Estimators for tables: an ensemble of networks and trees over folds of the training rows."""

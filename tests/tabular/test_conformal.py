@@ -1,0 +1,146 @@
+"""Intervals and sets hold what is true as often as was asked."""
+
+import numpy as np
+import pytest
+
+from fastnn.tabular.conformal import class_scores, class_set, interval
+
+RNG = np.random.default_rng(0)
+
+
+def exact(predictions, gaps, folds, coverage, spread):
+    """Sort all ends, as the paper has it."""
+    n = len(gaps)
+    k = int(np.ceil(coverage * (n + 1) - 1e-9)) - 1
+    ends = []
+    for centre, scale in zip(predictions.T, spread.T, strict=True):
+        low = np.sort(scale[folds] * gaps - centre[folds])
+        high = np.sort(scale[folds] * gaps + centre[folds])
+        ends.append((-low[k], high[k]))
+    return np.array(ends)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95])
+@pytest.mark.parametrize("n_folds", [1, 5])
+def test_ends_are_those_of_the_paper(coverage, n_folds):
+    gaps = RNG.exponential(size=203)
+    folds = RNG.permutation(203) % n_folds
+    predictions = RNG.normal(scale=0.5, size=(n_folds, 40))
+    spread = RNG.uniform(0.5, 2, size=(n_folds, 40))
+    found = interval(predictions, gaps, folds, coverage, spread=spread)
+    wanted = exact(predictions, gaps, folds, coverage, spread)
+    assert (found[:, 0] <= wanted[:, 0] + 1e-9).all()
+    assert (found[:, 1] >= wanted[:, 1] - 1e-9).all()
+    np.testing.assert_allclose(found, wanted, atol=3e-3)
+
+
+def test_too_few_gaps_and_just_enough():
+    gaps, folds = np.arange(9.0), np.arange(9) % 3
+    predictions = np.zeros((3, 2))
+    np.testing.assert_array_equal(interval(predictions, gaps, folds, 0.9), [[-8, 8]] * 2)
+    wide = interval(predictions, gaps[:8], folds[:8], 0.9)
+    np.testing.assert_array_equal(wide, [[-np.inf, np.inf]] * 2)
+
+
+def test_weights_are_repeated_gaps():
+    gaps, times = RNG.exponential(size=400), RNG.integers(0, 3, 400)
+    folds = np.arange(400) % 5
+    predictions = RNG.normal(size=(5, 10))
+    weighted = interval(predictions, gaps, folds, 0.8, sample_weight=times.astype(float))
+    repeated = interval(predictions, gaps.repeat(times), folds.repeat(times), 0.8)
+    np.testing.assert_allclose(weighted, repeated, atol=0.05)
+
+
+def linear_folds(X, y, X_new, n_folds=5):
+    """Least squares of each fold: predictions of new rows, gaps and folds."""
+    folds = np.arange(len(y)) % n_folds
+    coefficients = [np.linalg.lstsq(X[folds != k], y[folds != k])[0] for k in range(n_folds)]
+    oof = np.array([X[i] @ coefficients[k] for i, k in enumerate(folds)])
+    return np.stack([X_new @ c for c in coefficients]), np.abs(y - oof), folds
+
+
+@pytest.mark.parametrize("n_rows", [20, 100, 1000])
+@pytest.mark.parametrize("noise", ["normal", "heavy", "uneven"])
+def test_coverage_of_intervals(n_rows, noise):
+    covered = []
+    for _ in range(40_000 // (n_rows + 500)):
+        X = RNG.normal(size=(n_rows + 500, 3))
+        draw = {
+            "normal": RNG.normal(size=len(X)),
+            "heavy": RNG.standard_t(2, size=len(X)),
+            "uneven": RNG.normal(size=len(X)) * np.exp(X[:, 0]),
+        }[noise]
+        y = X @ [1.0, 2, 3] + draw
+        new = slice(n_rows, None)
+        ends = interval(*linear_folds(X[:n_rows], y[:n_rows], X[new]), 0.9)
+        covered.append(np.mean((ends[:, 0] <= y[new]) & (y[new] <= ends[:, 1])))
+    assert 0.885 < np.mean(covered) < (0.955 if n_rows == 20 else 0.92)
+
+
+def test_a_spread_narrows_intervals_where_predictions_are_good():
+    X = RNG.normal(size=(4000, 2))
+    spread = np.exp(X[:, 0])
+    y = X @ [1.0, 2] + RNG.normal(size=4000) * spread
+    predictions, gaps, folds = linear_folds(X[:1000], y[:1000], X[1000:])
+    plain = interval(predictions, gaps, folds, 0.9)
+    new_spread = np.tile(spread[1000:], (5, 1))
+    adaptive = interval(predictions, gaps / spread[:1000], folds, 0.9, spread=new_spread)
+    for ends in (plain, adaptive):
+        covered = np.mean((ends[:, 0] <= y[1000:]) & (y[1000:] <= ends[:, 1]))
+        assert covered == pytest.approx(0.9, abs=0.03)
+    calm = X[1000:, 0] < 0
+    assert np.ptp(adaptive[calm], axis=1).mean() < 0.6 * np.ptp(plain[calm], axis=1).mean()
+
+
+def drawn(n_rows, n_classes, sharpness):
+    logits = RNG.normal(scale=sharpness, size=(n_rows, n_classes))
+    P = np.exp(logits)
+    P /= P.sum(axis=1, keepdims=True)
+    return P, (P.cumsum(axis=1) > RNG.random((n_rows, 1))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("n_rows", [30, 300, 3000])
+@pytest.mark.parametrize("sharpness", [0.5, 2, 10])
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_coverage_of_sets(n_rows, sharpness, n_classes):
+    covered, first, sizes = [], [], []
+    folds = np.arange(n_rows) % 5
+    for _ in range(20_000 // (n_rows + 300)):
+        P, y = drawn(n_rows + 300, n_classes, sharpness)
+        scores = class_scores(P[:n_rows], y[:n_rows])
+        sets = class_set(np.tile(P[n_rows:], (5, 1, 1)), scores, folds, 0.9)
+        new = np.arange(300)
+        covered.append(sets[new, y[n_rows:]].mean())
+        first.append(np.mean(P[n_rows:].argmax(axis=1) == y[n_rows:]))
+        sizes.append(sets.sum(axis=1))
+    assert np.min(sizes) >= 1
+    assert np.mean(covered) > 0.885
+    if np.mean(first) > 0.93 and n_rows > 100:
+        assert np.mean(sizes) < 1.01
+    elif n_rows > 100:
+        assert np.mean(covered) < 0.92
+
+
+def test_few_rows_give_every_class():
+    P, y = drawn(5, 3, 1)
+    sets = class_set(P[None], class_scores(P, y), np.zeros(5, dtype=int), 0.9)
+    assert sets.all()
+
+
+def test_sets_by_weighted_rows():
+    P, y = drawn(400, 5, 1)
+    times = RNG.integers(0, 3, 400)
+    scores, folds, new = class_scores(P, y), np.arange(400) % 2, np.stack([P, P[::-1]])
+    weighted = class_set(new, scores, folds, 0.8, sample_weight=times.astype(float))
+    repeated = class_set(new, scores.repeat(times), folds.repeat(times), 0.8)
+    assert np.mean(weighted != repeated) < 0.01
+
+
+def test_parts_of_many_rows_fit_together(monkeypatch):
+    predictions, gaps, folds = RNG.normal(size=(3, 50)), RNG.random(99), np.arange(99) % 3
+    P, y = drawn(99, 4, 1)
+    new = np.stack([P, P[::-1], P])
+    whole = interval(predictions, gaps, folds, 0.9), class_set(new, class_scores(P, y), folds, 0.9)
+    monkeypatch.setattr("fastnn.tabular.conformal.NUMBERS_AT_ONCE", 7)
+    np.testing.assert_array_equal(interval(predictions, gaps, folds, 0.9), whole[0])
+    np.testing.assert_array_equal(class_set(new, class_scores(P, y), folds, 0.9), whole[1])
