@@ -20,7 +20,7 @@ from fastnn.engine.cpu import CPU
 from fastnn.engine.prediction import predict
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
-from fastnn.estimators.inputs import has_plain_shape
+from fastnn.estimators.inputs import has_plain_shape, native
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
@@ -289,7 +289,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:
             return outputs if finish is None else finish(outputs)
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = native(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
         network = fitted.network_of(self)
         architecture = self._architecture(len(network.coefs))
         clock = self.__dict__.get("_clock")  # of a fit that is being scored

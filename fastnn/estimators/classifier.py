@@ -4,7 +4,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,15 +16,16 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import validate_data
 
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain
+from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain, native
 from fastnn.estimators.targets import (
     accuracy,
     class_targets,
+    dense_labels,
     labels,
     per_target,
     row_weights,
 )
-from fastnn.sklearn_versions import with_callbacks
+from fastnn.sklearn_versions import check_sample_weight, with_callbacks
 from fastnn.training.dataset import Targets
 
 
@@ -429,11 +429,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             dtype=self._dtypes(),
             reset=reset,
         )
-        if issparse(y) and not type_of_target(y).startswith("multilabel"):
-            y = y.toarray()
+        y = dense_labels(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        return X, y
+        return native(X), y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         if self.loss == "focal" and self.label_smoothing:
@@ -456,7 +455,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             if self.warm_start:
                 self._check_same_classes_of_targets(y)
             return  # `_encode` finds others
-        if not self.warm_start and are_plain_labels(y, len(y)):
+        if not self.warm_start and are_plain_labels(y, y.shape[0]):
             return  # `_encode` finds others
         classes = unique_labels(y)
         if self.warm_start:
@@ -496,6 +495,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _output_score(
         self, outputs: np.ndarray, targets: Targets, rows: np.ndarray, weights: np.ndarray | None
     ) -> float:
+        if len(self.classes_) == 1:
+            return 1.0  # whatever the output, `labels` has but one answer
         return accuracy(outputs, targets, rows, weights)
 
     @available_if(lambda estimator: estimator._check_solver())
@@ -536,7 +537,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "to properly estimate the class frequency distributions. Pass the resulting "
                 "weights as the class_weight parameter."
             )
-        before = self.__dict__.copy()
+        y, before = dense_labels(y), self.__dict__.copy()
         try:
             self._learn_classes_of_all_calls(y, classes)
             return self._fit(X, y, sample_weight, incremental=True)
@@ -652,9 +653,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         score : float
             Accuracy, between 0 and 1.
         """
+        y = dense_labels(y)
         if not isinstance(getattr(self, "classes_", None), list):
             return super().score(X, y, sample_weight)
         right = (self.predict(X) == np.asarray(y)).all(axis=1)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, right)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -53,6 +53,11 @@ def are_plain_numbers(y: Any, n_samples: int) -> bool:
     )
 
 
+def native(X: Any) -> Any:
+    """Give X in this machine's byte order: `validate_data` leaves a frame's as it is."""
+    return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
+
+
 def flattened(y: np.ndarray) -> np.ndarray:
     """Make a column of targets a vector, with scikit-learn's warning."""
     warn_user(

@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain
+from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain, native
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.sklearn_versions import with_callbacks
@@ -417,7 +417,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        return X, y
+        return native(X), y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         """Numbers need nothing learned."""

@@ -65,7 +65,14 @@ def class_targets(
     codes = _codes(y, classes).astype(np.min_scalar_type(len(classes)))
     if binarizer.y_type_ == "multiclass":
         return Targets(codes[:, None], classes.size, "softmax", kernel, settings)
-    return Targets(codes[:, None], 1, "logistic", binary, settings, stratified=True)
+    return Targets(codes[:, None], 1, "logistic", binary, settings, strata=y)
+
+
+def dense_labels(y: Any) -> Any:
+    """Make sparse labels dense, save for an indicator matrix, which scikit-learn takes as it is."""
+    if not sparse.issparse(y) or type_of_target(y).startswith("multilabel"):
+        return y
+    return y.toarray()
 
 
 def row_weights(class_weight: Any, y: Any, y_train: Any, classes: Any) -> np.ndarray:

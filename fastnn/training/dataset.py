@@ -1,5 +1,6 @@
 """The rows of a fit as a user gives them, checked and encoded."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,8 @@ class Targets:
         What that kernel reads.
     blocks : tuple of int
         Outputs of each target, where there are several targets of classes; else empty.
-    stratified : bool
-        Whether a validation split keeps the proportions of the two classes.
+    strata : ndarray of shape (n_samples,) or None
+        Groups of which a validation split keeps the proportions: the labels of two classes.
     """
 
     Y: np.ndarray
@@ -35,15 +36,7 @@ class Targets:
     loss: str
     loss_settings: tuple[float, ...] = ()
     blocks: tuple[int, ...] = ()
-    stratified: bool = False
-
-    @property
-    def strata(self) -> np.ndarray | None:
-        """Groups of which a validation split keeps the proportions.
-
-        scikit-learn splits binary targets by 'False' and 'True', which its error message names.
-        """
-        return np.array(["False", "True"])[self.Y[:, 0]] if self.stratified else None
+    strata: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +69,33 @@ class Dataset:
         if rows is None:
             return self.X, self.y, weights
         return self.X[rows], self.y[rows], None if weights is None else weights[rows]
+
+    def check_weights(self, rows: np.ndarray, which: str) -> None:
+        """Refuse rows that have no weighted mean.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            The rows.
+        which : {"training", "validation"}
+            What they are, for the message.
+
+        Raises
+        ------
+        ValueError
+            If their weights sum to zero, or to more than a float can hold.
+        """
+        for weights in (self.sample_weight, self.weights):
+            if weights is None:
+                continue
+            with np.errstate(over="ignore"):
+                total = float(weights[rows].sum(dtype=np.float64))
+            if total == 0 or not math.isfinite(total):
+                raise ValueError(
+                    f"The weights of the {which} rows sum to {total:g}: leave some of these rows a "
+                    "sample_weight and class_weight above 0, or have early_stopping draw others "
+                    "by another random_state or validation_fraction."
+                )
 
     def data(self, dtype: np.dtype) -> Data:
         """Give what an engine takes, for a network of this dtype."""

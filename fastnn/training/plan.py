@@ -68,11 +68,13 @@ def problem_of(
 ) -> Problem:
     """Lay out what is minimized; None stands for all rows."""
     drops = any(architecture.dropout)
+    rows = np.arange(dataset.X.shape[0]) if rows is None else rows
+    dataset.check_weights(rows, "training")
     return Problem(
         network,
         architecture,
         dataset.data(network.params.dtype),
-        np.arange(dataset.X.shape[0]) if rows is None else rows,
+        rows,
         dataset.targets.loss,
         dataset.targets.loss_settings,
         settings.alpha,
@@ -85,13 +87,26 @@ def problem_of(
 def split(
     settings: Settings, targets: Targets, n_samples: int, random_state: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw training and validation rows as `train_test_split` would split the data."""
-    rows, validation_rows = train_test_split(
-        np.arange(n_samples),
-        random_state=random_state,
-        test_size=settings.validation_fraction,
-        stratify=targets.strata,
-    )
+    """Draw training and validation rows as `train_test_split` would split the data.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, of a class or in all.
+    """
+    try:
+        rows, validation_rows = train_test_split(
+            np.arange(n_samples),
+            random_state=random_state,
+            test_size=settings.validation_fraction,
+            stratify=targets.strata,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{str(error).rstrip('.')}. early_stopping=True sets validation_fraction="
+            f"{settings.validation_fraction} of {n_samples} rows aside: give X_val and y_val, more "
+            "rows, or early_stopping=False."
+        ) from error
     if validation_rows.size < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of "
@@ -130,8 +145,10 @@ def judged_rows(
     judged = training = None
     if validation is not None:
         rows = np.arange(validation.X.shape[0])
+        validation.check_weights(rows, "validation")
         judged = part(validation, validation.data(problem.network.params.dtype), rows)
     elif validation_rows is not None:
+        dataset.check_weights(validation_rows, "validation")
         judged = part(dataset, problem.data, validation_rows)
     if settings.scores_training:
         training = part(dataset, problem.data, problem.rows.copy())  # which training shuffles

@@ -206,9 +206,6 @@ CALLS = {
     "all rows to stop early": lambda model: model.set_params(
         early_stopping=True, validation_fraction=0.99
     ).fit(X, y),
-    "one row of a class to stop early": lambda model: model.set_params(early_stopping=True).fit(
-        X, np.array(["a"] + ["b"] * 29)
-    ),
     "no units": lambda model: model.set_params(hidden_layer_sizes=(5, 0)).fit(X, y),
     "less than no units": lambda model: model.set_params(hidden_layer_sizes=-1).fit(X, y),
     "layers as a text": lambda model: model.set_params(hidden_layer_sizes="10").fit(X, y),

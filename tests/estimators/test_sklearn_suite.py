@@ -19,6 +19,8 @@ SOURCE = Path(sklearn.neural_network.tests.__path__[0]) / "test_mlp.py"
 N_TESTS = {(1, 6): 39, (1, 7): 42, (1, 8): 42, (1, 9): 43}
 LEFT_OUT = {
     "test_gradient",  # calls _loss_grad_lbfgs; our gradients have central differences of their own
+    # Expects a message that names a class 'True'; ours names the label (training/test_validation).
+    *(["test_early_stopping_stratified"] if VERSION >= (1, 9) else []),
 }
 
 source = SOURCE.read_text(encoding="utf-8")

@@ -1,9 +1,10 @@
 """Losses, class weights, quantiles, and several targets of classes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy import special
+from scipy import sparse, special
 from scipy.sparse import csr_array
 from sklearn.metrics import d2_pinball_score, mean_pinball_loss
 from sklearn.utils.class_weight import compute_sample_weight
@@ -185,3 +186,68 @@ def test_several_targets_may_be_sparse(method):
         for target in (SEVERAL, csr_array(SEVERAL))
     )
     np.testing.assert_array_equal(params_of(dense), params_of(sparse))
+
+
+SPARSE = ("csr", "csc", "coo", "lil", "dok", "bsr")
+LABELS = np.array(["a", "b"])[(y > 0).astype(int)]
+INDICATORS = (X[:, :3] > 0).astype(int)
+TWO_TARGETS = np.stack([codes, (y > 0).astype(int)], axis=1)
+KINDS = {
+    "numbers": codes,
+    "texts": LABELS,
+    "objects": LABELS.astype(object),
+    "truth values": y > 0,
+    "floats": codes.astype(float),
+    "swapped": codes.astype(">i4"),
+    "list": LABELS.tolist(),
+    "series": pd.Series(LABELS),
+    "categories": pd.Series(LABELS, dtype="category"),
+    "nullable": pd.Series(codes, dtype="Int64"),
+    "one class": np.zeros(150, int),
+    "indicators": INDICATORS,
+    "frame": pd.DataFrame(INDICATORS),
+    **{f"sparse {form}": sparse.coo_array(INDICATORS).asformat(form) for form in SPARSE},
+    **{f"sparse matrix {form}": sparse.coo_matrix(INDICATORS).asformat(form) for form in SPARSE},
+    "several": TWO_TARGETS,
+    "several, sparse": sparse.csr_array(TWO_TARGETS),
+    "sparse column": sparse.csr_array(codes[:, None] > 0),
+}
+
+
+def classes_of(labels):
+    """All classes of labels, as `partial_fit` takes them."""
+    labels = labels.toarray() if sparse.issparse(labels) else np.asarray(labels)
+    if labels.ndim == 1 or labels.shape[1] == 1:
+        return np.unique(labels)
+    if labels.max() > 1:
+        return [np.unique(column) for column in labels.T]
+    return np.arange(labels.shape[1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_that_fit_takes_are_taken_everywhere(kind):
+    labels = KINDS[kind]
+    parameters = {"max_iter": 3, "random_state": 0}
+    fitted = MLPClassifier(**parameters).fit(X, labels)
+    fitted.partial_fit(X, labels).partial_fit(X, labels, classes=classes_of(labels))
+    first = MLPClassifier(**parameters).partial_fit(X, labels, classes=classes_of(labels))
+    first.partial_fit(X, labels)
+    MLPClassifier(**parameters, warm_start=True).fit(X, labels).fit(X, labels)
+    MLPClassifier(**parameters, early_stopping=True).fit(X, labels)
+    resumed = MLPClassifier(**parameters).fit(X, labels).set_params(max_iter=5).resume(X, labels)
+    whole = MLPClassifier(max_iter=5, random_state=0).fit(X, labels)
+    assert (params_of(resumed) == params_of(whole)).all()
+    judged = MLPClassifier(**parameters).fit(X, labels, X_val=X, y_val=labels)
+    assert_allclose(judged.validation_scores_[-1], judged.score(X, labels))
+
+
+@pytest.mark.parametrize("make", [np.array, pd.DataFrame])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
+def test_data_of_the_other_byte_order_is_as_that_of_ours(make, dtype):
+    ours, other = make((9 * X).astype(dtype)), make((9 * X).astype(f">{dtype}"))
+    expected = MLPRegressor(max_iter=2, random_state=0).fit(ours, y, X_val=ours, y_val=y)
+    fitted = MLPRegressor(max_iter=2, random_state=0).fit(other, y, X_val=other, y_val=y)
+    assert_allclose(params_of(fitted), params_of(expected), rtol=1e-4)  # it may be float64
+    assert_allclose(fitted.predict(other), expected.predict(ours), rtol=1e-4)
+    assert_allclose(fitted.predict(other[:1]), expected.predict(ours[:1]), rtol=1e-4)

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from watchers import Watcher
 
-from fastnn import MLPClassifier, MLPRegressor
+import fastnn
+from fastnn import MLPClassifier, MLPRegressor, check_gradient
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, y = make_classification(300, n_informative=5, n_classes=3, random_state=0)
@@ -189,3 +190,77 @@ def test_scores_that_are_no_numbers_do_not_bring_the_initial_weights_back(scorin
     stopping.fit(X, X[:, 0], X_val=X[:1], y_val=X[:1, 0])
     plain = MLPRegressor(**parameters).fit(X, X[:, 0])
     np.testing.assert_array_equal(params_of(stopping), params_of(plain))
+
+
+def split_of(fitted_model):
+    """Rows that train and that validate in a fit: those that a scorer is given."""
+    seen = []
+    fitted_model.set_params(
+        scoring=lambda estimator, given, labels: seen.append(given[:, 0]) or 0.5
+    )
+    fitted_model.fit(X, y)
+    training, validation = (np.flatnonzero(np.isin(X[:, 0], first)) for first in seen[:2])
+    return training, validation
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("part", [0, 1], ids=["training", "validation"])
+def test_rows_that_all_weigh_nothing_are_refused(name, part):
+    parameters = {"early_stopping": True, "random_state": 0, "max_iter": 3}
+    make = getattr(fastnn, name)
+    weights = np.ones(300)
+    weights[split_of(make(**parameters))[part]] = 0
+    which = ["training", "validation"][part]
+    with pytest.raises(
+        ValueError, match=f"The weights of the {which} rows sum to 0: .*random_state"
+    ):
+        make(**parameters).fit(X, y, sample_weight=weights)
+
+
+OPPOSITE = np.resize([1.0, -1.0], 300)  # their sum is 0
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("weights", [OPPOSITE, np.full(300, 1e308)], ids=["opposite", "huge"])
+def test_weights_without_a_mean_are_refused(solver, weights):
+    with pytest.raises(ValueError, match="The weights of the training rows sum to"):
+        model(solver=solver).fit(X, y, weights)
+    with pytest.raises(ValueError, match="The weights of the validation rows sum to"):
+        model(solver=solver).fit(X, y, X_val=X, y_val=y, sample_weight_val=weights)
+    with pytest.raises(ValueError, match="The weights of the training rows sum to"):
+        check_gradient(model(), X, y, weights)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_classes_that_all_weigh_nothing_are_refused(solver):
+    with pytest.raises(ValueError, match="leave some of these rows a sample_weight and class_weig"):
+        model(solver=solver, class_weight=dict.fromkeys([0, 1, 2], 0)).fit(X, y)
+
+
+def test_scores_by_weights_of_zero_are_refused():
+    several = model().fit(X, np.c_[y, y[::-1]])
+    quantiles = MLPRegressor(loss="quantile", max_iter=2).fit(X, y)
+    for fitted, targets in ((several, np.c_[y, y]), (quantiles, y)):
+        with pytest.raises(ValueError, match="at least one non-zero number"):
+            fitted.score(X, targets, np.zeros(300))
+
+
+@pytest.mark.parametrize("labels", [np.zeros(300, int), np.array(["only"] * 300)])
+def test_a_single_class_is_always_right(labels):
+    stopped = model(early_stopping=True).fit(X, labels)
+    assert stopped.validation_scores_ == [1.0] * stopped.n_iter_
+    given = model(scoring="accuracy").fit(X, labels, X_val=X[:9], y_val=labels[:9])
+    own = model().fit(X, labels, X_val=X[:9], y_val=labels[:9])
+    assert own.validation_scores_ == given.validation_scores_ == [1.0] * 8
+    assert (stopped.predict(X) == labels).all()
+
+
+def test_too_few_rows_of_a_class_are_named_with_a_way_out():
+    labels = np.array(["fair"] * 299 + ["fraud"])
+    way_out = "sets validation_fraction=0.1 of 300 rows aside: give X_val and y_val"
+    with pytest.raises(ValueError, match=f"^The least populated class.*{way_out}") as told:
+        model(early_stopping=True).fit(X, labels)
+    names_it = sklearn.__version__ >= "1.9"
+    assert ("['fraud']" in str(told.value)) == names_it
+    with pytest.raises(ValueError, match="of 4 rows aside: give X_val and y_val"):
+        model(early_stopping=True).fit(X[:4], [0, 0, 1, 1])
