@@ -1,0 +1,12 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents and sys.platform != "linux":
+            item.add_marker(pytest.mark.skip("signals, limits and /proc are those of Linux"))

@@ -1,0 +1,143 @@
+"""Programs in processes of their own, each with a limit after which it fails loudly.
+
+``FASTNN_FAULTS=full`` asks for the numbers of the whole campaign instead of the small ones, and
+``FASTNN_FAULTS_SEED`` for other moments than those that every run has.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+IS_FULL = os.environ.get("FASTNN_FAULTS") == "full"
+SEED = int(os.environ.get("FASTNN_FAULTS_SEED", "0"))
+LAST_WORDS = 4000  # characters of what a program printed, in the message of a failure
+
+
+def amount(small, full):
+    """How much of something to try: a number for every run, and one for the whole campaign."""
+    return full if IS_FULL else small
+
+
+def moments(name, n, longest):
+    """Draw `n` moments in seconds, up to the longest."""
+    drawn = random.Random(f"{SEED} {name}")
+    return [drawn.uniform(0, longest) for _ in range(n)]
+
+
+class Ended(NamedTuple):
+    """What a program has left; a status below 0 is that of a signal."""
+
+    status: int
+    out: str
+    err: str
+
+    def told(self):
+        """Describe it for a message."""
+        return f"status {self.status}\n{self.out[-LAST_WORDS:]}\n{self.err[-LAST_WORDS:]}"
+
+
+class Program:
+    """A Python program that runs in a process of its own, the first of a group.
+
+    Parameters
+    ----------
+    program : str or path-like
+        Source text, or a file of this folder.
+    *arguments : object
+        Of its command line.
+    command : list of str, default=()
+        Before Python's own name, such as ``["nice"]``.
+    **environment : str or None
+        Variables; None takes one away.
+    """
+
+    def __init__(self, program, *arguments, command=(), **environment):
+        is_file = str(program).endswith(".py")
+        source = [str(HERE / program)] if is_file else ["-c", textwrap.dedent(program)]
+        changes = {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}", **environment}
+        variables = {**os.environ, **changes}
+        # Files, as a pipe that nobody empties would stop the program.
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [*command, sys.executable, "-X", "faulthandler", *source, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=self._err,
+            env={name: value for name, value in variables.items() if value is not None},
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+
+    def send(self, number):
+        """Send a signal, if it still runs."""
+        self._process.send_signal(number)
+
+    def has_printed(self, word):
+        """Whether a word is among what it has printed yet."""
+        return word in self._text(self._out)
+
+    def wait_for(self, word, limit=60):
+        """Wait until it prints a word."""
+        ends = time.monotonic() + limit
+        while not self.has_printed(word):
+            if self._process.poll() is not None or time.monotonic() > ends:
+                raise AssertionError(f"{word!r} was not printed: {self.kill().told()}")
+            time.sleep(0.002)
+
+    def end(self, limit=60):
+        """Wait for its end, and end all that it has started.
+
+        Raises
+        ------
+        AssertionError
+            If it does not end within the limit, with where each of its threads stands.
+        """
+        try:
+            self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGABRT)  # has Python tell where each thread stands
+            time.sleep(1)
+            raise AssertionError(f"still runs after {limit} s: {self.kill().told()}") from None
+        return self.kill()
+
+    def kill(self):
+        """End it and all that it has started; returns what it has left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        with self._out, self._err:
+            return Ended(self._process.returncode, self._text(self._out), self._text(self._err))
+
+    @staticmethod
+    def _text(file):
+        size = os.fstat(file.fileno()).st_size
+        return os.pread(file.fileno(), size, 0).decode(errors="replace")
+
+
+def run(program, *arguments, limit=60, status=0, **options):
+    """Run a program to its end; returns what it printed.
+
+    Raises
+    ------
+    AssertionError
+        If it ends with another status than this, or not within the limit.
+    """
+    ended = Program(program, *arguments, **options).end(limit)
+    assert ended.status == status, ended.told()
+    return ended.out.strip()
+
+
+def two_at_once(work, each):
+    """Call `work` with each of these, two at a time: programs are waited for, not computed."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(work, each))
