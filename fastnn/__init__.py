@@ -8,12 +8,16 @@ from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.gradient_check import check_gradient
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.transformer import MLPTransformer
+from fastnn.tabular.classifier import TabularClassifier
+from fastnn.tabular.regressor import TabularRegressor
 from fastnn.versions import show_versions
 
 __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "MLPTransformer",
+    "TabularClassifier",
+    "TabularRegressor",
     "__version__",
     "check_gradient",
     "from_sklearn",

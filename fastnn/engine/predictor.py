@@ -128,23 +128,37 @@ def predict_few(
     key = (n_rows, activation, output)
     ready = network.ready.get(key)
     if ready is None:
-        ready = network.ready[key] = _prepare_few(network, X, activation, output, blocks)
-    kernel, memory_size = ready
-    out = np.empty((n_rows, network.units[-1]), params.dtype)
-    status = kernel(X, np.empty((1, memory_size), params.dtype), out)
+        hidden = (activation,) * (len(network.units) - 2)
+        architecture = Architecture(hidden, output, blocks)
+        ready = network.ready[key] = _prepare_few(network, X, architecture)
+    return _pass_few(network, X, *ready)
+
+
+def outputs_of_few(network: Network, X: np.ndarray, architecture: Architecture) -> np.ndarray:
+    """Pass a few rows, which are finite, contiguous and in the network's dtype, through it."""
+    key = (len(X), architecture)
+    ready = network.ready.get(key)
+    if ready is None:
+        ready = network.ready[key] = _prepare_few(network, X, architecture)
+    outputs = _pass_few(network, X, *ready)
+    if outputs is None:
+        raise ValueError("Input X contains NaN or infinity.")
+    return outputs
+
+
+def _pass_few(network: Network, X: np.ndarray, kernel: Call, memory_size: int) -> np.ndarray | None:
+    out = np.empty((len(X), network.units[-1]), network.params.dtype)
+    status = kernel(X, np.empty((1, memory_size), network.params.dtype), out)
     return out if status == OK else None
 
 
-def _prepare_few(
-    network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
-) -> tuple[Call, int]:
+def _prepare_few(network: Network, X: np.ndarray, architecture: Architecture) -> tuple[Call, int]:
     """Give the kernel that takes X, memory of this many numbers, and the result."""
-    hidden = (activation,) * (len(network.units) - 2)
     params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
-    architecture, dtypes = Architecture(hidden, output, blocks), bind.dtypes_of(network, sample)
+    dtypes = bind.dtypes_of(network, sample)
     layers = bind.prediction_layers(network, architecture, dtypes)
-    slopes = bind.stores_slopes(architecture)
-    work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, slopes=slopes)
+    kinds = {"slopes": bind.stores_slopes(architecture), "bends": architecture.bends}
+    work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, **kinds)
     size = work.memory.shape[1]
     work = work._replace(memory=work.memory[:, :0])  # each call has its own
     fixed = (sample.Y, sample.weights, np.arange(X.shape[0]), layers, params, work)

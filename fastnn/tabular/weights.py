@@ -231,3 +231,15 @@ ROW_LOSSES: dict[str, Callable[[np.ndarray, np.ndarray, Any], np.ndarray]] = {
     "poisson": lambda A, y, _: A - xlogy(y, np.maximum(A, SMALLEST)),
     "gamma": lambda A, y, _: np.log(np.maximum(A, SMALLEST)) + y / np.maximum(A, SMALLEST),
 }
+
+
+def row_losses(
+    predictions: np.ndarray, y: np.ndarray, loss: str, settings: tuple[float, ...] = ()
+) -> np.ndarray:
+    """Loss of each row of predictions of shape (n_rows, ...); see `weights_by_loss`."""
+    if loss == "log_loss":
+        right = predictions[np.arange(len(y)), y].astype(np.float64)
+        return -np.log(np.maximum(right, SMALLEST))
+    columns, y = predictions.reshape(len(y), -1).astype(np.float64), y.reshape(len(y), -1)
+    setting = np.asarray(settings, dtype=np.float64)
+    return np.asarray(ROW_LOSSES[loss](columns, y, setting)).mean(axis=1)

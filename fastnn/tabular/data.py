@@ -1,0 +1,155 @@
+"""The training rows in the forms that members take: scaled for networks, as they are for trees."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fastnn.columns import Cells
+from fastnn.kernels.losses import LOSSES
+from fastnn.tabular.scaling import Scaling, network_columns, network_rows
+from fastnn.tabular.trees import Score, Table
+from fastnn.training.dataset import Targets
+
+EXPONENTIAL = ("poisson", "gamma")  # losses whose predictions are e^z
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be predicted.
+
+    Attributes
+    ----------
+    n_classes : int
+        0 for numbers.
+    n_outputs : int
+        Columns of a prediction: probabilities, targets or quantiles.
+    loss : str
+        "log_loss", or a regression loss of the library.
+    settings : tuple of float
+        Quantiles, or huber's delta.
+    """
+
+    n_classes: int
+    n_outputs: int
+    loss: str
+    settings: tuple[float, ...] = ()
+
+    @property
+    def network_loss(self) -> str:
+        """Name of the loss' kernel; several quantiles have one of their own."""
+        several = self.loss == "quantile" and len(self.settings) > 1
+        return "quantiles" if several else self.loss
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """From targets to what networks are trained on, and back.
+
+    Attributes
+    ----------
+    center, scale, low, high : ndarray of shape (n_targets,)
+        Mean, standard deviation and range of the training rows; center 0 and scale the mean where
+        the targets are e^z.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, Y: np.ndarray, weights: np.ndarray | None, loss: str) -> "TargetScale":
+        """Learn it from targets of shape (n_rows, n_targets)."""
+        counted = Y if weights is None else Y[weights > 0]
+        mean = np.average(Y, axis=0, weights=weights)
+        if loss in EXPONENTIAL:
+            center, scale = np.zeros_like(mean), mean
+        else:
+            center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=weights))
+        scale = np.where(scale > 0, scale, 1.0)
+        return cls(center, scale, counted.min(axis=0), counted.max(axis=0))
+
+    def scaled(self, Y: np.ndarray) -> np.ndarray:
+        """Scale targets."""
+        return (Y - self.center) / self.scale
+
+    def back(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions of a network's outputs: no target lies outside the training rows' range."""
+        return np.clip(outputs * self.scale + self.center, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows, targets and weights.
+
+    Attributes
+    ----------
+    cells : Cells
+        The table.
+    scaling : Scaling
+        Of its numbers and codes, for networks.
+    sizes : ndarray of int64
+        Levels of each category.
+    Y : ndarray of shape (n_rows, n_targets)
+        Codes of classes, or numbers.
+    weights : ndarray of shape (n_rows,) or None
+        Those of classes are in it.
+    task : Task
+    target_scale : TargetScale or None
+        None for classes.
+    score : Score or None
+        Lower is better; None for the loss.
+    """
+
+    cells: Cells
+    scaling: Scaling
+    sizes: np.ndarray
+    Y: np.ndarray
+    weights: np.ndarray | None
+    task: Task
+    target_scale: TargetScale | None
+    score: Score | None = None
+
+    @cached_property
+    def network_rows(self) -> np.ndarray:
+        """The table as networks take it."""
+        return network_rows(self.scaling, self.cells)
+
+    @property
+    def network_columns(self) -> tuple[int, int, tuple[int, ...]]:
+        """Numbers, plain columns and levels, as `Embedding` has them."""
+        return network_columns(self.scaling)
+
+    @cached_property
+    def network_targets(self) -> Targets:
+        """The targets as networks take them."""
+        task = self.task
+        if self.target_scale is None:
+            codes = self.Y.astype(np.min_scalar_type(task.n_classes))
+            return Targets(codes, task.n_classes, "softmax", "log_loss", (0.0,))
+        Y = self.target_scale.scaled(self.Y)
+        output = LOSSES[task.network_loss].output
+        return Targets(Y, task.n_outputs, output, task.network_loss, task.settings)
+
+    @cached_property
+    def table(self) -> Table:
+        """The table as trees take it."""
+        n_numbers, n_codes = self.cells.numbers.shape[1], self.cells.codes.shape[1]
+        y = self.Y[:, 0] if self.Y.shape[1] == 1 else self.Y
+        return Table(
+            *(tree_rows(self.cells, self.sizes), y.astype(np.int64) if self.task.n_classes else y),
+            np.arange(n_numbers + n_codes) >= n_numbers,
+            self.task.n_classes,
+            self.weights,
+            self.score,
+        )
+
+
+def tree_rows(cells: Cells, sizes: np.ndarray) -> np.ndarray:
+    """Numbers, then codes as numbers, of shape (n, n_features), float64; NaN where missing."""
+    if not sizes.size:
+        return cells.numbers
+    codes = cells.codes.astype(np.float64)
+    codes[cells.codes == sizes] = np.nan
+    return np.hstack([cells.numbers, codes])

@@ -1,0 +1,109 @@
+"""The trained ensemble: members with their weights, and what they predict together.
+
+With f a fold and m a member of weight w[m]::
+
+    prediction of the models of fold f = sum over m of w[m] (prediction of m trained on f)
+    prediction = mean over f
+"""
+
+from typing import Any, TypedDict
+
+import numpy as np
+
+from fastnn.columns import Cells
+from fastnn.engine.base import Check, no_check
+from fastnn.engine.cpu import CPU
+from fastnn.engine.prediction import predict
+from fastnn.engine.predictor import outputs_of_few
+from fastnn.kernels.tuning import MAX_FEW_ROWS
+from fastnn.network import Architecture, Network
+from fastnn.tabular import forest, networks
+from fastnn.tabular.data import TargetScale, tree_rows
+from fastnn.tabular.forest import Forest
+from fastnn.tabular.scaling import Scaling, network_rows
+
+
+class Member(TypedDict):
+    """A member of the ensemble: plain arrays, numbers, lists and texts.
+
+    `kind`, `name` and `settings` say what it is; `weight` its share; `loss` that of its
+    out-of-fold predictions `oof` (n_pairs, n_outputs), float32; `states` are what predicts, one a
+    fold; `histories` held-out losses, one list a fold; `seed` is its own.
+    """
+
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    seed: int
+    weight: float
+    loss: float
+    oof: np.ndarray
+    states: list[dict[str, Any]]
+    histories: list[list[float]]
+
+
+class Predictor:
+    """Predicts by the members whose weight is not 0.
+
+    Parameters
+    ----------
+    members : list of Member
+    scaling : Scaling
+    sizes : ndarray of int64
+        Levels of each category.
+    target_scale : TargetScale or None
+    """
+
+    def __init__(
+        self,
+        members: list[Member],
+        scaling: Scaling,
+        sizes: np.ndarray,
+        target_scale: TargetScale | None,
+    ) -> None:
+        self.scaling, self.sizes, self.target_scale = scaling, sizes, target_scale
+        counted = [member for member in members if member["weight"] > 0]
+        self.n_folds = len(counted[0]["states"])
+        self.networks: list[tuple[float, list[tuple[Network, Architecture]]]] = []
+        self.forests: list[tuple[float, Forest]] = []
+        for member in counted:
+            weight, states = member["weight"], member["states"]
+            if member["kind"] == "networks":
+                self.networks.append((weight, list(map(networks.from_dict, states))))
+            else:
+                joined = forest.concatenate(list(map(forest.from_dict, states)))
+                self.forests.append((weight, joined))
+
+    def by_fold(
+        self, cells: Cells, n_jobs: int | None = None, check: Check = no_check
+    ) -> np.ndarray:
+        """Predict by the models of each fold, of shape (n_folds, n_rows, n_outputs), float64."""
+        total: Any = 0.0
+        if self.networks:
+            rows = network_rows(self.scaling, cells)
+            for weight, of_folds in self.networks:
+                outputs = np.stack([self._outputs(*of, rows, n_jobs, check) for of in of_folds])
+                total = total + weight * self._back(outputs)
+        if self.forests:
+            rows = tree_rows(cells, self.sizes)
+            for weight, trees in self.forests:
+                raw = forest.raw_outputs(trees, rows, n_jobs, check)
+                total = total + weight * forest.LINKS[trees.link](raw).transpose(1, 0, 2)
+        return total
+
+    def _outputs(
+        self,
+        network: Network,
+        architecture: Architecture,
+        rows: np.ndarray,
+        n_jobs: int | None,
+        check: Check,
+    ) -> np.ndarray:
+        if len(rows) <= MAX_FEW_ROWS:
+            with CPU.running():
+                return outputs_of_few(network, rows, architecture)
+        return predict(CPU, network, rows, architecture, n_jobs, check=check)
+
+    def _back(self, outputs: np.ndarray) -> np.ndarray:
+        outputs = outputs.astype(np.float64)
+        return outputs if self.target_scale is None else self.target_scale.back(outputs)

@@ -1,0 +1,157 @@
+"""Members: what takes part in an ensemble, and how one of them is trained on the rows of a fold.
+
+A member is a network or a forest of trees with its own settings, trained once for each fold. The
+list of members for an effort is in `RECIPES`; `benchmarks/NOTES.md` has the figures that chose it.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict, cast
+
+import numpy as np
+
+from fastnn.tabular import forest, networks
+from fastnn.tabular.data import TrainingData
+from fastnn.tabular.networks import NetworkSettings, train_network
+from fastnn.tabular.trees import Boosting, RandomTrees, Score, fit_boosting, fit_random_trees
+from fastnn.training.clock import Clock
+from fastnn.training.loop import DivergenceError
+from fastnn.training.validation import JudgedRows
+
+KINDS = ("networks", "boosting", "random_trees")
+Settings: TypeAlias = NetworkSettings | Boosting | RandomTrees
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A member before it is trained.
+
+    Attributes
+    ----------
+    kind : {"networks", "boosting", "random_trees"}
+    settings : NetworkSettings, Boosting or RandomTrees
+    seed : int
+        Of the member; that of a fold follows from it.
+    """
+
+    kind: str
+    settings: Settings
+    seed: int
+
+
+class FoldModel(TypedDict):
+    """A member trained on the rows of one fold: plain arrays, numbers, lists and texts.
+
+    `state` is what predicts; `held_out` (n_held_out, n_outputs) what it predicts for the rows held
+    out; `history` their loss, epoch by epoch or iteration by iteration.
+    """
+
+    state: dict[str, Any]
+    held_out: np.ndarray
+    history: list[float]
+
+
+def train(
+    recipe: Recipe,
+    data: TrainingData,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+    fold: int,
+    deadline: float | None,
+    n_jobs: int,
+    stopping: Any = None,
+) -> FoldModel | None:
+    """Train a member on the rows of a fold.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : TrainingData
+    rows, held_out : ndarray of int64
+        Which rows train it, and which choose its epoch or iteration.
+    fold : int
+        Number of the fold.
+    deadline : float or None
+        Time, as `time.time` tells it, when what there is has to do.
+    n_jobs : int
+        Threads of a network. They change no bit.
+    stopping : threading.Event, default=None
+        Ends it, too.
+
+    Returns
+    -------
+    model : FoldModel or None
+        None where there was no time to begin, and for a network that diverges.
+    """
+
+    def is_over() -> bool:
+        is_late = deadline is not None and time.time() > deadline
+        return is_late or (stopping is not None and stopping.is_set())
+
+    if is_over():
+        return None
+    seed = int(np.random.SeedSequence([recipe.seed, fold]).generate_state(1)[0])
+    settings = recipe.settings
+    if isinstance(settings, NetworkSettings):
+        return _network(settings, data, rows, held_out, seed, deadline, n_jobs, is_over)
+    if isinstance(settings, Boosting):
+        grown = fit_boosting(data.table, rows, held_out, settings, seed, stop=is_over)
+    else:
+        grown = fit_random_trees(data.table, rows, held_out, settings, seed, stop=is_over)
+    state = forest.to_dict(grown.forest)
+    return FoldModel(state=state, held_out=grown.held_out, history=grown.history)
+
+
+class _StoppedClock(Clock):
+    """A clock that also ends when somebody asks to stop."""
+
+    def __init__(self, seconds: float | None, is_over: Any) -> None:
+        super().__init__(seconds)
+        self.is_over = is_over
+
+    def check(self) -> None:
+        if self.is_over():
+            self.max_time = 0.0
+        super().check()
+
+
+def _network(
+    settings: NetworkSettings,
+    data: TrainingData,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+    seed: int,
+    deadline: float | None,
+    n_jobs: int,
+    is_over: Any,
+) -> FoldModel | None:
+    seconds = None if deadline is None else max(deadline - time.time(), 0.0)
+    scale, given = data.target_scale, data.score
+
+    def predicted(outputs: np.ndarray) -> np.ndarray:
+        return outputs.astype(np.float64) if scale is None else scale.back(outputs)
+
+    def score(outputs: np.ndarray, judged: JudgedRows) -> float:
+        return -cast(Score, given)(data.Y[judged.rows], predicted(outputs), judged.sample_weight)
+
+    try:
+        trained = train_network(
+            settings,
+            data.network_columns,
+            data.network_rows,
+            data.network_targets,
+            data.weights,
+            rows,
+            held_out,
+            seed,
+            _StoppedClock(seconds, is_over),
+            None if given is None else score,
+            n_jobs=n_jobs,
+        )
+    except DivergenceError:
+        return None
+    return FoldModel(
+        state=networks.to_dict(trained),
+        held_out=predicted(trained.outputs),
+        history=[float(-value) for value in trained.history.validation_scores],
+    )
