@@ -29,7 +29,6 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
     "he": lambda m, n: 2 / m,
     "lecun": lambda m, n: 1 / m,
 }
-FREQUENCY_SCALE = 0.1  # standard deviation, in turns for each unit of a scaled number
 WEIGHT_INITS = (
     "auto",
     *(f"{name}_{shape}" for name in VARIANCES for shape in ("uniform", "normal")),
@@ -94,6 +93,7 @@ def initialize_from_data(
     predictor: Predictor,
     data: Data,
     rows: np.ndarray,
+    frequency_scale: float,
     random_state: np.random.RandomState,
 ) -> None:
     """Draw the parameters of a network with an embedding, by the rows that it is to learn from.
@@ -111,13 +111,15 @@ def initialize_from_data(
     data : Data
     rows : ndarray of int64
         Which of its rows, a sample where they are many.
+    frequency_scale : float
+        Standard deviation of the frequencies, in turns for each unit of a scaled number.
     random_state : RandomState
         Is drawn from.
     """
     embedding, learnt, random = network.embedding, network.embedded, random_state
     if embedding is None:
         raise ValueError("Only a network with an embedding is drawn by its data.")
-    learnt["frequencies"][:] = random.normal(0, FREQUENCY_SCALE, learnt["frequencies"].shape)
+    learnt["frequencies"][:] = random.normal(0, frequency_scale, learnt["frequencies"].shape)
     learnt["phases"][:] = random.uniform(-0.5, 0.5, learnt["phases"].shape)
     bound = embedding.n_frequencies**-0.5
     for name in ("mix", "shift"):

@@ -10,8 +10,6 @@ one_cycle    from r / 25 up to r within 30 % of the epochs, then down to r / 250
              half a cosine  (Smith and Topin, arXiv:1708.07120; PyTorch's shape)
 exponential  r decay^(e / step_size)
 step         r decay^floor(e / step_size)
-waves        r (1 - cos(2 pi log2(1 + 15 e / n))) / 2: four waves, each twice as long as the one
-             before, from 0 and to 0  (Holzmueller et al., arXiv:2407.04491); of tables' networks
 ===========  ==================================================================================
 
 During `warmup` epochs the rate rises in equal steps to that of the schedule's first epoch. The two
@@ -41,10 +39,6 @@ def _one_cycle(epoch: float, n: int) -> float:
     return _half_cosine(1, END, min((epoch - top) / max(n - 1 - top, 1e-9), 1))
 
 
-def _waves(share: float) -> float:
-    return (1 - math.cos(2 * math.pi * math.log2(1 + 15 * share))) / 2
-
-
 def fading(epoch: float, n_epochs: int) -> float:
     """All of it in the first half of the epochs, then down to 0 along half a cosine.
 
@@ -61,7 +55,6 @@ SCHEDULES: dict[str, Callable[[float, int, float, float], float]] = {
     "exponential": lambda epoch, n, step_size, decay: decay ** (epoch / step_size),
     "step": lambda epoch, n, step_size, decay: decay ** (epoch // step_size),
 }
-OF_TABLES = {"waves": lambda epoch, n, step_size, decay: _waves(epoch / n)}
 OF_SGD = ("invscaling", "adaptive")
 
 
@@ -72,7 +65,7 @@ class Schedule:
     Attributes
     ----------
     name : str or callable
-        One of `SCHEDULES`, `OF_SGD` or `OF_TABLES`, or a user's function of the epoch.
+        One of `SCHEDULES` or `OF_SGD`, or a user's function of the epoch.
     initial_rate : float
         Rate that the named schedules take a share of.
     n_epochs : int
@@ -118,6 +111,6 @@ class Schedule:
         else:
             n = max(self.n_epochs - self.warmup, 1)
             past = min(max(epoch - self.warmup, 0), n)
-            share = {**SCHEDULES, **OF_TABLES}[self.name](past, n, self.step_size, self.decay)
+            share = SCHEDULES[self.name](past, n, self.step_size, self.decay)
             rate = float(self.initial_rate * share)
         return rate * min(1.0, (epoch + 1) / (self.warmup + 1))
