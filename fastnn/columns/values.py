@@ -72,7 +72,7 @@ def of_array(cells: np.ndarray, has_zone: bool = False) -> Values:
     if kind == "M":
         return of_dates(cells, has_zone)
     if kind == "m":
-        return _or_nothing(Values("duration", cells / np.timedelta64(DAY, "us")))
+        return _or_nothing(Values("duration", cells.astype("m8[us]") / np.timedelta64(DAY, "us")))
     if kind == "c":
         raise UnreadableError("a complex")
     return of_objects(cells if kind == "O" else cells.astype(object))
