@@ -20,6 +20,8 @@ def padded(size: int, dtype: np.dtype) -> int:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Allocate an array in C order; its rows begin at a line too where they are of whole lines."""
     dtype = np.dtype(dtype)
+    if dtype.hasobject:  # whatever the memory holds would be taken for Python objects
+        raise TypeError(f"Memory is for numbers, got dtype {dtype}.")
     memory = np.empty(math.prod(shape) * dtype.itemsize + LINE, np.uint8)
     start = -memory.__array_interface__["data"][0] % LINE  # 1 us less than by `ctypes`
     return np.ndarray(shape, dtype, memory, start)

@@ -37,6 +37,15 @@ from fastnn.kernels.arguments import (
     WEIGHTS,
 )
 
+# Attributes of an estimator that a network's arrays are, in the order of `Network.from_arrays`.
+NORMALIZED = (
+    "normalization_scales_",
+    "normalization_shifts_",
+    "running_means_",
+    "running_variances_",
+)
+PARTS = ("coefs_", "intercepts_", *NORMALIZED)
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -177,26 +186,31 @@ class Network:
         Raises
         ------
         ValueError
-            If the shapes of the arrays do not follow from each other.
+            If they are no arrays of real numbers, or their shapes do not follow from each other.
         """
-        coefs, intercepts = [np.asarray(W) for W in coefs], [np.asarray(b) for b in intercepts]
+        parts = dict(zip(PARTS, (coefs, intercepts, *normalization), strict=False))
+        layers = {name: _arrays(name, given) for name, given in parts.items()}
+        coefs, intercepts = layers["coefs_"], layers["intercepts_"]
         if not coefs or len(coefs) != len(intercepts):
             raise ValueError(
                 f"coefs_ and intercepts_ need one array for each layer, got {len(coefs)} and "
                 f"{len(intercepts)}."
             )
-        units = [coefs[0].shape[0], *(b.size for b in intercepts)]
+        units = [len(coefs[0]) if coefs[0].ndim else 0, *(b.size for b in intercepts)]
         for i, (W, b, shape) in enumerate(zip(coefs, intercepts, pairwise(units), strict=True)):
-            if W.shape != shape or b.ndim != 1:
+            if W.shape != shape or b.ndim != 1 or not W.size:
                 raise ValueError(
                     f"coefs_[{i}] of shape {W.shape} and intercepts_[{i}] of shape {b.shape} do "
                     f"not fit the layer before, which needs {shape} and {shape[1:]}."
                 )
-        dtype = np.result_type(*coefs, *intercepts, np.float32)
+        for name in PARTS[2 : len(parts)]:
+            shapes, needed = [v.shape for v in layers[name]], [(n,) for n in units[1:-1]]
+            if shapes != needed:
+                raise ValueError(f"{name} has the shapes {shapes}, and the layers need {needed}.")
+        plain = np.result_type(*coefs, *intercepts, np.float32) == np.float32
+        dtype = np.dtype(np.float32 if plain else np.float64)
         network = cls.zeros(units, dtype, normalized=bool(normalization))
-        for views, arrays in zip(
-            network._parts(), (coefs, intercepts, *normalization), strict=False
-        ):
+        for views, arrays in zip(network._parts(), layers.values(), strict=False):
             for view, array in zip(views, arrays, strict=True):
                 view[...] = array
         return network
@@ -207,9 +221,12 @@ class Network:
 
     def holds(self, *parts: Sequence[np.ndarray]) -> bool:
         """Whether these very arrays are this network's, so that `params` is what they say."""
-        for theirs, ours in zip(parts, self._parts(), strict=False):
-            if len(theirs) != len(ours) or not all(map(is_, theirs, ours)):
-                return False
+        try:
+            for theirs, ours in zip(parts, self._parts(), strict=False):
+                if len(theirs) != len(ours) or not all(map(is_, theirs, ours)):
+                    return False
+        except TypeError:  # something else than a list
+            return False
         return True
 
     def layer_norms(self, vector: np.ndarray) -> list[float]:
@@ -229,6 +246,33 @@ class Network:
     def is_finite(self) -> bool:
         """Whether no weight has diverged to NaN or infinity."""
         return bool(np.isfinite(self.params).all())
+
+
+def _arrays(name: str, given: Any) -> list[np.ndarray]:
+    """Make arrays of real numbers of what is given for each layer.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, naming the layer.
+    """
+    given = list(given) if isinstance(given, np.ndarray) and given.ndim else given
+    if not isinstance(given, list | tuple):
+        raise ValueError(
+            f"{name} has to be a list with an array for each layer, got {given!r:.80}."
+        )
+    arrays = []
+    for i, array in enumerate(given):
+        try:
+            array = np.asarray(array)
+        except ValueError:  # lists of unequal lengths
+            raise ValueError(f"{name}[{i}] is no array: its rows have unequal lengths.") from None
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name}[{i}] has to hold real numbers, got dtype {array.dtype}.")
+        if not np.isfinite(array).all() or np.ma.is_masked(given[i]):
+            raise ValueError(f"{name}[{i}] has numbers that are masked or not finite.")
+        arrays.append(array)
+    return arrays
 
 
 def norm_of(W: np.ndarray, b: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from fastnn import memory
 from fastnn.compiling.runtime import DTypes, address_of
 from fastnn.engine.base import Problem, Segment, SolverState
 from fastnn.kernels import backprop, embeddings, epoch, hidden, updates
@@ -20,6 +21,7 @@ from fastnn.kernels.arguments import (
     DERIVE,
     DROP,
     N_FUNCTIONS,
+    N_PROGRESS,
     NORMALIZE,
     UNBEND,
     UNDROP,
@@ -121,8 +123,13 @@ def check_fit(network: Network, architecture: Architecture) -> None:
         If it is not.
     """
     n_hidden, n_outputs = len(network.units) - 2, network.units[-1]
+    if architecture.output not in [*OUTPUT_ACTIVATIONS]:  # set after the fit, as are the others
+        raise ValueError(
+            f"out_activation_={architecture.output!r} does not exist: it is one of "
+            f"{[*OUTPUT_ACTIVATIONS]}."
+        )
     for name in architecture.activations:
-        if name not in ACTIVATIONS:  # set after the fit
+        if name not in ACTIVATIONS:
             raise ValueError(f"activation={name!r} does not exist: use one of {[*ACTIVATIONS]}.")
     if len(architecture.activations) != n_hidden:
         raise ValueError(
@@ -143,10 +150,11 @@ def check_fit(network: Network, architecture: Architecture) -> None:
             f"Layers that bend need activations that store their slope, not "
             f"{architecture.activations}."
         )
-    if architecture.blocks and sum(architecture.blocks) != n_outputs:
+    blocks = architecture.blocks
+    if blocks and (sum(blocks) != n_outputs or min(blocks) < 1):
         raise ValueError(
             f"The network has {n_outputs} outputs, and the targets have "
-            f"{sum(architecture.blocks)} classes in all."
+            f"{sum(blocks)} classes in all, one each at least."
         )
 
 
@@ -189,9 +197,22 @@ def _derivatives(network: Network, architecture: Architecture, dtypes: DTypes) -
 
 
 def optimizer(problem: Problem, solver: SolverState, dtypes: DTypes) -> Optimizer:
-    """Bundle a solver's kernels with its state; its learning rate, hyper[0], comes later."""
+    """Bundle a solver's kernels with its state; its learning rate, hyper[0], comes later.
+
+    Raises
+    ------
+    ValueError
+        If its state is not of the problem's parameters: kernels check no bounds.
+    """
     update = updates.update_of(solver.name, with_amsgrad=len(solver.state) > 2)
     network, max_norm = problem.network, problem.max_norm
+    needed = update.n_states, memory.padded(network.params.size, dtypes.T)
+    sizes = solver.state.shape, solver.progress.shape, len(solver.hyper)
+    if sizes != (needed, (N_PROGRESS,), len(update.hyper)):
+        raise ValueError(
+            f"The solver's state, progress and hyper-parameters have the sizes {sizes}, and need "
+            f"{needed}, {(N_PROGRESS,)} and {len(update.hyper)}."
+        )
     segments = problem.segments or weights_and_rest(network, solver.weight_decay)
     starts = np.array([0, *(segment.stop for segment in segments)])
     return Optimizer(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastnn.engine.base import Check, Engine, no_check
-from fastnn.engine.data import Data, Matrix
+from fastnn.engine.data import Data, Matrix, check_places
 from fastnn.kernels.tuning import PREDICTION_PART_ROWS
 from fastnn.network import Architecture, Network
 
@@ -54,7 +54,9 @@ def predict(
             f"X has {X.shape[1]} features, and the weights are for {network.n_columns}: coefs_[0] "
             "needs a row for each feature."
         )
-    X = X if isinstance(X, np.ndarray) else X.tocsr()
+    if not isinstance(X, np.ndarray):
+        check_places(X)
+        X = X.tocsr()
     predictor, n = engine.predictor(network, architecture, n_jobs), X.shape[0]
     no_targets = np.empty((0, 0), dtype)
     with engine.running():

@@ -56,6 +56,8 @@ class CpuStepper(Stepper):
 
     def steps(self, start: int, stop: int, learning_rate: float) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
+        if not 0 <= start < stop <= self.problem.rows.size:
+            raise ValueError(f"There are no rows {start} to {stop} of {self.problem.rows.size}.")
         self.optimizer.hyper[0] = learning_rate
         batch, n_rows, n_threads = self.batch_size, min(self.rows_per_call, stop - start), 1
         if not self.is_small:  # where it is, one thread takes them, whatever else runs

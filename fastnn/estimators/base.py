@@ -31,6 +31,7 @@ from fastnn.training.dataset import Targets
 from fastnn.training.solvers import Solver
 
 STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it
+DROPPED = ("_own_network", *OF_A_FIT)  # attributes that no saved estimator has
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
@@ -337,7 +338,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _check_hidden_layer(self, layer: int) -> int:
         """Count a hidden layer from 0, or refuse it."""
-        n_hidden = self.n_layers_ - 2
+        n_hidden = len(fitted.network_of(self).units) - 2
         if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"layer={layer!r} does not exist: the network has {n_hidden} hidden layers, "
@@ -397,12 +398,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__().copy()
-        for name in ("_own_network", *OF_A_FIT):
+        for name in DROPPED:
             state.pop(name, None)
         return {**state, "_fastnn_state": (STATE_FORMAT, __version__)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = {name: value for name, value in state.items() if name not in OF_A_FIT}
+        state = {name: value for name, value in state.items() if name not in DROPPED}
         state_format, version = state.pop("_fastnn_state", (STATE_FORMAT, "unknown"))
         if state_format > STATE_FORMAT:
             raise ValueError(

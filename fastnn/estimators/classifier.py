@@ -609,7 +609,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         outputs = self._outputs(X)
         if isinstance(self.classes_, list):
             return per_target(outputs, self.classes_)
-        if self.n_outputs_ == 1:
+        if outputs.shape[1] == 1:
             both = np.empty((len(outputs), 2), outputs.dtype)
             np.subtract(1, outputs[:, 0], out=both[:, 0])
             both[:, 1] = outputs[:, 0]

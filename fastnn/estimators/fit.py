@@ -178,7 +178,11 @@ class Fit:
         if resumption is not None and "params" in resumption:
             network = training.network
             training.best = training.copies()
-            network.params[:], network.running[:] = resumption["params"], resumption["running"]
+            for now, name in ((network.params, "params"), (network.running, "running")):
+                last = np.asarray(resumption.get(name))
+                if last.shape != now.shape or last.dtype.char not in "fd":
+                    raise ValueError(f"The last {name} of the fit to resume are damaged: fit anew.")
+                now[:] = last
 
     def _fitted_at(self, training: Training) -> dict[str, Any]:
         """Attributes of a copy of the estimator as if the fit had stopped here."""

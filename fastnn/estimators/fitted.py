@@ -1,11 +1,12 @@
 """What a fit leaves on an estimator, and what the next fit takes up from there."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from fastnn.estimators.parameters import schedule_of
-from fastnn.network import Network
+from fastnn.network import NORMALIZED, PARTS, Network
 from fastnn.training.history import History
 from fastnn.training.settings import Settings
 from fastnn.training.solvers import PlainSolver, Solver
@@ -23,12 +24,6 @@ RECORDS = (  # what a fit leaves beside its weights, and not each kind of fit
     "_solver_state",
     "_resumption",
 )
-NORMALIZED = (
-    "normalization_scales_",
-    "normalization_shifts_",
-    "running_means_",
-    "running_variances_",
-)
 PRIVATE = (  # attributes of a fitted model, beside those that end with an underscore
     "_solver_state",
     "_resumption",
@@ -37,6 +32,10 @@ PRIVATE = (  # attributes of a fitted model, beside those that end with an under
     "_random_state",
     "_gradient_norms",
 )
+
+
+# NumPy's generators, and the last position that each has in its buffer.
+LAST_POSITIONS = {"MT19937": 624, "PCG64": 0, "PCG64DXSM": 0, "Philox": 4, "SFC64": 0}
 
 
 # -------------------------------------------------------------------------------- the record
@@ -61,12 +60,25 @@ def forget_record(estimator: Any) -> None:
 
 
 def history_of(estimator: Any, resume: bool) -> History:
-    """Take up the record of the last fit."""
+    """Take up the record of the last fit.
+
+    Raises
+    ------
+    ValueError
+        If it tells of more epochs than there can have been: `resume` draws the orders of all.
+    """
     past = estimator.__dict__.get  # an lbfgs fit, or weights set by hand, leave no record
+    n_iter, curve = past("n_iter_", 0), past("loss_curve_") or []
+    most = max(len(curve), estimator.max_iter)
+    if resume and not (isinstance(n_iter, Integral) and 0 <= int(n_iter) <= most):
+        raise ValueError(
+            f"n_iter_={n_iter!r} is no number of epochs that the fit to resume can have had, as "
+            f"loss_curve_ has {len(curve)} entries: fit anew."
+        )
     return History(
-        n_iter=past("n_iter_", 0) if resume else 0,
+        n_iter=int(n_iter) if resume else 0,
         rows_seen=past("t_", 0),
-        loss_curve=list(past("loss_curve_") or []),
+        loss_curve=list(curve),
         best_loss=past("best_loss_"),
         validation_losses=list(past("validation_loss_curve_") or []),
         validation_scores=list(past("validation_scores_") or []),
@@ -135,14 +147,39 @@ def set_solver_state(estimator: Any, solver: PlainSolver | None) -> None:
 
 
 def resumption_of(estimator: Any) -> dict[str, Any] | None:
-    """Give what `resume` needs beyond a fitted model's attributes, as `keep_state` left it."""
-    return estimator.__dict__.get("_resumption")
+    """Give what `resume` needs beyond a fitted model's attributes, as `keep_state` left it.
+
+    Raises
+    ------
+    ValueError
+        If that is something else.
+    """
+    resumption = estimator.__dict__.get("_resumption")
+    if not (resumption is None or (isinstance(resumption, dict) and "random_state" in resumption)):
+        raise ValueError("What the last fit has left for resume is damaged: fit anew.")
+    return resumption
 
 
 def random_state_from(state: dict[str, Any]) -> np.random.RandomState:
-    """Make the random state that `get_state(legacy=False)` told of."""
-    random_state = np.random.RandomState(getattr(np.random, state["bit_generator"])(0))
-    random_state.set_state(state)
+    """Make the random state that `get_state(legacy=False)` told of.
+
+    Raises
+    ------
+    ValueError
+        If that is no such state. NumPy reads at the positions that it holds, unchecked.
+    """
+    try:
+        name, inner = state["bit_generator"], state["state"]
+        position = inner["pos"] if name == "MT19937" else state.get("buffer_pos", 0)
+        if name not in LAST_POSITIONS or not 0 <= position <= LAST_POSITIONS[name]:
+            raise ValueError(f"{name} at {position}")
+        random_state = np.random.RandomState(getattr(np.random, name)(0))
+        random_state.set_state(state)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as reason:
+        raise ValueError(
+            f"The random state of the fit to resume is damaged ({type(reason).__name__}: "
+            f"{reason}): fit anew."
+        ) from reason
     return random_state
 
 
@@ -166,10 +203,17 @@ def adopt(estimator: Any, network: Network) -> None:
 
 
 def network_of(estimator: Any) -> Network:
-    """Network of `coefs_` and `intercepts_`, also where a user has set them by hand."""
-    network = estimator.__dict__.get("_own_network")
-    parts = [estimator.coefs_, estimator.intercepts_]
-    parts += [vars(estimator)[name] for name in NORMALIZED if name in vars(estimator)]
+    """Network of `coefs_` and `intercepts_`, also where a user has set them by hand.
+
+    Raises
+    ------
+    ValueError
+        If they are no weights of a network.
+    """
+    network, attributes = estimator.__dict__.get("_own_network"), vars(estimator)
+    is_normalized = any(name in attributes for name in NORMALIZED)
+    names = PARTS if is_normalized else PARTS[:2]
+    parts = [attributes.get(name) for name in names]
     if network is not None and network.holds(*parts):
         return network
     return Network.from_arrays(*parts)

@@ -144,7 +144,10 @@ def labels(outputs: np.ndarray, classes: Any, binarizer: LabelBinarizer | None) 
         return np.stack([known[part.argmax(axis=1)] for part, known in parts], axis=1)
     if binarizer.y_type_.startswith("multilabel"):
         return binarizer.inverse_transform(outputs)
-    codes = outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+    n_outputs, n_classes = outputs.shape[1], classes.size
+    if n_outputs != n_classes and not (n_outputs == 1 and n_classes == 2):
+        raise ValueError(f"classes_ has {n_classes} classes, and the network {n_outputs} outputs.")
+    codes = outputs[:, 0] > 0.5 if n_outputs == 1 else outputs.argmax(axis=1)
     return classes.take(codes, mode="clip")
 
 

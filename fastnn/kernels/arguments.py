@@ -112,6 +112,7 @@ class Backward(NamedTuple):
 
 # Entries of `Optimizer.progress`.
 STEPS, MEMORY, ROWS, LOSS = range(4)
+N_PROGRESS = 4
 
 
 @bundle

@@ -6,16 +6,19 @@ epochs is decided here and in `schedules`.
 
 from copy import copy
 from dataclasses import replace
+from numbers import Real
 from typing import Any, TypedDict
 
 import numpy as np
 
 from fastnn import memory
-from fastnn.kernels.arguments import ROWS, STEPS
-from fastnn.training.schedules import Schedule
+from fastnn.kernels.arguments import N_PROGRESS, ROWS, STEPS
+from fastnn.kernels.updates import SOLVERS
+from fastnn.training.schedules import OF_SGD, SCHEDULES, Schedule
 from fastnn.training.settings import SolverSettings
 
 MIN_LEARNING_RATE = 1e-6  # at which "adaptive" stops
+OF_A_SCHEDULE = ("initial_rate", "n_epochs", "warmup", "step_size", "decay")  # its numbers
 USERS_OWN = "callable"  # stands for a user's function in a saved schedule
 
 
@@ -66,7 +69,7 @@ class Solver:
         self.base_rate = float(settings.schedule.initial_rate)
         shape = (settings.n_states, memory.padded(size, dtype))
         self.state = memory.zeros(shape, dtype)
-        self.progress = np.zeros(4)
+        self.progress = np.zeros(N_PROGRESS)
 
     def take_settings(self, settings: SolverSettings) -> None:
         """Go on by these settings, such as a schedule over more epochs."""
@@ -166,14 +169,48 @@ class Solver:
 
         A user's own schedule is the estimator's, `users_own`; where that is none of a user any
         more, the rate stays what it was.
+
+        Raises
+        ------
+        ValueError
+            If it is no such state: kernels go by what it holds.
         """
-        schedule = Schedule(**plain["schedule"])
-        if schedule.name == USERS_OWN:
-            kept = replace(schedule, name="constant", initial_rate=plain["base_rate"], warmup=0)
-            schedule = users_own if callable(users_own.name) else kept
         solver = cls.__new__(cls)
-        solver.name, solver.hyper, solver.schedule = plain["name"], dict(plain["hyper"]), schedule
-        solver.power_t, solver.weight_decay = plain["power_t"], plain["weight_decay"]
-        solver.epochs, solver.base_rate = plain["epochs"], plain["base_rate"]
-        solver.state, solver.progress = memory.copy_of(plain["state"]), plain["progress"].copy()
+        try:
+            schedule = Schedule(**plain["schedule"])
+            if schedule.name == USERS_OWN:
+                kept = replace(schedule, name="constant", initial_rate=plain["base_rate"], warmup=0)
+                schedule = users_own if callable(users_own.name) else kept
+            solver.name, solver.hyper, solver.schedule = plain["name"], plain["hyper"], schedule
+            solver.power_t, solver.weight_decay = plain["power_t"], plain["weight_decay"]
+            solver.epochs, solver.base_rate = plain["epochs"], plain["base_rate"]
+            solver.state, solver.progress = memory.copy_of(plain["state"]), plain["progress"].copy()
+            solver._check()
+        except (AttributeError, LookupError, TypeError, ValueError) as reason:
+            raise ValueError(
+                "The state of the solver that the last fit has left is damaged "
+                f"({type(reason).__name__}: {reason}): fit anew."
+            ) from reason
+        solver.hyper = dict(solver.hyper)
         return solver
+
+    def _check(self) -> None:
+        """Refuse what no solver can be, or the kernels would read beyond its memory."""
+        if list(self.hyper) != list(SOLVERS[self.name].hyper):
+            raise ValueError(f"hyper-parameters {list(self.hyper)} are not those of {self.name}")
+        numbers = [*self.hyper.values(), self.base_rate, self.power_t, self.weight_decay]
+        numbers += [getattr(self.schedule, name) for name in OF_A_SCHEDULE]
+        if not all(isinstance(number, Real) for number in (*numbers, self.epochs)):
+            raise TypeError("numbers are of another type")
+        name = self.schedule.name
+        if not callable(name) and name not in (*SCHEDULES, *OF_SGD):
+            raise ValueError(f"learning_rate={name!r}")
+        if self.schedule.warmup < 0:
+            raise ValueError(f"warmup={self.schedule.warmup}")
+        if self.state.ndim != 2 or self.state.dtype.char not in "fd":
+            raise ValueError(f"state of shape {self.state.shape} and dtype {self.state.dtype}")
+        if self.progress.shape != (N_PROGRESS,) or self.progress.dtype != np.float64:
+            raise ValueError(f"progress {self.progress!r:.80}")
+        counts = self.progress[[STEPS, ROWS]]
+        if not (np.isfinite(counts) & (counts >= 0)).all():
+            raise ValueError(f"progress {self.progress}")
