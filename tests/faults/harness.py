@@ -43,7 +43,9 @@ class Ended(NamedTuple):
 
     def told(self):
         """Describe it for a message."""
-        return f"status {self.status}\n{self.out[-LAST_WORDS:]}\n{self.err[-LAST_WORDS:]}"
+        lines = self.err.splitlines()
+        err = "\n".join(line for line in lines if not line.startswith("Extension modules:"))
+        return f"status {self.status}\n{self.out[-LAST_WORDS:]}\n{err[-LAST_WORDS:]}"
 
 
 class Program:
