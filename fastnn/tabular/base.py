@@ -22,6 +22,7 @@ from fastnn.columns import fit_columns, transform_parts
 from fastnn.estimators.warn import warn_user
 from fastnn.sklearn_versions import check_sample_weight
 from fastnn.tabular import weights as ensemble_weights
+from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData
 from fastnn.tabular.ensemble import Member, Predictor
 from fastnn.tabular.fit import train_members
@@ -196,8 +197,11 @@ class BaseTabular(BaseEstimator, ABC):
     def _learn_weights(self, Y: np.ndarray, weights: np.ndarray | None, task: Task) -> None:
         """Weigh the members by their predictions for the rows held out."""
         folds = folds_of(self._folds_)
-        predictions = np.stack([member["oof"] for member in self.members_])
         y, counts = Y[folds.rows], folds.weights(weights)
+        if task.n_classes:
+            for member in self.members_:
+                _calibrate(member, y[:, 0], counts)
+        predictions = np.stack([member["oof"] for member in self.members_])
         y = y[:, 0] if y.shape[1] == 1 else y
         loss = task.loss, task.settings
         losses = [
@@ -312,6 +316,13 @@ class BaseTabular(BaseEstimator, ABC):
             print(f"[{done}/{n_models}] {recipe.kind}, fold {fold}{loss}")
 
         return tell
+
+
+def _calibrate(member: Member, y: np.ndarray, counts: np.ndarray) -> None:
+    """Raise a member's probabilities to the power that is right for the rows held out, once."""
+    if member["power"] == 1:
+        member["power"] = fit_power(member["oof"], y, counts)
+        member["oof"] = raised(member["oof"], member["power"])
 
 
 def check_coverage(coverage: Any) -> None:

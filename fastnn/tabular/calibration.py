@@ -15,7 +15,7 @@ arXiv:2501.19195). `benchmarks/NOTES.md` has the figures behind the constants.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from fastnn.tabular.weights import effective_rows, judged_rows
@@ -114,3 +114,43 @@ def calibrated(probabilities: np.ndarray, calibration: Calibration) -> np.ndarra
     logarithms = np.log(np.maximum(probabilities, SMALLEST, dtype=np.float64))
     changed = softmax(power * logarithms + offsets, axis=-1)
     return (1 - share) * changed + share * frequencies
+
+
+def fit_power(
+    probabilities: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Choose the power of one member's probabilities, before members are averaged.
+
+    Networks that learn smoothed labels are too timid, and so is the mean of random trees: as they
+    are, they would drag down the mean of all. The log-loss is convex in the power.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_classes)
+        Out-of-fold, of one member.
+    y : ndarray of int of shape (n_rows,)
+        Codes of the classes.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        How much each row counts.
+    """
+    rows = judged_rows(len(y))
+    weights = np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
+    weights = weights / weights.sum() * effective_rows(weights)
+    logarithms = np.log(np.maximum(probabilities[rows], SMALLEST, dtype=np.float64))
+    right = np.arange(len(rows)), y[rows]
+
+    def penalized(log_power: float) -> float:
+        power = np.exp(log_power)
+        losses = -log_softmax(power * logarithms, axis=1)[right]
+        return float(weights @ losses + POWER_ROWS * (power - 1 - log_power))
+
+    bounds = tuple(np.log(POWERS))
+    return float(np.exp(minimize_scalar(penalized, bounds=bounds, method="bounded").x))
+
+
+def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
+    """Raise probabilities to a power, with sum 1 over the classes."""
+    if power == 1:
+        return probabilities
+    logarithms = np.log(np.maximum(probabilities, SMALLEST, dtype=np.float64))
+    return softmax(power * logarithms, axis=-1)

@@ -121,13 +121,13 @@ class TrainingData:
         """Numbers, plain columns and levels, as `Embedding` has them."""
         return network_columns(self.scaling)
 
-    @cached_property
-    def network_targets(self) -> Targets:
-        """The targets as networks take them."""
+    def network_targets(self, label_smoothing: float) -> Targets:
+        """Give the targets as networks take them."""
         task = self.task
         if self.target_scale is None:
             codes = self.Y.astype(np.min_scalar_type(task.n_classes))
-            return Targets(codes, task.n_classes, "softmax", "log_loss", (0.0,))
+            loss = "smoothed_log_loss" if label_smoothing else "log_loss"
+            return Targets(codes, task.n_classes, "softmax", loss, (label_smoothing,))
         Y = self.target_scale.scaled(self.Y)
         output = LOSSES[task.network_loss].output
         return Targets(Y, task.n_outputs, output, task.network_loss, task.settings)

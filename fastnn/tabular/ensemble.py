@@ -18,6 +18,7 @@ from fastnn.engine.predictor import outputs_of_few
 from fastnn.kernels.tuning import MAX_FEW_ROWS
 from fastnn.network import Architecture, Network
 from fastnn.tabular import forest, networks
+from fastnn.tabular.calibration import raised
 from fastnn.tabular.data import TargetScale, tree_rows
 from fastnn.tabular.forest import Forest
 from fastnn.tabular.scaling import Scaling, network_rows
@@ -26,9 +27,9 @@ from fastnn.tabular.scaling import Scaling, network_rows
 class Member(TypedDict):
     """A member of the ensemble: plain arrays, numbers, lists and texts.
 
-    `kind`, `name` and `settings` say what it is; `weight` its share; `loss` that of its
-    out-of-fold predictions `oof` (n_pairs, n_outputs), float32; `states` are what predicts, one a
-    fold; `histories` held-out losses, one list a fold; `seed` is its own.
+    `kind`, `name` and `settings` say what it is; `weight` its share; `power` what its probabilities
+    are raised to; `loss` that of its out-of-fold predictions `oof` (n_pairs, n_outputs); `states`
+    are what predicts, one a fold; `histories` held-out losses, one list a fold; `seed` is its own.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Member(TypedDict):
     settings: dict[str, Any]
     seed: int
     weight: float
+    power: float
     loss: float
     oof: np.ndarray
     states: list[dict[str, Any]]
@@ -64,15 +66,15 @@ class Predictor:
         self.scaling, self.sizes, self.target_scale = scaling, sizes, target_scale
         counted = [member for member in members if member["weight"] > 0]
         self.n_folds = len(counted[0]["states"])
-        self.networks: list[tuple[float, list[tuple[Network, Architecture]]]] = []
-        self.forests: list[tuple[float, Forest]] = []
+        self.networks: list[tuple[Member, list[tuple[Network, Architecture]]]] = []
+        self.forests: list[tuple[Member, Forest]] = []
         for member in counted:
-            weight, states = member["weight"], member["states"]
+            states = member["states"]
             if member["kind"] == "networks":
-                self.networks.append((weight, list(map(networks.from_dict, states))))
+                self.networks.append((member, list(map(networks.from_dict, states))))
             else:
                 joined = forest.concatenate(list(map(forest.from_dict, states)))
-                self.forests.append((weight, joined))
+                self.forests.append((member, joined))
 
     def by_fold(
         self, cells: Cells, n_jobs: int | None = None, check: Check = no_check
@@ -81,14 +83,15 @@ class Predictor:
         total: Any = 0.0
         if self.networks:
             rows = network_rows(self.scaling, cells)
-            for weight, of_folds in self.networks:
+            for member, of_folds in self.networks:
                 outputs = np.stack([self._outputs(*of, rows, n_jobs, check) for of in of_folds])
-                total = total + weight * self._back(outputs)
+                total = total + member["weight"] * raised(self._back(outputs), member["power"])
         if self.forests:
             rows = tree_rows(cells, self.sizes)
-            for weight, trees in self.forests:
+            for member, trees in self.forests:
                 raw = forest.raw_outputs(trees, rows, n_jobs, check)
-                total = total + weight * forest.LINKS[trees.link](raw).transpose(1, 0, 2)
+                predictions = forest.LINKS[trees.link](raw).transpose(1, 0, 2)
+                total = total + member["weight"] * raised(predictions, member["power"])
         return total
 
     def _outputs(

@@ -227,6 +227,7 @@ def _member(recipe: Recipe, models: list[FoldModel]) -> Member:
         settings=_plain_settings(recipe),
         seed=recipe.seed,
         weight=0.0,
+        power=1.0,
         loss=np.nan,
         oof=np.concatenate([model["held_out"] for model in models]),
         states=[model["state"] for model in models],

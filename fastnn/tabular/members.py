@@ -139,7 +139,7 @@ def _network(
             settings,
             data.network_columns,
             data.network_rows,
-            data.network_targets,
+            data.network_targets(settings.label_smoothing),
             data.weights,
             rows,
             held_out,

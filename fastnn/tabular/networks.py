@@ -46,6 +46,8 @@ class NetworkSettings:
     n_epochs : int
     batch_size : int
     dropout : float
+    label_smoothing : float
+        Of classes.
     weight_decay : float
     n_frequencies, n_waves, table_width : int
         As in `Embedding`.
@@ -64,6 +66,7 @@ class NetworkSettings:
     n_epochs: int = 32
     batch_size: int = 128
     dropout: float = 0.15
+    label_smoothing: float = 0.1
     weight_decay: float = 0.02
     n_frequencies: int = 16
     n_waves: int = 3

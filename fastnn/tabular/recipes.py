@@ -5,6 +5,7 @@ The members and their settings were chosen by the tables in `benchmarks/NOTES.md
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,9 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_NETWORKS = {"quick": 1, "balanced": 2, "thorough": 6}
-N_EPOCHS = {"quick": 16, "balanced": 64, "thorough": 96}
+N_EPOCHS = {"quick": 12, "balanced": 32, "thorough": 64}
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
-FEW_ROWS = 2_000  # below which steps, not rows, are what a network needs
+MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATES = {True: 0.04, False: 0.2}  # learning rates, by whether there are classes
 
 
@@ -38,11 +38,11 @@ def recipes(
         One for each member, as many as there may be.
     """
     chosen: list[tuple[str, Settings]] = []
-    if "boosting" in kinds and task.loss in BOOSTED:
+    if "boosting" in kinds:
         chosen += [("boosting", settings) for settings in _boosting(effort, task)]
     if "networks" in kinds:
         chosen += [("networks", settings) for settings in _networks(effort, n_rows, task)]
-    if "random_trees" in kinds and task.loss in GROWN and task.n_classes <= MOST_CLASSES_GROWN:
+    if "random_trees" in kinds and grows_trees(task, n_rows):
         chosen.append(("random_trees", RandomTrees()))
     return [
         Recipe(kind, settings, int(seed))
@@ -52,18 +52,35 @@ def recipes(
 
 BOOSTED = ("log_loss", "squared_error", "absolute_error", "poisson", "gamma", "quantile")
 GROWN = ("log_loss", "squared_error", "huber", "log_cosh")
-MOST_CLASSES_GROWN = 30  # a leaf holds a number for each
+MOST_CLASSES_GROWN = 30  # a leaf of random trees holds a number for each
+
+
+def grows_trees(task: Task, n_rows: int) -> bool:
+    """Whether random trees know the loss, and are not too large: they grow with the rows."""
+    return task.loss in GROWN and task.n_classes <= MOST_CLASSES_GROWN and n_rows <= MANY_ROWS
 
 
 def _boosting(effort: str, task: Task) -> list[Boosting]:
-    base = Boosting()
-    if task.loss != "log_loss":
-        base = replace(base, loss=task.loss, quantile=(*task.settings, None)[0])
-    if task.loss == "quantile" and len(task.settings) != 1:
+    if task.loss not in BOOSTED or (task.loss == "quantile" and len(task.settings) > 1):
         return []
+    loss: dict[str, Any] = (
+        {} if task.n_classes else {"loss": task.loss, "quantile": (*task.settings, None)[0]}
+    )
     if effort == "quick":
-        return [replace(base, max_iter=60)]
-    return [base]
+        return [Boosting(max_iter=60, **loss)]
+    several = [Boosting(**loss), Boosting(**GENTLE, **loss)]
+    return [*several, Boosting(**GENTLE, encodes=True, **loss)] if effort == "thorough" else several
+
+
+# Smaller steps, smaller trees and half of the columns at each split.
+GENTLE: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "max_iter": 400,
+    "max_leaf_nodes": 15,
+    "l2_regularization": 1.0,
+    "max_features": 0.5,
+    "patience": 40,
+}
 
 
 def _networks(effort: str, n_rows: int, task: Task) -> list[NetworkSettings]:
@@ -73,18 +90,19 @@ def _networks(effort: str, n_rows: int, task: Task) -> list[NetworkSettings]:
         batch_size=batch_size(n_rows),
     )
     if effort == "quick":
-        base = replace(base, hidden=(128, 128, 128))
-    return [replace(base, **VARIANTS[k]) for k in range(N_NETWORKS[effort])]
+        return [replace(base, hidden=(128, 128, 128))]
+    variants = VARIANTS if effort == "thorough" else VARIANTS[:2]
+    return [replace(base, **variant) for variant in variants]
 
 
-# What the second network and others do otherwise: members that err differently gain more together.
-VARIANTS: tuple[dict, ...] = (
+# What each network does otherwise: members that err differently gain more together.
+VARIANTS: tuple[dict[str, Any], ...] = (
     {},
-    {"dropout": 0.3, "hidden": (256, 256)},
-    {"n_frequencies": 32, "dropout": 0.05},
-    {"hidden": (512,), "weight_decay": 0.1},
-    {"hidden": (128, 128, 128, 128)},
-    {"activation": "silu", "n_waves": 7},
+    {"frequency_scale": 0.5},
+    {"frequency_scale": 0.5, "dropout": 0.3},
+    {"hidden": (512,)},
+    {"frequency_scale": 2.0, "n_frequencies": 32},
+    {"hidden": (128, 128, 128), "activation": "silu"},
 )
 
 
@@ -95,7 +113,9 @@ def epochs(effort: str, n_rows: int) -> int:
 
 
 def batch_size(n_rows: int) -> int:
-    """Rows of a mini-batch: at least some 16 steps an epoch, and few large steps for many rows."""
-    if n_rows > 100_000:
+    """Rows of a mini-batch: some 12 steps an epoch at least, large ones for many rows."""
+    if n_rows > MANY_ROWS:
         return 512
-    return 256 if n_rows > FEW_ROWS else 2 ** int(np.clip(np.log2(max(n_rows, 1) / 12), 4, 7))
+    if n_rows > 20_000:
+        return 256
+    return 2 ** int(np.clip(np.log2(max(n_rows, 1) / 12), 4, 7))
