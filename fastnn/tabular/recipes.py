@@ -98,11 +98,11 @@ def _networks(effort: str, n_rows: int, task: Task) -> list[NetworkSettings]:
 # What each network does otherwise: members that err differently gain more together.
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
-    {"frequency_scale": 0.5},
-    {"frequency_scale": 0.5, "dropout": 0.3},
-    {"hidden": (512,)},
-    {"frequency_scale": 2.0, "n_frequencies": 32},
+    {"frequency_scale": 0.5, "label_smoothing": 0.0},
     {"hidden": (128, 128, 128), "activation": "silu"},
+    {"frequency_scale": 0.5, "dropout": 0.3},
+    {"hidden": (512,), "label_smoothing": 0.0},
+    {"frequency_scale": 2.0, "n_frequencies": 32, "label_smoothing": 0.0},
 )
 
 
