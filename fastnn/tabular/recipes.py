@@ -41,7 +41,8 @@ def recipes(
     if "boosting" in kinds:
         chosen += [("boosting", settings) for settings in _boosting(effort, task)]
     if "networks" in kinds:
-        chosen += [("networks", settings) for settings in _networks(effort, n_rows, task)]
+        alone = len(kinds) == 1
+        chosen += [("networks", settings) for settings in _networks(effort, n_rows, task, alone)]
     if "random_trees" in kinds and grows_trees(task, n_rows):
         chosen.append(("random_trees", RandomTrees()))
     return [
@@ -53,6 +54,7 @@ def recipes(
 BOOSTED = ("log_loss", "squared_error", "absolute_error", "poisson", "gamma", "quantile")
 GROWN = ("log_loss", "squared_error", "huber", "log_cosh")
 MOST_CLASSES_GROWN = 30  # a leaf of random trees holds a number for each
+MOST_CLASSES_BOOSTED = 10  # by several members: an iteration grows a tree for each
 
 
 def grows_trees(task: Task, n_rows: int) -> bool:
@@ -68,8 +70,14 @@ def _boosting(effort: str, task: Task) -> list[Boosting]:
     )
     if effort == "quick":
         return [Boosting(max_iter=60, **loss)]
-    several = [Boosting(**loss), Boosting(**GENTLE, **loss)]
-    return [*several, Boosting(**GENTLE, encodes=True, **loss)] if effort == "thorough" else several
+    several = [
+        Boosting(**loss),
+        Boosting(**GENTLE, **loss),
+        Boosting(**GENTLE, **loss, encodes=True),
+    ]
+    if effort == "thorough":
+        return several
+    return several[: 2 if task.n_classes <= MOST_CLASSES_BOOSTED else 1]
 
 
 # Smaller steps, smaller trees and half of the columns at each split.
@@ -83,7 +91,7 @@ GENTLE: dict[str, Any] = {
 }
 
 
-def _networks(effort: str, n_rows: int, task: Task) -> list[NetworkSettings]:
+def _networks(effort: str, n_rows: int, task: Task, alone: bool) -> list[NetworkSettings]:
     base = NetworkSettings(
         learning_rate=RATES[task.n_classes > 0],
         n_epochs=epochs(effort, n_rows),
@@ -91,7 +99,8 @@ def _networks(effort: str, n_rows: int, task: Task) -> list[NetworkSettings]:
     )
     if effort == "quick":
         return [replace(base, hidden=(128, 128, 128))]
-    variants = VARIANTS if effort == "thorough" else VARIANTS[:2]
+    n_networks = len(VARIANTS) if effort == "thorough" else 4 if alone else 2
+    variants = VARIANTS[:n_networks]
     return [replace(base, **variant) for variant in variants]
 
 
