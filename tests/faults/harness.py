@@ -88,7 +88,7 @@ class Program:
         """Whether a word is among what it has printed yet."""
         return word in self._text(self._out)
 
-    def wait_for(self, word, limit=60):
+    def wait_for(self, word, limit=150):
         """Wait until it prints a word."""
         ends = time.monotonic() + limit
         while not self.has_printed(word):
@@ -96,7 +96,7 @@ class Program:
                 raise AssertionError(f"{word!r} was not printed: {self.kill().told()}")
             time.sleep(0.002)
 
-    def end(self, limit=60):
+    def end(self, limit=150):
         """Wait for its end, and end all that it has started.
 
         Raises
@@ -126,7 +126,7 @@ class Program:
         return os.pread(file.fileno(), size, 0).decode(errors="replace")
 
 
-def run(program, *arguments, limit=60, status=0, **options):
+def run(program, *arguments, limit=150, status=0, **options):
     """Run a program to its end; returns what it printed.
 
     Raises
