@@ -63,7 +63,9 @@ def predict(i):
 
 
 def wide(i):
-    return classifier(hidden_layer_sizes=(100,), batch_size=1000, max_iter=1).fit(LARGE, LABELS).loss_
+    return (
+        classifier(hidden_layer_sizes=(100,), batch_size=1000, max_iter=1).fit(LARGE, LABELS).loss_
+    )
 
 
 WORK = [fit, fit_by_lbfgs, go_on, resume, keep, fail, predict, wide]

@@ -28,7 +28,25 @@ N_MOST = 40
 # ------------------------------------------------------------------------------------- the data
 
 # float16 and longdouble are taken as float64, as bool and whole numbers are.
-DTYPES = ["f8", "f4", "f2", "g", ">f8", ">f4", "i1", "i2", "i4", "i8", "u1", "u8", "?", "c16", "O", "U3", "M8[D]"]
+DTYPES = [
+    "f8",
+    "f4",
+    "f2",
+    "g",
+    ">f8",
+    ">f4",
+    "i1",
+    "i2",
+    "i4",
+    "i8",
+    "u1",
+    "u8",
+    "?",
+    "c16",
+    "O",
+    "U3",
+    "M8[D]",
+]
 ORDERS = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,

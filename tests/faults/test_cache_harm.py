@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from harness import SEED, Program, amount, moments, run, two_at_once
+from harness import SEED, Program, amount, moments, run
 
 FIT = """
     from work import X, bits, classifier, y
@@ -37,7 +37,9 @@ def test_processes_at_once_on_an_empty_cache(cache, tmp_path):
             for folder in tmp_path.iterdir():
                 shutil.rmtree(folder, ignore_errors=True)
     killed = {i for i in range(1, n // 2, 2)}
-    told = {p.end(limit=60 + 10 * n).out.split()[-1] for i, p in enumerate(programs) if i not in killed}
+    told = {
+        p.end(limit=60 + 10 * n).out.split()[-1] for i, p in enumerate(programs) if i not in killed
+    }
     assert told == {first}
     assert run(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()[-1] == first
 

@@ -1,0 +1,113 @@
+"""Files of strangers: no code of theirs runs, and a clear error within bounds."""
+
+import os
+import pickle
+import shutil
+import zlib
+
+import joblib
+import numpy as np
+import pytest
+from harness import SEED, Program, amount, run
+
+from fastnn import MLPClassifier
+from fastnn.compiling.cache import CHECKSUM_SIZE
+
+
+def test_models_and_tables(tmp_path):
+    n = amount(20, 400)
+    run("strangers.py", tmp_path, SEED, n, limit=200 + n)
+
+
+FIT = """
+    import warnings
+    warnings.simplefilter("default")
+    from work import X, bits, classifier, y
+    print(bits(classifier().fit(X, y)), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    folder.chmod(0o700)
+    return folder, run(FIT, NUMBA_CACHE_DIR=str(folder))
+
+
+def plant(folder):
+    """Put other code than a kernel's in the place of each, whole by its own checksum."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    for file in files:
+        head, _, code = file.read_bytes()[CHECKSUM_SIZE:].partition(b"\n")
+        content = head + b"\n" + bytes(len(code))
+        file.write_bytes(zlib.crc32(content).to_bytes(CHECKSUM_SIZE, "little") + content)
+    return files
+
+
+def folder_for_all(root):
+    root.chmod(0o777)
+
+
+def inner_folder_for_all(root):
+    next(root.iterdir()).chmod(0o777)
+
+
+def inner_folder_for_a_group(root):
+    next(root.iterdir()).chmod(0o770)
+
+
+def files_for_all(root):
+    for file in root.rglob("*-*"):
+        if file.is_file():
+            file.chmod(0o666)
+
+
+def files_of_another(root):
+    for file in root.rglob("*"):
+        os.chown(file, 65534, 65534)
+
+
+def folder_of_another(root):
+    os.chown(next(root.iterdir()), 65534, 65534)
+
+
+@pytest.mark.parametrize(
+    "open_to_others",
+    [
+        folder_for_all,
+        inner_folder_for_all,
+        inner_folder_for_a_group,
+        files_for_all,
+        files_of_another,
+        folder_of_another,
+    ],
+    ids=lambda way: way.__name__,
+)
+def test_a_cache_that_others_can_write_to(cache, tmp_path, open_to_others):
+    """Numbers are right although each file holds other code, and nothing is written there."""
+    if open_to_others.__name__.endswith("another") and os.geteuid():
+        pytest.skip("only root may give files away")
+    whole, first = cache
+    copy, private = tmp_path / "copy", tmp_path / "private"
+    shutil.copytree(whole, copy)
+    files = plant(copy)
+    open_to_others(copy)
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+    private.mkdir(0o700)
+    ended = Program(FIT, NUMBA_CACHE_DIR=str(copy), XDG_CACHE_HOME=str(private)).end()
+    assert ended.status == 0, ended.told()
+    assert ended.out.strip() == first
+    assert str(copy) in ended.err, "no warning names the folder"
+    assert before == {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+    if open_to_others not in (files_for_all, files_of_another):
+        assert sorted(file for file in copy.rglob("*") if file.is_file()) == files
+
+
+def test_a_checkpoint_that_is_cut(tmp_path):
+    file = tmp_path / "c.joblib"
+    joblib.dump(MLPClassifier(tol=10.0, n_iter_no_change=1).fit(np.eye(4), [0, 1, 0, 1]), file)
+    content = file.read_bytes()
+    for size in range(0, len(content), max(1, len(content) // amount(50, 2000))):
+        file.write_bytes(content[:size])
+        with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, LookupError, OSError)):
+            joblib.load(file)
