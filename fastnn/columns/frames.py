@@ -21,6 +21,7 @@ from fastnn.columns.values import Values
 
 AT_ONCE = 16  # columns of an array that are read together: a cache line holds eight of a row
 ROWS_AT_ONCE = 4096  # whose numbers are copied at a time, so that no second table is made
+FEW_ROWS = 100  # whose texts are read one by one, as a call of a library takes 50 us
 
 
 class Table(ABC):
@@ -206,7 +207,9 @@ class PandasTable(Table):
         if not all(isinstance(t, np.dtype) and t.kind in "iufb" for t in types):
             return False
         for begin in range(0, self.n_rows, ROWS_AT_ONCE):
-            part = self.X.iloc[begin : begin + ROWS_AT_ONCE]
+            part = self.X
+            if self.n_rows > ROWS_AT_ONCE:
+                part = part.iloc[begin : begin + ROWS_AT_ONCE]
             if len(places) < self.n_columns:
                 part = part.iloc[:, places]
             out[begin : begin + ROWS_AT_ONCE] = part.to_numpy(np.float64)
@@ -225,22 +228,23 @@ def _is_category(dtype: Any) -> bool:
 
 
 def _of_pandas(column: Any) -> Values:
+    """Read a series or an index."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return read.of_array(column.to_numpy())
     match type(dtype).__name__:
         case "CategoricalDtype":
-            return _of_codes(column.cat.codes.to_numpy(), column.cat.categories)
+            return _of_codes(column.array.codes, column.array.categories)
         case "ArrowDtype":
             return _of_narwhals(nw.from_native(column.array.__arrow_array__(), series_only=True))
         case "DatetimeTZDtype":
             return read.of_dates(column.array.to_numpy("datetime64[us]"), has_zone=True)
         case "PeriodDtype":
-            return read.of_array(column.dt.to_timestamp().to_numpy())
+            return read.of_array(np.asarray(column.array.to_timestamp()))
         case "SparseDtype":
             return read.of_array(np.asarray(column.array))
-    if isinstance(dtype, sys.modules["pandas"].StringDtype) and dtype.storage == "pyarrow":
-        return _of_narwhals(nw.from_native(column.array.__arrow_array__(), series_only=True))
+        case "StringDtype" if dtype.storage == "pyarrow" and len(column) > FEW_ROWS:
+            return _of_strings(nw.from_native(column.array.__arrow_array__(), series_only=True))
     if dtype.kind in "iuf":
         return read.of_array(_nullable(column, dtype))
     return read.of_objects(column.to_numpy(object))
@@ -254,7 +258,10 @@ def _nullable(column: Any, dtype: Any) -> np.ndarray:
 
 def _of_codes(codes: np.ndarray, categories: Any) -> Values:
     """Read categories of pandas: what they hold, in the order of the cells."""
-    levels = _of_pandas(categories.to_series())
+    if len(codes) < len(categories):  # a row need not know all categories
+        used, places = np.unique(codes, return_inverse=True)
+        categories, codes = categories.take(used), np.where(codes < 0, -1, places)
+    levels = _of_pandas(categories)
     if levels.holds == "nothing":
         return Values("nothing", np.full(len(codes), np.nan))
     missing = codes < 0
@@ -318,6 +325,8 @@ def _decoded(series: nw.Series) -> nw.Series:
 
 def _of_strings(series: nw.Series) -> Values:
     """Let the library number the texts, which it does in a fifth of the time of Python's."""
+    if len(series) <= FEW_ROWS:
+        return read.of_objects(series.to_numpy())
     native = series.to_native()
     if series.implementation.is_pyarrow():
         encoded = native.combine_chunks().dictionary_encode()
