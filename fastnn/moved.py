@@ -6,6 +6,7 @@ elsewhere now, and hold objects of private classes. The old modules answer from 
 """
 
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -35,24 +36,34 @@ MODULES = {
 OLD_NAMES = {f"{module}.{name}" for name, module in MODULES.items()}
 
 
-def register(*estimators: type) -> None:
+def register(*estimators: str) -> None:
     """Register the old modules, each with its class.
 
     An entry in `sys.modules` is enough: whoever imports `fastnn.classifier` has Python import
-    `fastnn` first, which calls this.
+    `fastnn` first, which calls this. The public classes are imported when they are asked for.
 
     Parameters
     ----------
-    *estimators : type
-        The public classes.
+    *estimators : str
+        Names of the public classes.
     """
     package = sys.modules["fastnn"]
-    for cls in (*estimators, Solver, Schedule, Resumption):
-        module = ModuleType(MODULES[cls.__name__], f"Old module of `{cls.__name__}`.")
+    for name in (*estimators, "Solver", "Schedule", "Resumption"):
+        module = ModuleType(MODULES[name], f"Old module of `{name}`.")
         module.__spec__ = ModuleSpec(module.__name__, loader=None)  # for importlib.util.find_spec
-        setattr(module, cls.__name__, cls)
+        if name in estimators:
+            module.__getattr__ = partial(_public, module, package)  # type: ignore[method-assign]
+        else:
+            setattr(module, name, globals()[name])
         sys.modules[module.__name__] = module
         setattr(package, module.__name__.removeprefix("fastnn."), module)
+
+
+def _public(module: ModuleType, package: ModuleType, name: str) -> Any:
+    """Find the class of an old module in the package."""
+    if MODULES.get(name) != module.__name__:
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+    return getattr(package, name)
 
 
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:

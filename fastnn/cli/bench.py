@@ -12,10 +12,12 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import click
 import numpy as np
 import sklearn.neural_network
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.engine import threads
 from fastnn.estimators.classifier import MLPClassifier
 
 
@@ -46,6 +48,14 @@ class Peer(NamedTuple):
 
     module: str  # that has to be installed
     prepare: Callable[[Case, np.ndarray, np.ndarray], Train]  # compiles, too
+
+
+def run(quick: bool, dtype: str) -> None:
+    """Print the times of all cases, or of two small ones."""
+    click.echo(f"{dtype}, up to {threads.available()} threads, ms an epoch: median (best)")
+    names = list(CASES)[:2] if quick else list(CASES)
+    for line in compare(names, np.dtype(dtype), rounds=3 if quick else 5):
+        click.echo(line)
 
 
 def compare(names: list[str], dtype: np.dtype, rounds: int) -> Iterator[str]:

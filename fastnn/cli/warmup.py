@@ -7,10 +7,12 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+import click
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn.compiling.cache import cache_directory, can_keep
 from fastnn.compiling.runtime import DTypes, address_of
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.kernels.activations import ACTIVATIONS
@@ -23,6 +25,17 @@ from fastnn.kernels.updates import AMSGRAD, SOLVERS
 
 # Rows and columns, too few for threads and enough for them, and the number of jobs.
 SIZES = {"one thread": (40, 5, 1), "threads": (4000, 200, -1)}
+
+
+def run() -> None:
+    """Compile, and tell what took how long."""
+    if not can_keep():
+        raise click.ClickException(
+            "there is no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to one."
+        )
+    for what, seconds in warm_up():
+        click.echo(f"{what}: {seconds:.1f} s")
+    click.echo(f"kept in {cache_directory()}")
 
 
 def warm_up() -> Iterator[tuple[str, float]]:

@@ -17,6 +17,8 @@ from skl2onnx.common.data_types import (
     StringTensorType,
     guess_tensor_type,
 )
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.preprocessing import StandardScaler
 
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.regressor import MLPRegressor
@@ -209,10 +211,35 @@ def classifier_shapes(operator: Any) -> None:
     operator.outputs[1].type = type(kind)([n_rows, max(2, model.n_outputs_)])
 
 
-def convert(model: Any, X_sample: Any, **options: Any) -> Any:
-    """Convert a model by skl2onnx, which is told of the two estimators before."""
+def convert_scaled(scope: Any, operator: Any, container: Any) -> None:
+    """Add the graph of an `MLPRegressor` whose targets a `StandardScaler` has transformed."""
+    g, model = _graph(scope, operator, container), operator.raw_operator
+    prediction = outputs(g, model.regressor_, operator.inputs[0].full_name)
+    scaler = model.transformer_
+    if scaler.scale_ is not None:
+        prediction = g("Mul", prediction, scaler.scale_)
+    if scaler.mean_ is not None:
+        prediction = g("Add", prediction, scaler.mean_)
+    g("Identity", prediction, out=operator.outputs[0].full_name)
+
+
+def scaled_shapes(operator: Any) -> None:
+    """Tell the type of the predictions of a regressor with transformed targets."""
+    model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    if not isinstance(model.regressor_, MLPRegressor) or type(model.transformer_) is not StandardScaler:
+        raise ValueError(
+            "to_onnx converts a TransformedTargetRegressor of an MLPRegressor and a StandardScaler, "
+            f"and this one is of {model.regressor_!r} and {model.transformer_!r}: convert its "
+            "regressor alone, and transform the predictions back yourself."
+        )
+    kind = guess_tensor_type(operator.inputs[0].type)
+    operator.outputs[0].type = type(kind)([n_rows, model.regressor_.n_outputs_])
+
+
+def convert(model: Any, *sample: Any, **options: Any) -> Any:
+    """Convert a model by skl2onnx, which is told of the estimators before."""
     _register()
-    return skl2onnx.to_onnx(model, X_sample, **options)
+    return skl2onnx.to_onnx(model, *sample, **options)
 
 
 def _register() -> None:
@@ -230,4 +257,7 @@ def _register() -> None:
     )
     skl2onnx.update_registered_converter(
         MLPRegressor, "FastnnMLPRegressor", regressor_shapes, convert_regressor
+    )
+    skl2onnx.update_registered_converter(
+        TransformedTargetRegressor, "FastnnScaledRegressor", scaled_shapes, convert_scaled
     )

@@ -318,6 +318,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     array([1, 0, 1, 0, 1])
     """
 
+    __module__ = "fastnn"  # by which saved models name it
+
     _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions({"log_loss", "focal"})],

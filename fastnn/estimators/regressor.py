@@ -306,6 +306,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     0.98
     """
 
+    __module__ = "fastnn"  # by which saved models name it
+
     _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES))],

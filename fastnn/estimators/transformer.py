@@ -63,6 +63,8 @@ class MLPTransformer(
     (150, 4)
     """
 
+    __module__ = "fastnn"  # by which saved models name it
+
     _parameter_constraints: dict = {  # noqa: RUF012  scikit-learn's convention
         "estimator": [HasMethods(["fit", "hidden_activations"])],
         "layer": [Integral],

@@ -23,6 +23,7 @@ from scipy import sparse
 from sklearn import metrics
 from sklearn.utils.validation import _num_samples
 
+from fastnn import files
 from fastnn._version import __version__
 from fastnn.callbacks import Callback
 from fastnn.display import LossCurveDisplay, NetworkDisplay, style
@@ -103,6 +104,13 @@ class Training:
     def is_classification(self) -> bool:
         """Whether the model chooses among classes."""
         return hasattr(self.model, "classes_")
+
+
+def write(training: Training, path: Path) -> None:
+    """Write the page about a training to a file."""
+    page = render(training)
+    with files.replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def render(training: Training) -> str:
@@ -322,6 +330,6 @@ def _network(ax: Any, training: Training, row: int) -> None:
         training.model,
         training.X_test.iloc[[row]],
         right if known else None,
-        input_names=[name.split("__", 1)[1] for name in names],  # without the transformer's name
+        input_names=list(names),
         ax=ax,
     )

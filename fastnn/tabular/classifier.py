@@ -125,6 +125,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     array([0, 0, 0])
     """
 
+    __module__ = "fastnn"  # by which saved models name it
+
     _parameter_constraints: ClassVar[dict] = {
         **BaseTabular._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -136,6 +136,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     (2, 2)
     """
 
+    __module__ = "fastnn"  # by which saved models name it
+
     _parameter_constraints: ClassVar[dict] = {
         **BaseTabular._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES))],

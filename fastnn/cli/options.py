@@ -1,0 +1,68 @@
+"""What options say, checked before any work is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastnn.columns.text_cells import InputError, Missing, shown
+from fastnn.tables.source import STANDARD
+
+SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
+
+
+def separator(text: str | None) -> str | None:
+    """Read --separator."""
+    if text is None:
+        return None
+    sign = SIGNS.get(text, text)
+    if len(sign) != 1 or sign in '"\r\n' or not sign.isascii():
+        raise InputError(f"--separator {shown(text)}: give one sign, or 'tab'.")
+    return sign
+
+
+def kinds(texts: Sequence[str]) -> dict[str, str]:
+    """Read each --kind COLUMN=KIND."""
+    pairs = [text.rpartition("=") for text in texts]
+    for text, (name, _, kind) in zip(texts, pairs, strict=True):
+        word = kind.partition(":")[0]
+        if (
+            not name
+            or word not in ("number", "category", "date")
+            or (":" in kind) > (word == "date")
+        ):
+            raise InputError(
+                f"--kind {shown(text)}: give COLUMN=KIND, where KIND is number, category, date or "
+                "date:FORMAT."
+            )
+    return {name: kind for name, _, kind in pairs}
+
+
+def missing(words: Sequence[str]) -> Missing:
+    """Read each --missing TEXT."""
+    return Missing(tuple(words), everywhere=True) if words else Missing()
+
+
+def units(hidden: str) -> tuple[int, ...]:
+    """Read --hidden."""
+    try:
+        layers = tuple(int(part) for part in hidden.split(","))
+    except ValueError:
+        layers = (0,)
+    if min(layers) < 1:
+        raise InputError(f"--hidden {shown(hidden)}: give units a layer as in 100 or 64,32.")
+    return layers
+
+
+def check_name(path: Path, *suffixes: str) -> None:
+    """Refuse a name whose ending does not say what is to be written.
+
+    Raises
+    ------
+    InputError
+        If it does not, or its folder does not exist.
+    """
+    if path == STANDARD and ".csv" in suffixes:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{path}: the name has to end in {' or '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}.")

@@ -1,0 +1,125 @@
+"""Scores of a model on the rows of a file that has the target."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sklearn import metrics
+from sklearn.pipeline import Pipeline
+
+from fastnn.columns.text_cells import InputError, places_of
+from fastnn.tables.open import Table, open_table
+
+CELLS = 1 << 22  # of a model's matrix that are predicted at once
+
+SCORES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
+    "classification": ("accuracy", lambda y, answers: float(np.mean(y == answers))),
+    "regression": ("R2", metrics.r2_score),
+}
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """How well a model predicts a file.
+
+    Attributes
+    ----------
+    scores : dict of float
+        By name.
+    n_rows, n_without : int
+        Rows that have the target, and that have none.
+    """
+
+    scores: dict[str, float]
+    n_rows: int
+    n_without: int
+
+
+def parts(
+    model: Pipeline, table: Table, more: list[int]
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, int]]:
+    """Read a file part by part, as a model reads it.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A model of `fastnn train`.
+    table : Table
+        An open file.
+    more : list of int
+        Places of other columns that are wanted.
+
+    Yields
+    ------
+    X, batch : RecordBatch
+        What the model takes, and the cells as they stand in the file, called by their places.
+    first_row : int
+        Rows before them.
+    """
+    reader = model.steps[0][1]
+    places = places_of(table.names, reader.names)
+    width = max(len(places), getattr(model.steps[1][1], "n_outputs_", 0), 1)
+    n, size = 0, max(1, CELLS // width)
+    for batch in table.batches(list(dict.fromkeys([*places, *more]))):
+        for begin in range(0, len(batch), size):
+            part = batch.slice(begin, size)
+            yield reader.read(part, places, n), part, n
+            n += len(part)
+
+
+def score_file(
+    model: Pipeline, path: Path, separator: str | None, encoding: str | None
+) -> FileScore:
+    """Score a model on a file.
+
+    Raises
+    ------
+    InputError
+        If the file lacks a column, or has no row with a target.
+    """
+    reader = model.steps[0][1]
+    expected = [*reader.names, reader.target.name]
+    ys, answers, proba, n = [], [], [], 0
+    task = "classification" if hasattr(model, "classes_") else "regression"
+    with open_table(path, separator, encoding, expected) as table:
+        at = places_of(table.names, [reader.target.name])
+        for X, batch, first in parts(model, table, at):
+            y = reader.target.read(batch.column(str(at[0])), reader.target_missing, first)
+            has = pc.is_valid(y)
+            n += len(batch)
+            X = pa.Table.from_batches([X.filter(has)])
+            if len(X):
+                ys.append(y.filter(has).to_numpy(zero_copy_only=False))
+                answers.append(model[1:].predict(X))
+                if task == "classification":
+                    proba.append(model[1:].predict_proba(X))
+    if not ys:
+        raise InputError(f"{path}: no row has a target.")
+    y, answer = np.concatenate(ys), np.concatenate(answers)
+    if task == "classification":
+        y = y.astype(str)
+        scores = _of_classes(y, answer, np.concatenate(proba), model.classes_)
+    else:
+        scores = {
+            "R2": metrics.r2_score(y, answer) if len(y) > 1 else float("nan"),
+            "mean absolute error": metrics.mean_absolute_error(y, answer),
+            "root mean squared error": metrics.root_mean_squared_error(y, answer),
+        }
+    return FileScore({k: float(v) for k, v in scores.items()}, len(y), n - len(y))
+
+
+def _of_classes(
+    y: np.ndarray, answer: np.ndarray, proba: np.ndarray, classes: np.ndarray
+) -> dict[str, float]:
+    recalls = [float((answer[y == label] == label).mean()) for label in np.unique(y)]
+    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    right = proba[np.arange(len(y)), codes] * (classes[codes] == y)
+    tiny = np.finfo(proba.dtype).eps
+    return {
+        "accuracy": float((y == answer).mean()),
+        "balanced accuracy": float(np.mean(recalls)),
+        "log loss": float(-np.log(np.maximum(right, tiny)).mean()),
+    }

@@ -1,0 +1,483 @@
+"""The record of how the cells of a table's columns are read, and the reading.
+
+Files hold texts, or types that their writer chose. What each column is has been decided once, from
+all cells of the training rows (`fastnn.columns.text_tally`); a `CellReader` holds that decision,
+is a step of the model, and reads the cells of every later file by it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from fastnn.columns import text_dates
+from fastnn.columns.text_numbers import NumberFormat
+
+MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers overflow
+MISSING_WORDS = (
+    *("NA", "null", "?", "-", "NaN", "-NaN", "N/A", "#N/A", "#N/A!", "<NA>", "(null)", "\\N"),
+    *("none", "nil", "missing", "unknown", "undefined", "--", "---", ".", "..", "*"),
+    *("#VALUE!", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),  # errors of spreadsheets
+)
+LONGEST_SHOWN = 60
+
+
+class InputError(ValueError):
+    """A user's mistake, told in one sentence."""
+
+
+def shown(text: object) -> str:
+    """Quote a text of a file for a message: escaped, and shortened where it is long."""
+    text = str(text)
+    return repr(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Which cells are missing, beside the empty and the blank ones.
+
+    Attributes
+    ----------
+    words : tuple of str
+        Texts that stand for a missing value; capitals and blanks around them do not count.
+    everywhere : bool
+        Whether they are missing among texts too, or only among numbers and dates.
+    """
+
+    words: tuple[str, ...] = MISSING_WORDS
+    everywhere: bool = False
+
+    def __post_init__(self) -> None:
+        lowered = pa.array([word.strip().lower() for word in self.words], pa.string())
+        object.__setattr__(self, "_lowered", lowered)
+
+    def are_words(self, cells: pa.Array) -> pa.Array:
+        """Tell which trimmed cells are among the words."""
+        return pc.is_in(pc.utf8_lower(cells), value_set=self._lowered)  # type: ignore[attr-defined]
+
+    def without(self, cells: pa.Array, are_texts: bool) -> pa.Array:
+        """Make missing cells null; the others are trimmed, unless they are texts."""
+        trimmed = pc.utf8_trim_whitespace(cells)
+        gaps = pc.equal(trimmed, "")
+        if self.everywhere or not are_texts:
+            gaps = pc.or_(gaps, self.are_words(trimmed))
+        return pc.if_else(gaps, None, cells if are_texts else trimmed)
+
+    def without_numbers(self, numbers: pa.Array) -> pa.Array:
+        """Make null those numbers that a user names as missing, as -999."""
+        named = [float(word) for word in self.words if _is_number(word)]
+        gaps = pc.or_(
+            pc.is_nan(numbers), pc.is_in(numbers, value_set=pa.array(named, pa.float64()))
+        )
+        return pc.if_else(gaps, None, numbers)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of one column are read.
+
+    Attributes
+    ----------
+    name : str
+        Of the column.
+    kind : {'number', 'date', 'text', 'category', 'left out'}
+        What it is. A 'text' is a category unless its texts hardly ever come again; a 'category' is
+        one because a person said so.
+    reason : str
+        Why it is left out, or is a text where most cells are numbers or dates.
+    number : NumberFormat
+        Of a column of numbers.
+    date : str
+        Format of a column of dates, as of `strptime`.
+    truths : tuple of str
+        How False and True are written in a column of texts.
+    """
+
+    name: str
+    kind: str
+    reason: str = ""
+    number: NumberFormat = field(default_factory=NumberFormat)
+    date: str = text_dates.ISO
+    truths: tuple[str, str] = ("False", "True")
+
+    @property
+    def type(self) -> pa.DataType:
+        """Arrow's type of what is read."""
+        return TYPES[self.kind]
+
+    def read(self, cells: pa.Array, missing: Missing, first_row: int = 0) -> pa.Array:
+        """Read cells of any type.
+
+        Parameters
+        ----------
+        cells : array
+            As a file or a frame holds them.
+        missing : Missing
+            What counts as missing.
+        first_row : int, default=0
+            Rows of the file before them.
+
+        Returns
+        -------
+        values : array of `type`
+            Null where a value is missing.
+
+        Raises
+        ------
+        InputError
+            If a cell is not what the column is, or a number is infinite or too large.
+        """
+        if pa.types.is_dictionary(cells.type):
+            return self._read_dictionary(cells, missing, first_row)
+        values, wrong = _READERS[self.kind](self, cells, missing)
+        if wrong is not None and pc.any(wrong).as_py():
+            row = int(np.argmax(pc.fill_null(wrong, False).to_numpy(zero_copy_only=False)))
+            raise InputError(
+                f"column {shown(self.name)} holds {shown(cells[row].as_py())} in row "
+                f"{first_row + row + 1}, where {self._needed()} is needed."
+            )
+        return values
+
+    def _read_dictionary(self, cells: pa.Array, missing: Missing, first_row: int) -> pa.Array:
+        """Read each different cell once, unless one of them is wrong."""
+        try:
+            values = self.read(cells.dictionary, missing)
+        except InputError:  # the row is to be told, and perhaps no row has that cell
+            return self.read(cells.dictionary_decode(), missing, first_row)
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        return pc.cast(values.take(cells.indices), self.type)
+
+    def _needed(self) -> str:
+        if self.kind == "date":
+            return f"a date as {self.date}"
+        told = f", written with {self.number.decimal!r} for decimals," * (
+            self.number.decimal != "."
+        )
+        return f"a finite number{told}, of size {MAX_NUMBER:g} at most,"
+
+
+TYPES = {
+    "number": pa.float64(),
+    "date": pa.timestamp("us"),
+    "text": pa.string(),
+    "category": pa.dictionary(pa.int32(), pa.string()),
+}
+
+
+def is_text(type: pa.DataType) -> bool:
+    """Whether cells of this type are texts."""
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(type) for test in tests)
+
+
+def is_number(type: pa.DataType) -> bool:
+    """Whether cells of this type are numbers."""
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_duration)
+    return any(test(type) for test in tests)
+
+
+def is_date(type: pa.DataType) -> bool:
+    """Whether cells of this type are dates."""
+    return pa.types.is_date(type) or pa.types.is_timestamp(type)
+
+
+def to_numbers(cells: pa.Array) -> pa.Array:
+    """Cast numbers of any type; durations are in days."""
+    if pa.types.is_duration(cells.type):
+        microseconds = pc.cast(pc.cast(cells, pa.duration("us"), safe=False), pa.int64())
+        return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), 86_400e6)
+    return pc.cast(cells, pa.float64(), safe=False)
+
+
+def to_texts(cells: pa.Array, truths: tuple[str, str] = ("False", "True")) -> pa.Array:
+    """Write cells of any type as texts: a whole number without a point, a date as ISO has it."""
+    if is_text(cells.type):
+        return pc.cast(cells, pa.string())
+    if pa.types.is_boolean(cells.type):
+        return pc.if_else(cells, truths[1], truths[0])
+    if pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
+        if not pa.types.is_float32(cells.type):
+            cells = pc.cast(cells, pa.float64(), safe=False)
+        texts = pc.cast(pc.if_else(pc.is_nan(cells), None, cells), pa.string())
+        return pc.replace_substring_regex(texts, r"\.0$", "")
+    try:
+        return pc.cast(cells, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # bytes that are no UTF-8, lists
+        return pa.array([None if c is None else str(c) for c in cells.to_pylist()], pa.string())
+
+
+Read = tuple[pa.Array, pa.Array | None]  # values, and which cells are wrong
+
+
+def _read_number(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
+    wrong = None
+    if is_number(cells.type) or pa.types.is_boolean(cells.type):
+        numbers = to_numbers(cells)
+    elif is_text(cells.type):
+        texts = missing.without(pc.cast(cells, pa.string()), are_texts=False)
+        numbers, wrong = reading.number.read(texts)
+    else:
+        return pa.nulls(len(cells), pa.float64()), pc.is_valid(cells)
+    numbers = missing.without_numbers(numbers)
+    large = pc.greater(pc.abs(numbers), MAX_NUMBER)
+    return numbers, large if wrong is None else pc.or_kleene(large, wrong)
+
+
+def _read_date(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
+    if is_date(cells.type):
+        return pc.cast(pc.cast(cells, pa.timestamp("us"), safe=False), TYPES["date"]), None
+    if not is_text(cells.type):
+        return pa.nulls(len(cells), TYPES["date"]), pc.is_valid(cells)
+    texts = missing.without(pc.cast(cells, pa.string()), are_texts=False)
+    times = text_dates.read(texts, reading.date)
+    return times, pc.and_(pc.is_valid(texts), pc.is_null(times))
+
+
+def _read_text(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
+    return missing.without(to_texts(cells, reading.truths), are_texts=True), None
+
+
+def _read_category(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
+    return pc.dictionary_encode(_read_text(reading, cells, missing)[0]), None
+
+
+_READERS: dict[str, Callable[[Reading, pa.Array, Missing], Read]] = {
+    "number": _read_number,
+    "date": _read_date,
+    "text": _read_text,
+    "category": _read_category,
+}
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return np.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+class CellReader(TransformerMixin, BaseEstimator):
+    """Read the cells of tables by what was decided in training.
+
+    Parameters
+    ----------
+    record : str
+        The decision, as JSON; `CellReader.of` writes it.
+
+    Attributes
+    ----------
+    readings : list of Reading
+        How each column is read, those that are left out too.
+    missing : Missing
+        What counts as missing.
+    target : Reading
+        How the target was read.
+    target_missing : Missing
+        Which of its cells are missing.
+    """
+
+    __module__ = "fastnn.tables"  # by which saved models name it
+
+    def __init__(self, record: str = "{}") -> None:
+        self.record = record
+
+    @classmethod
+    def of(
+        cls,
+        readings: Iterable[Reading],
+        missing: Missing,
+        target: Reading,
+        target_missing: Missing,
+    ) -> "CellReader":
+        """Make a reader of a decision."""
+        record = {
+            "missing": asdict(missing),
+            "target": _changed(target),
+            "target_missing": asdict(target_missing),
+            "columns": [_changed(reading) for reading in readings],
+        }
+        return cls(json.dumps(record, ensure_ascii=False))
+
+    def noting(self, **facts: Any) -> "CellReader":
+        """Make a reader that also keeps facts about the training, as JSON holds them."""
+        held = json.loads(self.record)
+        return CellReader(json.dumps({**held, "training": facts}, ensure_ascii=False))
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Facts about the training."""
+        return json.loads(self.record).get("training", {})
+
+    def with_decimal(self, mark: str) -> "CellReader":
+        """Make a reader for a file with another decimal mark."""
+        changed = [
+            replace(reading, number=replace(reading.number, decimal=mark))
+            for reading in (*self.readings, self.target)
+        ]
+        other = self.of(changed[:-1], self.missing, changed[-1], self.target_missing)
+        return other.noting(**self.training)
+
+    def without(self, reasons: Mapping[str, str]) -> "CellReader":
+        """Make a reader that leaves out more columns, each for its reason."""
+        readings = [
+            Reading(reading.name, "left out", reasons[reading.name])
+            if reading.name in reasons
+            else reading
+            for reading in self.readings
+        ]
+        return self.of(readings, self.missing, self.target, self.target_missing)
+
+    def read(
+        self, batch: pa.RecordBatch, places: Sequence[int], first_row: int = 0
+    ) -> pa.RecordBatch:
+        """Read a part of a file, whose columns are called by their places.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch
+            Cells as the file holds them.
+        places : sequence of int
+            Places in the file of the columns that are not left out, in their order.
+        first_row : int, default=0
+            Rows of the file before it.
+        """
+        missing = self.missing
+        kept = [reading for reading in self.readings if reading.kind != "left out"]
+        values = [
+            reading.read(batch.column(str(place)), missing, first_row)
+            for reading, place in zip(kept, places, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(values, [reading.name for reading in kept])
+
+    @property
+    def names(self) -> list[str]:
+        """Columns that are not left out."""
+        return [reading.name for reading in self.readings if reading.kind != "left out"]
+
+    def fit(self, X: Any = None, y: Any = None) -> "CellReader":
+        """Learn nothing, as all is in the record."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    @property
+    def readings(self) -> list[Reading]:
+        """How each column is read."""
+        return _parsed(self.record)[0]
+
+    @property
+    def missing(self) -> Missing:
+        """What counts as missing."""
+        return _parsed(self.record)[1]
+
+    @property
+    def target(self) -> Reading:
+        """How the target was read."""
+        return _parsed(self.record)[2]
+
+    @property
+    def target_missing(self) -> Missing:
+        """What counts as missing in the target."""
+        return _parsed(self.record)[3]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns that are not left out."""
+        return np.array(self.names, dtype=object)
+
+    def transform(self, X: Any) -> pa.Table:
+        """Read a table.
+
+        Parameters
+        ----------
+        X : table of pandas, polars or pyarrow
+            Texts as a file holds them, or columns of other types.
+
+        Returns
+        -------
+        table : pyarrow.Table
+            Numbers as float64, dates as timestamps, texts and categories as strings.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, or holds a cell that is not what the column is.
+        """
+        table = X if isinstance(X, pa.Table) else pa.table(X)
+        missing = self.missing
+        kept = [reading for reading in self.readings if reading.kind != "left out"]
+        places = places_of(table.column_names, self.names)
+        columns = {
+            reading.name: _read_chunks(reading, table.column(place), missing)
+            for reading, place in zip(kept, places, strict=True)
+        }
+        return pa.table(columns)
+
+
+def places_of(names: Sequence[str], needed: Sequence[str]) -> list[int]:
+    """Find columns by name.
+
+    Raises
+    ------
+    InputError
+        If one is missing, or stands twice.
+    """
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, []).append(place)
+    for name in needed:
+        if name not in found:
+            raise InputError(f"there is no column {shown(name)}; the columns are {listed(names)}.")
+        if len(found[name]) > 1:
+            first, second = (place + 1 for place in found[name][:2])
+            raise InputError(
+                f"column {shown(name)} stands twice, as columns {first} and {second}: rename one."
+            )
+    return [found[name][0] for name in needed]
+
+
+def _read_chunks(reading: Reading, column: pa.ChunkedArray, missing: Missing) -> pa.ChunkedArray:
+    row, chunks = 0, []
+    for chunk in column.chunks:
+        chunks.append(reading.read(chunk, missing, row))
+        row += len(chunk)
+    return pa.chunked_array(chunks, reading.type)
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """List names for a message, a few of them."""
+    names = list(names)
+    text = ", ".join(map(shown, names[:most]))
+    return text if len(names) <= most else f"{text}, and {len(names) - most} more"
+
+
+def _changed(reading: Reading) -> dict[str, Any]:
+    """Fields that are not what they are by default: records of 100000 columns stay small."""
+    plain = asdict(Reading(reading.name, reading.kind))
+    held = asdict(reading)
+    return {k: v for k, v in held.items() if v != plain[k] or k in ("name", "kind")}
+
+
+@lru_cache(maxsize=4)
+def _parsed(record: str) -> tuple[list[Reading], Missing, Reading, Missing]:
+    held = json.loads(record)
+    readings = [_reading(column) for column in held["columns"]]
+    missing, of_target = _missing(held["missing"]), _missing(held["target_missing"])
+    return readings, missing, _reading(held["target"]), of_target
+
+
+def _missing(held: dict[str, Any]) -> Missing:
+    return Missing(tuple(held["words"]), held["everywhere"])
+
+
+def _reading(held: dict[str, Any]) -> Reading:
+    number = NumberFormat(**held.get("number", {}))
+    truths = tuple(held.get("truths", ("False", "True")))
+    return Reading(**{**held, "number": number, "truths": truths})

@@ -1,0 +1,115 @@
+"""Dates and times as people write them.
+
+A column has one format, chosen in training from all its cells: 05/06/2024 is a date of two formats,
+and only another cell of the column, such as 31/06/2024, tells which.
+"""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+ISO = "ISO 8601"
+_ISO_PATTERN = (
+    r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+\-]\d{2}:?\d{2})?)?$"
+)
+_PARTS = {
+    "%Y": r"\d{4}",
+    "%m": r"\d{1,2}",
+    "%d": r"\d{1,2}",
+    "%b": r"[A-Za-z]{3}",
+    "%B": r"[A-Za-z]{4,9}",
+    "%H": r"\d{1,2}",
+    "%M": r"\d{2}",
+    "%S": r"\d{2}",
+    "%p": r"[AaPp][Mm]",
+    "%I": r"\d{1,2}",
+}
+_NUMBERED = ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
+_NAMED = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+FORMATS = (ISO, *(day + time for day in _NUMBERED + _NAMED for time in _TIMES))
+
+
+def candidates(cells: pa.Array) -> dict[str, np.ndarray]:
+    """Find the formats in which some cells are dates.
+
+    Parameters
+    ----------
+    cells : string array
+        Different cells of a column, trimmed.
+
+    Returns
+    -------
+    found : dict of ndarray of bool
+        Which cells are dates, by format.
+    """
+    found = {}
+    for format in _possible(cells):
+        good = pc.is_valid(read(cells, format)).to_numpy(zero_copy_only=False)
+        if good.any():
+            found[format] = good
+    return found
+
+
+def _possible(cells: pa.Array) -> list[str]:
+    """Find the formats that the first cells have the look of."""
+    first = cells.slice(0, 100)
+    return [f for f in FORMATS if pc.any(pc.match_substring_regex(first, _pattern(f))).as_py()]
+
+
+def read(cells: pa.Array, format: str) -> pa.Array:
+    """Read cells as times of a format; null where a cell is none, or is null.
+
+    Returns
+    -------
+    times : timestamp array
+        In microseconds, of UTC where the cells tell their zone.
+    """
+    looks = pc.match_substring_regex(cells, _pattern(format))
+    cells = pc.if_else(looks, cells, None)
+    if format != ISO:
+        return _strptime(cells, format)
+    zoned = pc.match_substring_regex(
+        cells,
+        r"(?:Z|[+\-]\d{2}:?\d{2})$",
+    )
+    zoned = pc.and_(zoned, pc.greater(pc.binary_length(cells), 10))  # -05 of a date is no zone
+    local = _cast(pc.if_else(zoned, None, cells), pa.timestamp("us"))
+    universal = _cast(pc.if_else(zoned, cells, None), pa.timestamp("us", "UTC"))
+    return pc.coalesce(local, pc.cast(universal, pa.timestamp("us")))
+
+
+def _strptime(cells: pa.Array, format: str) -> pa.Array:
+    """Parse; the C library's own strptime takes the 31st of June, so the parts are compared."""
+    times = pc.strptime(cells, format, "us", error_is_null=True)
+    if "%d" in format:
+        day = re.escape(format).replace("%d", "D", 1)
+        pattern = re.sub(r"%[A-Za-z]", lambda part: _PARTS[part[0]], day)
+        pattern = pattern.replace("D", r"(?P<day>\d{1,2})", 1)
+        told = pc.struct_field(pc.extract_regex(cells, f"^{pattern}$"), "day")
+        right = pc.equal(pc.cast(told, pa.int64()), pc.day(times))
+        times = pc.if_else(right, times, None)
+    return times
+
+
+def _cast(cells: pa.Array, type: pa.DataType) -> pa.Array:
+    """Cast; null where a cell is no time of the calendar, as the 31st of June."""
+    try:
+        return pc.cast(cells, type)
+    except pa.ArrowInvalid:
+        return pa.array([_cast_one(cell, type) for cell in cells], type)
+
+
+def _cast_one(cell: pa.Scalar, type: pa.DataType) -> pa.Scalar | None:
+    try:
+        return cell.cast(type)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _pattern(format: str) -> str:
+    if format == ISO:
+        return _ISO_PATTERN
+    return "^" + re.sub(r"%[A-Za-z]", lambda part: _PARTS[part[0]], re.escape(format)) + "$"

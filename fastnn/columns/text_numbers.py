@@ -1,0 +1,168 @@
+r"""Numbers as people write them: 1234.5, 1.234,5, $1,234, 12.5%, (300).
+
+A column has one `NumberFormat`, chosen in training from all its cells and used for every later
+file. It is chosen only where the cells leave no doubt: 1,234 and 1,5 in one column are not numbers
+of one format, and neither are $5 and €5.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CURRENCIES = ("$", "€", "£", "¥", "₹", "USD", "EUR", "GBP", "JPY", "CHF")
+SPACES = "\u00a0\u202f'\u2019"  # that part thousands, beside a blank: no-break ones, apostrophes
+MINUS = "\u2212"
+MOST_DIGITS = 15  # of a whole number; a longer one is rounded by 64 bits, so it is an identifier
+
+_SIGN = rf"[+\-{MINUS}]?"
+_SYMBOL = "(?:" + "|".join(c.replace("$", r"\$") for c in CURRENCIES) + ")"
+
+
+def _pattern(decimal: str, thousands: str) -> str:
+    """Regular expression of a number, with groups of three digits or none."""
+    mark, group = "\\" + decimal, f"[{thousands} {SPACES}]"
+    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)"
+    number = rf"(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+\-]?\d+)?"
+    signed = rf"{_SIGN}\s?(?:{_SYMBOL}\s?)?{_SIGN}{number}(?:\s?(?:%|{_SYMBOL}))?"
+    return rf"^(?:{signed}|\((?:{_SYMBOL}\s?)?{number}(?:\s?{_SYMBOL})?\))$"
+
+
+PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
+_PLAIN = r"^[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?$"
+_AFFIX = rf"(?P<affix>%|{_SYMBOL})"
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How a column's numbers are written.
+
+    Attributes
+    ----------
+    decimal : str
+        Decimal mark, '.' or ','. The other one parts thousands.
+    affix : str
+        Currency or '%', or '' for none. 12.5% is read as 12.5.
+    """
+
+    decimal: str = "."
+    affix: str = ""
+
+    def read(self, cells: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Read cells, trimmed and null where a value is missing.
+
+        Returns
+        -------
+        numbers : float64 array
+            Null where a cell is null, or no number of this format.
+        wrong : boolean array
+            Which cells are no such number.
+        """
+        try:  # nearly all columns are plain, and Arrow reads those twenty times as fast
+            if self == NumberFormat():
+                return pc.cast(cells, pa.float64()), pa.nulls(len(cells), pa.bool_())
+        except pa.ArrowInvalid:
+            pass
+        good = pc.match_substring_regex(cells, PATTERNS[self.decimal])
+        good = pc.and_(good, self._has_its_affix(cells))
+        infinite = pc.match_substring_regex(cells, r"^[+\-]?inf(?:inity)?$", ignore_case=True)
+        plain = pc.if_else(infinite, cells, self._plain(cells))
+        readable = pc.or_(good, infinite)
+        numbers = pc.cast(pc.if_else(readable, plain, None), pa.float64())
+        return numbers, pc.invert(readable)
+
+    def _has_its_affix(self, cells: pa.Array) -> pa.Array:
+        """Tell cells without an affix, or with the column's own; every percentage has its sign."""
+        found = pc.struct_field(pc.extract_regex(cells, _AFFIX), "affix")
+        own = pc.fill_null(pc.equal(found, self.affix), False)
+        return own if self.affix == "%" else pc.or_(own, pc.is_null(found))
+
+    def _plain(self, cells: pa.Array) -> pa.Array:
+        """Rewrite numbers as Arrow reads them."""
+        thousands = "," if self.decimal == "." else "."
+        cells = pc.replace_substring_regex(cells, r"^\((.*)\)$", r"-\1")
+        cells = pc.replace_substring_regex(cells, rf"{_AFFIX}|[\s{thousands}{SPACES}]", "")
+        cells = pc.replace_substring(cells, MINUS, "-")
+        return pc.replace_substring(cells, ",", ".") if self.decimal == "," else cells
+
+
+class NumberTally:
+    """What is known of a column's cells as numbers, batch after batch.
+
+    Attributes
+    ----------
+    readable : dict of int
+        How many cells are numbers, with decimal points and with decimal commas.
+    either : int
+        How many cells are numbers in one or the other way.
+    sure : dict of bool
+        Whether a cell can only be a number with decimal points, and with decimal commas.
+    codes : int
+        How many cells are digits that no number keeps: leading zeros, more than 15 digits.
+    affixes : Counter
+        Currencies and percent signs.
+    whole : bool
+        Whether all were whole.
+    """
+
+    def __init__(self) -> None:
+        self.readable = {".": 0, ",": 0}
+        self.sure = {".": False, ",": False}
+        self.either = self.codes = 0
+        self.affixes: Counter[str] = Counter()
+        self.whole = True
+
+    def add_plain(self, cells: pa.Array, numbers: pa.Array) -> None:
+        """Add cells that Arrow reads as they are."""
+        n = len(cells)
+        self.readable["."] += n
+        self.either += n
+        if not self.sure["."]:  # once it is, commas are out of the question
+            with_commas = n
+            if pc.any(pc.match_substring(cells, ".")).as_py():
+                with_commas = int(_flags(cells, PATTERNS[","]).sum())
+            self.readable[","] += with_commas
+            self.sure["."] = with_commas < n
+        self.codes += _n_codes(cells, np.ones(n, dtype=np.int64))
+        if self.whole:
+            values = numbers.to_numpy()
+            self.whole = bool(np.all((values == np.rint(values)) & np.isfinite(values)))
+
+    def add(self, cells: pa.Array, counts: np.ndarray) -> np.ndarray:
+        """Add other cells, each with how often it stands there; returns which are numbers."""
+        fits = {mark: _flags(cells, pattern) for mark, pattern in PATTERNS.items()}
+        for mark, other in ((".", ","), (",", ".")):
+            self.readable[mark] += int(counts[fits[mark]].sum())
+            self.sure[mark] |= bool((fits[mark] & ~fits[other]).any())
+        either = fits["."] | fits[","]
+        self.either += int(counts[either].sum())
+        numbers = cells.filter(pa.array(either))
+        self.codes += _n_codes(numbers, counts[either])
+        for affix, n in zip(_affixes(numbers), counts[either], strict=True):
+            if affix:
+                self.affixes[affix] += int(n)
+        self.whole = (
+            self.whole and not pc.any(pc.match_substring_regex(numbers, r"[.,eE]|%")).as_py()
+        )
+        return either
+
+
+def _n_codes(cells: pa.Array, counts: np.ndarray) -> int:
+    """Count cells of digits with a zero in front, or too many for a number."""
+    if not len(cells):
+        return 0
+    suspicious = pc.any(pc.starts_with(cells, "0")).as_py()
+    if suspicious or pc.max(pc.binary_length(cells)).as_py() > MOST_DIGITS:
+        codes = _flags(cells, rf"^(?:0\d+|[+\-]?\d{{{MOST_DIGITS + 1},}})$")
+        return int(counts[codes].sum())
+    return 0
+
+
+def _affixes(cells: pa.Array) -> list[str | None]:
+    return pc.struct_field(pc.extract_regex(cells, _AFFIX), "affix").to_pylist()
+
+
+def _flags(cells: pa.Array, pattern: str) -> np.ndarray:
+    return pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False)

@@ -1,0 +1,58 @@
+"""Parquet files, with the types that their writer chose."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from fastnn.columns.text_cells import InputError, is_text, shown
+
+CELLS = 1 << 21  # that are read at once
+MOST_ROWS = 1 << 16  # likewise
+
+
+class ParquetTable:
+    """A Parquet file; what it has and does is that of `DelimitedTable`."""
+
+    usual_decimal = "."
+    notes: Sequence[str] = ()
+
+    def __init__(self, path: Path, told: str) -> None:
+        import pyarrow.parquet  # 40 ms
+
+        self._told = told
+        try:
+            file = pyarrow.parquet.ParquetFile(path)
+            schema = file.schema_arrow
+            texts = [field.name for field in schema if is_text(field.type)]
+            # Texts that come again are kept once, however many rows have them.
+            self._open = lambda: pyarrow.parquet.ParquetFile(path, read_dictionary=texts)
+            index = _index_of_pandas(schema)
+        except FileNotFoundError:
+            raise InputError(f"{told}: there is no such file.") from None
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{told}: cannot be read: {shown(error)}") from error
+        self._names = schema.names
+        self._places = [i for i, name in enumerate(schema.names) if name not in index]
+        self.names = [schema.names[i] for i in self._places]
+
+    def batches(self, places: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """Read all rows, part by part; the columns are called by their places."""
+        file = self._open()
+        read = [self._names[i] for i in self._places]
+        if places is not None:
+            read = [read[i] for i in places]
+        size = max(1, min(MOST_ROWS, CELLS // max(1, len(read))))
+        labels = [str(i) for i in (range(len(read)) if places is None else places)]
+        try:
+            for batch in file.iter_batches(size, columns=list(dict.fromkeys(read))):
+                columns = [batch.column(batch.schema.names.index(name)) for name in read]
+                yield pa.RecordBatch.from_arrays(columns, labels)
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise InputError(f"{self._told}: cannot be read: {shown(error)}") from error
+
+
+def _index_of_pandas(schema: pa.Schema) -> set[str]:
+    """Columns in which pandas keeps a frame's index, which is none of its columns."""
+    held = (schema.pandas_metadata or {}).get("index_columns", [])
+    return {name for name in held if isinstance(name, str)}

@@ -1,0 +1,292 @@
+"""The rows of a training file: decide what its columns are, then read them by that."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastnn.columns.kinds import kind_of_texts
+from fastnn.columns.text_cells import (
+    CellReader,
+    InputError,
+    Missing,
+    Reading,
+    places_of,
+    shown,
+)
+from fastnn.columns.text_tally import Tally, Wishes, decide, decimal_of
+from fastnn.tables.open import Table
+
+MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
+MOST_CLASSES = 100_000  # different texts of a target that are counted
+LONGEST_CLASS = 200  # characters; each row's label takes as much memory as the longest
+GOOD_NUMBER = 0.05  # share of rows by which a word for missing values is a class of its own
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person wants to be learnt.
+
+    Attributes
+    ----------
+    target : str
+        Column to learn.
+    task : {'auto', 'classification', 'regression'}
+        What it is.
+    weights, groups : str or None
+        Columns with the rows' weights, and with what keeps rows together.
+    wishes : Wishes
+        What they said of other columns.
+    missing : Missing
+        What counts as missing.
+    """
+
+    target: str
+    task: str = "auto"
+    weights: str | None = None
+    groups: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    missing: Missing = field(default_factory=Missing)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is learnt from a file.
+
+    Attributes
+    ----------
+    task : {'classification', 'regression'}
+        What the target is.
+    reader : CellReader
+        How columns are read; a part of the model.
+    n_rows : int
+        Rows of the file.
+    notes : list of str
+        What a person may want to know or to change.
+    """
+
+    task: str
+    reader: CellReader
+    n_rows: int
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows that have a target.
+
+    Attributes
+    ----------
+    X : pyarrow.Table
+        Their columns.
+    y : ndarray of shape (n,)
+        Their targets: texts, or numbers.
+    weights, groups : ndarray of shape (n,) or None
+        Their weights; what keeps them together.
+    numbers : ndarray of int64 of shape (n,)
+        Which rows of the file they are, from 1.
+    """
+
+    X: pa.Table
+    y: np.ndarray
+    weights: np.ndarray | None
+    groups: np.ndarray | None
+    numbers: np.ndarray
+
+
+def survey(table: Table, request: Request) -> Decision:
+    """Look at all cells of a file, and decide how its columns are read.
+
+    Raises
+    ------
+    InputError
+        If the file has no rows, or columns that are asked for are not there.
+    """
+    roles = [request.target, *filter(None, (request.weights, request.groups))]
+    for name in (*roles, *request.wishes.drop, *(request.wishes.kinds or {})):
+        if name not in table.names:
+            places_of(table.names, [name])
+    if clash := set(roles) & set(request.wishes.drop):
+        raise InputError(f"column {shown(clash.pop())} is needed: --drop cannot leave it out.")
+    kept = [n for n in table.names if n and n not in request.wishes.drop]
+    places_of(table.names, kept)
+    features = [i for i, name in enumerate(table.names) if name not in roles]
+    if not features:
+        raise InputError(
+            f"{shown(request.target)} is the only column: there is nothing to learn it from."
+        )
+    tallies = [Tally(name, request.missing) for name in table.names]
+    counts: Counter[str] | None = Counter()
+    place = table.names.index(request.target)
+    n_rows = 0
+    for batch in table.batches():
+        n_rows += len(batch)
+        for tally, column in zip(tallies, batch.columns, strict=True):
+            tally.add(column)
+        counts = _counted(counts, batch.column(place))
+    if not n_rows:
+        raise InputError("the table has no rows.")
+    decimal = request.wishes.decimal or decimal_of(tallies, table.usual_decimal)
+    readings = [decide(tallies[i], decimal, request.wishes) for i in features]
+    task, target, missing = _decide_target(tallies[place], counts, decimal, request)
+    notes = [*table.notes, *_notes(readings, decimal, request)]
+    reader = CellReader.of(readings, request.missing, target, missing)
+    return Decision(task, reader, n_rows, notes)
+
+
+def _counted(counts: Counter[str] | None, cells: pa.Array) -> Counter[str] | None:
+    """Count a target's texts, as long as they may be classes."""
+    if counts is None or pa.types.is_nested(cells.type):
+        return None
+    values = Reading("", "text").read(cells, Missing(()))
+    for pair in pc.value_counts(values.drop_null()).to_pylist():
+        counts[pair["values"][: LONGEST_CLASS + 1]] += pair["counts"]
+    return counts if len(counts) <= MOST_CLASSES else None
+
+
+def _decide_target(
+    tally: Tally, counts: Counter[str] | None, decimal: str, request: Request
+) -> tuple[str, Reading, Missing]:
+    """Decide what the target is, how it is read, and which of its cells are missing."""
+    name, missing = request.target, request.missing
+    reading = decide(tally, decimal, Wishes())
+    is_number = reading.kind == "number"
+    few = counts is not None and len(_classes(counts, missing)) <= MAX_CODED_CLASSES
+    task = request.task
+    if task == "auto":
+        is_measured = is_number and not (few and tally.numbers.whole)
+        task = "regression" if is_measured else "classification"
+    if task == "regression":
+        if not is_number:
+            reading = decide(tally, decimal, Wishes(kinds={name: "number"}))
+        return task, reading, missing
+    if is_number and not tally.numbers.whole:
+        raise InputError(
+            f"column {shown(name)} holds {_first_part(counts)}, and classes are texts or whole "
+            "numbers: set --task regression."
+        )
+    if not missing.everywhere and counts is not None:
+        missing = Missing(tuple(_words_that_are_missing(counts, missing)), everywhere=True)
+    return task, Reading(name, "text", truths=reading.truths), missing
+
+
+def _first_part(counts: Counter[str] | None) -> str:
+    return next((text for text in counts or () if not text.lstrip("-").isdigit()), "numbers")
+
+
+def _classes(counts: Counter[str], missing: Missing) -> dict[str, int]:
+    words = {word.lower() for word in missing.words}
+    return {text: n for text, n in counts.items() if text.strip().lower() not in words}
+
+
+def _words_that_are_missing(counts: Counter[str], missing: Missing) -> Iterator[str]:
+    """Take words as missing unless the target has them in good number, as a class has."""
+    classes = _classes(counts, missing)
+    least = min(min(classes.values(), default=0), GOOD_NUMBER * sum(counts.values()))
+    for text, n in counts.items():
+        if text not in classes and n < least:
+            yield text
+
+
+def _notes(readings: Sequence[Reading], decimal: str, request: Request) -> list[str]:
+    notes = []
+    if decimal == "," and request.wishes.decimal is None:
+        notes.append("decimals are written with commas (--decimal)")
+    for reading in readings:
+        if reading.kind == "text" and reading.reason:
+            notes.append(f"column {shown(reading.name)} is read as text: {reading.reason}")
+    return notes
+
+
+def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRows:
+    """Read the rows of a file that have a target.
+
+    Raises
+    ------
+    InputError
+        If a cell cannot be read, or fewer than two rows are left.
+    """
+    reader = decision.reader
+    places = places_of(table.names, reader.names)
+    aside = {
+        role: table.names.index(name)
+        for role, name in (
+            ("y", request.target),
+            ("weights", request.weights),
+            ("groups", request.groups),
+        )
+        if name is not None
+    }
+    parts, numbers = [], []
+    held: dict[str, list[pa.Array]] = {role: [] for role in aside}
+    n = 0
+    for batch in table.batches([*places, *aside.values()]):
+        cells = {role: batch.column(str(place)) for role, place in aside.items()}
+        values = {"y": reader.target.read(cells["y"], reader.target_missing, n)}
+        if decision.task == "classification":
+            _check_lengths(values["y"], request.target, n)
+        if request.weights is not None:
+            values["weights"] = _weights(cells["weights"], request, n)
+        if request.groups is not None:
+            values["groups"] = Reading(request.groups, "text").read(cells["groups"], Missing(()), n)
+        has = pc.is_valid(values["y"])
+        parts.append(reader.read(batch, places, n).filter(has))
+        for role, column in values.items():
+            held[role].append(column.filter(has))
+        numbers.append(np.flatnonzero(has.to_numpy(zero_copy_only=False)) + n + 1)
+        n += len(batch)
+    arrays = {role: _to_numpy(columns) for role, columns in held.items()}
+    y = arrays["y"]
+    if len(y) < 2:
+        raise InputError(
+            f"column {shown(request.target)} has {len(y)} values; at least 2 are needed."
+        )
+    return TrainingRows(
+        pa.Table.from_batches(parts),
+        y if decision.task == "regression" else y.astype(str),
+        arrays.get("weights"),
+        arrays.get("groups"),
+        np.concatenate(numbers),
+    )
+
+
+def free_texts(rows: TrainingRows, reader: CellReader) -> dict[str, str]:
+    """Find columns of sentences, of which a category has nothing to learn; with the reason."""
+    found = {}
+    for reading in reader.readings:
+        if reading.kind == "text":
+            counted = pc.value_counts(rows.X.column(reading.name).drop_null())
+            n = pc.sum(counted.field("counts")).as_py() or 0
+            if n and kind_of_texts(counted.field("values").to_pylist(), n) == "text":
+                found[reading.name] = "has sentences, of which hardly two are alike"
+    return found
+
+
+def _to_numpy(parts: list[pa.Array]) -> np.ndarray:
+    return np.concatenate([part.to_numpy(zero_copy_only=False) for part in parts])
+
+
+def _check_lengths(y: pa.Array, name: str, n: int) -> None:
+    long = pc.greater(pc.utf8_length(y), LONGEST_CLASS)
+    if pc.any(long).as_py():
+        row = int(np.argmax(pc.fill_null(long, False).to_numpy(zero_copy_only=False)))
+        raise InputError(
+            f"column {shown(name)} holds a text of {pc.utf8_length(y[row]).as_py()} characters in "
+            f"row {n + row + 1}, and the name of a class has {LONGEST_CLASS} at most."
+        )
+
+
+def _weights(cells: pa.Array, request: Request, n: int) -> pa.Array:
+    name = request.weights or ""
+    weights = Reading(name, "number").read(cells, request.missing, n)
+    wrong = pc.fill_null(pc.less(weights, 0), True)
+    if pc.any(wrong).as_py():
+        row = int(np.argmax(wrong.to_numpy(zero_copy_only=False)))
+        raise InputError(
+            f"column {shown(name)} holds {shown(cells[row].as_py())} in row {n + row + 1}, and "
+            "weights are numbers of at least 0."
+        )
+    return weights
