@@ -1,6 +1,7 @@
 """Callbacks of scikit-learn's protocol (`sklearn.callback`), and the base of all of ours.
 
-A fit is a task, and each epoch (or iteration of lbfgs) a task within it.
+A fit is a task, and each epoch of a network (or iteration of lbfgs) a task within it; of an
+ensemble for tables, each model that is trained.
 """
 
 import math
@@ -16,6 +17,7 @@ from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.tasks import gradient_norms_of, without_callbacks
 from fastnn.files import replacing
 from fastnn.network import norm_of
+from fastnn.tabular.base import BaseTabular
 
 __all__ = ["Checkpoint", "NormRecorder", "TargetReached", "TimeLimit"]
 
@@ -74,11 +76,11 @@ class Callback:
 
 
 class EpochCallback(Callback):
-    """Base of callbacks that need a network's epochs, and refuse a search over networks."""
+    """Base of callbacks that need a network's epochs, or an ensemble's models, and no search's."""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Begin to watch the fit of a network."""
-        if not isinstance(estimator, BaseMLP):
+        """Begin to watch the fit of a network or an ensemble."""
+        if not isinstance(estimator, BaseMLP | BaseTabular):
             raise TypeError(
                 f"{type(self).__name__} watches the epochs of a network, which "
                 f"{type(estimator).__name__} has not: set it on the network within."
@@ -90,7 +92,8 @@ class Checkpoint(Callback):
     """Write the model to a file after an epoch, whole or not at all.
 
     The file holds a fitted estimator as `joblib.dump` writes it. ``joblib.load(path).resume(X, y)``
-    goes on from there and ends with the bits of the fit that was not interrupted.
+    goes on from there and ends with the bits of the fit that was not interrupted. Of an ensemble
+    for tables it holds what is complete after a model, to which ``warm_start=True`` adds members.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ class Checkpoint(Callback):
         File to write. A temporary file beside it takes its place when it is complete.
 
     every : int, default=1
-        Number of epochs from one writing to the next.
+        Number of epochs, or models, from one writing to the next.
 
     Examples
     --------
@@ -121,16 +124,18 @@ class Checkpoint(Callback):
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
         """Write the model as it stands."""
-        n_iter = getattr(fitted_estimator, "n_iter_", 0)
-        if context.task_name == "epoch" and n_iter % self.every == 0:
+        n = context.task_id + 1 if context.task_name == "model" else 0
+        if context.task_name == "epoch":
+            n = fitted_estimator.n_iter_
+        if n and n % self.every == 0 and fitted_estimator is not None:
             with replacing(self.path) as temporary:
                 joblib.dump(without_callbacks(fitted_estimator), temporary)
 
 
 class TimeLimit(Callback):
-    """Stop a fit at the end of the epoch in which a time is over.
+    """Stop a fit at the end of the epoch, or the ensemble's model, in which a time is over.
 
-    `max_time` of the estimators does not wait for the end of the epoch.
+    `max_time` of the estimators does not wait for that end.
 
     Parameters
     ----------
@@ -167,7 +172,8 @@ class TargetReached(EpochCallback):
         To reach: at most this for a loss, at least this for a score.
 
     what : {"loss", "validation_loss", "validation_score"}, default="validation_score"
-        What is to reach it. The validation's need `early_stopping` or `X_val`.
+        What is to reach it. The validation's need `early_stopping` or `X_val` in a network; in an
+        ensemble they are those of the rows held out, and there is no "loss".
     """
 
     CURVES: ClassVar = {
@@ -185,15 +191,30 @@ class TargetReached(EpochCallback):
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         """Ask to stop when the value is reached."""
+        if isinstance(estimator, BaseTabular):
+            curve = self._of_ensemble(fitted_estimator)
+        else:
+            curve = self._of_network(fitted_estimator)
+        if not curve:
+            return False
+        return curve[-1] >= self.value if self.what.endswith("score") else curve[-1] <= self.value
+
+    def _of_ensemble(self, fitted_estimator: Any) -> list[float]:
+        if self.what == "loss":
+            raise ValueError(
+                "TargetReached waits for a loss, and an ensemble has none of the rows that train: "
+                "set what='validation_loss'."
+            )
+        return [] if fitted_estimator is None else [getattr(fitted_estimator, f"{self.what}_")]
+
+    def _of_network(self, fitted_estimator: Any) -> list[float]:
         curve = getattr(fitted_estimator, self.CURVES[self.what], None)
         if curve is None:
             raise ValueError(
                 f"TargetReached waits for a {self.what}, and this fit has none: set "
                 "early_stopping=True or give X_val and y_val."
             )
-        if not curve:
-            return False
-        return curve[-1] >= self.value if self.what.endswith("score") else curve[-1] <= self.value
+        return curve
 
 
 class NormRecorder(Callback):

@@ -1,4 +1,4 @@
-"""A live bar of epochs, as a callback of scikit-learn's kind."""
+"""A live bar of epochs, or of an ensemble's models, as a callback of scikit-learn's kind."""
 
 import multiprocessing
 import threading
@@ -17,7 +17,7 @@ BAR = 10  # characters; the text beside it needs the others
 class _Fit:
     """What is known of a fit under way."""
 
-    max_iter: int
+    max_iter: int  # or models
     line: Any = None  # of the live bar
     began: float = field(default_factory=time.perf_counter)
     first_ended: float = 0.0
@@ -37,12 +37,16 @@ class _Fit:
         # The first epoch may have compiled, so that the others tell the pace where there are any.
         paced = self.epochs > 1
         seconds = (now - (self.first_ended if paced else self.began)) / (self.epochs - paced)
-        parts = [f"epoch {known['epoch']} of at most {self.max_iter}", f"loss {known['loss']:.4g}"]
+        parts = [known["told"].format(self.max_iter)]
+        if known["loss"] is not None:
+            parts.append(f"loss {known['loss']:.4g}")
         if known["validation_score"] is not None:
             parts.append(f"score {known['validation_score']:.4f}")
         left = self.max_iter - known["epoch"]
-        time_told = f"{_duration(left * seconds)} left" if left > 0 else _duration(now - self.began)
-        return [*parts, time_told, f"{_short(known['rows'] / max(seconds, 1e-9))} rows/s"]
+        parts.append(f"{_duration(left * seconds)} left" if left else _duration(now - self.began))
+        if known["rows"] is not None:
+            parts.append(f"{_short(known['rows'] / max(seconds, 1e-9))} rows/s")
+        return parts
 
 
 class _Bars:
@@ -89,6 +93,9 @@ _bars = _Bars()
 class EpochProgress(EpochCallback):
     """Show each epoch's number, loss, score, rows a second and time left on standard error.
 
+    Of an ensemble for tables it shows the models that are trained, the members that are complete,
+    and the loss and the score of the rows held out, by the best weights so far.
+
     On a terminal each fit is one live bar, elsewhere, and in the workers of a process pool, a line
     for every tenth of the epochs and for the last. It needs rich (extra `cli`).
 
@@ -101,7 +108,7 @@ class EpochProgress(EpochCallback):
 
     def begin(self, estimator: Any) -> _Fit:
         """Begin the bar of a fit."""
-        console, fit = _console(), _Fit(estimator.max_iter)
+        console, fit = _console(), _Fit(getattr(estimator, "max_iter", 0))
         alone = multiprocessing.parent_process() is None  # two processes would draw over each other
         if console.is_terminal and not console.is_dumb_terminal and alone:
             fit.line = _bars.add(console)
@@ -116,10 +123,14 @@ class EpochProgress(EpochCallback):
         fitted_estimator: Any = None,
     ) -> None:
         """Tell what an epoch has brought."""
-        if context.task_name != "epoch":
+        if context.task_name not in ("epoch", "model"):
             return
         fit = self.state_of(estimator, context)
-        fit.epoch_ends(_record(X, fitted_estimator))
+        if context.task_name == "epoch":
+            fit.epoch_ends(_record(X, fitted_estimator))
+        else:
+            fit.max_iter = context.parent.max_subtasks
+            fit.epoch_ends(_record_of_models(fit.epochs + 1, fitted_estimator))
         if fit.line is not None:
             _bars.update(fit)
         elif fit.epochs == 1 or fit.record["epoch"] % max(1, fit.max_iter // 10) == 0:
@@ -137,10 +148,24 @@ def _record(X: Any, model: Any) -> dict[str, Any]:
     """Find number, loss, score and rows of the epoch that has ended."""
     scores = getattr(model, "validation_scores_", None)
     return {
+        "told": f"epoch {model.n_iter_} of at most {{}}",
         "epoch": model.n_iter_,
         "loss": model.loss_curve_[-1],
         "validation_score": scores[-1] if scores else None,
         "rows": _num_samples(X),
+    }
+
+
+def _record_of_models(n_models: int, ensemble: Any) -> dict[str, Any]:
+    """Find members, loss and score when so many models are trained."""
+    members = getattr(ensemble, "members_", [])
+    told = f", {len(members)} member{'s' * (len(members) > 1)}" if members else ""
+    return {
+        "told": f"model {n_models} of {{}}{told}",
+        "epoch": n_models,
+        "loss": getattr(ensemble, "validation_loss_", None),
+        "validation_score": getattr(ensemble, "validation_score_", None),
+        "rows": None,
     }
 
 

@@ -5,38 +5,52 @@ A fit goes: `fastnn.columns` reads the table, `folds` divides its rows, `recipes
 weights (`weights`), the calibration of probabilities and the width of intervals.
 """
 
+import contextlib
 import time
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
+import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn._version import __version__
-from fastnn.columns import fit_columns, transform_parts
+from fastnn.columns import Cells, fit_columns, transform, transform_parts
+from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.warn import warn_user
-from fastnn.sklearn_versions import check_sample_weight
+from fastnn.sklearn_versions import (
+    CALLBACKS,
+    OF_A_FIT,
+    CallbackSupportMixin,
+    check_sample_weight,
+    with_callbacks,
+)
 from fastnn.tabular import weights as ensemble_weights
 from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData
 from fastnn.tabular.ensemble import Member, Predictor
-from fastnn.tabular.fit import train_members
+from fastnn.tabular.fit import Trained, plain_settings, train_members
 from fastnn.tabular.folds import Folds, make_folds
-from fastnn.tabular.members import KINDS
+from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
+from fastnn.tabular.members import KINDS, Recipe
 from fastnn.tabular.recipes import EFFORTS, recipes
 from fastnn.tabular.scaling import learn_scaling
+from fastnn.tabular.tasks import ModelTasks
 
 MAX_MEMBERS = 64
+FINGERPRINT_ROWS = 1000
 PART_ROWS = 8192  # that are predicted at once, so that memory beyond the result is bounded
+Told = tuple[str, type[Warning]]
 STATE_FORMAT = 1  # of a pickled estimator; counts up when an older fastnn could not read it
 
 
-class BaseTabular(BaseEstimator, ABC):
+class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of `TabularClassifier` and `TabularRegressor`."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -78,6 +92,7 @@ class BaseTabular(BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------------------ fit
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Train an ensemble.
@@ -96,35 +111,48 @@ class BaseTabular(BaseEstimator, ABC):
         Returns
         -------
         self : object
-            The fitted estimator.
+            The fitted estimator. A fit that fails leaves it as it was; one that is interrupted
+            has what was trained so far.
 
         Raises
         ------
         ValueError
             Where a column or the target cannot be learnt from: the message names it.
         """
-        before = dict(self.__dict__)
+        before = dict(vars(self))
         try:
-            self._fit(X, y, sample_weight, groups)
-        except BaseException:  # a fit that fails leaves the estimator as it was
+            tasks, warnings = self._fit(X, y, sample_weight, groups)
+        except BaseException:
+            kept = {name: vars(self)[name] for name in OF_A_FIT if name in vars(self)}
             self.__dict__.clear()
-            self.__dict__.update(before)
+            self.__dict__.update(before | kept)
             raise
+        tasks.end()
+        for warning in warnings:  # the model is whole, also where one is made an error
+            warn_user(*warning)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[ModelTasks, list[Told]]:
         began = time.time()
-        past = vars(self).get("members_") if self.warm_start else None
+        past = vars(self).get("members_", []) if self.warm_start else []
         random_state = check_random_state(self.random_state)
         kinds = self._kinds()
         columns, cells = fit_columns(X, self, self.categorical_features)
+        if not cells.numbers.shape[1] + cells.codes.shape[1]:
+            cells = without_columns(cells)
         Y = self._read_targets(X, y)
         check_consistent_length(cells.numbers, Y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, cells.numbers)
         weights, task = self._row_weights(Y, sample_weight), self._task(Y)
-        seeds = random_state.randint(2**31 - 1, size=MAX_MEMBERS)
-        folds = self._folds(X, Y, groups, weights, random_state, past)
+        seeds = random_state.randint(2**31 - 1, size=len(past) + MAX_MEMBERS)[len(past) :]
+        rows = fingerprint(cells, Y)
+        if past:
+            folds = self._folds_of_past(rows)
+        else:
+            folds = self._divide(X, Y, groups, weights, random_state)
         data = TrainingData(
             cells,
             learn_scaling(cells, columns["sizes"]),
@@ -133,92 +161,97 @@ class BaseTabular(BaseEstimator, ABC):
             weights,
             task,
             None if task.n_classes else TargetScale.of(Y, weights, task.loss),
-            self._held_out_score(task),
+            self._held_out_score(Y, weights, task),
         )
-        known = {member["seed"] for member in past or []}
-        listed = [
-            recipe
-            for recipe in recipes(kinds, self.effort, folds.train[0].size, task, seeds)
-            if recipe.seed not in known
-        ]
-        trained = train_members(
-            listed, data, folds, self.n_jobs, self.max_time, began, self._watch(listed, folds)
-        )
-        scale = data.target_scale
-        self.columns_, self._scaling = columns, data.scaling
-        self._target_scale = None if scale is None else vars(scale)
-        self._folds_, self.members_ = _plain_folds(trained.folds), (past or []) + trained.members
-        self._learn_weights(Y, weights, task)
-        self._finish(Y, weights, self._combined_oof())
-        for told in columns.get("warnings", []):
-            warn_user(told, UserWarning)
-        if trained.warning is not None:
-            warn_user(*trained.warning)
+        listed = recipes(kinds, self.effort, folds.train[0].size, task, seeds)
+        if not listed:
+            raise ValueError(
+                f"members={self.members!r} has none that knows loss={task.loss!r}: add 'networks'."
+            )
+        new = [recipe for recipe in listed if not is_known(recipe, past)]
+
+        def keep(estimator: Self, trained: Trained) -> None:
+            estimator.columns_, estimator._scaling = columns, data.scaling
+            estimator._target_scale = data.target_scale and vars(data.target_scale)
+            estimator._folds_ = plain_folds(trained.folds) | {"fingerprint": rows}
+            estimator.members_ = past + trained.members
+            estimator._learn_weights(Y, weights, task)
+            estimator._finish(Y, weights, estimator._combined_oof())
+
+        def fitted(trained: Trained) -> dict[str, Any]:
+            twin = twin_of(self)
+            keep(twin, trained)
+            apart = {*CALLBACKS, *OF_A_FIT, *self.get_params(deep=False)}
+            return {name: value for name, value in vars(twin).items() if name not in apart}
+
+        metadata = {"sample_weight": sample_weight, "groups": groups}
+        metadata = {name: value for name, value in metadata.items() if value is not None}
+        tasks = ModelTasks(self, {"X": X, "y": y, "metadata": metadata or None}, fitted)
+        trained = train_members(new, data, folds, self.n_jobs, self.max_time, began, tasks)
+        keep(self, trained)
+        self._make_predictor()
+        told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]
+        return tasks, told_all if trained.warning is None else [*told_all, trained.warning]
 
     def _kinds(self) -> list[str]:
         if isinstance(self.members, str):
             return list(KINDS) if self.members == "auto" else [self.members]
         kinds = list(self.members)
-        if not kinds or not set(kinds) <= set(KINDS):
+        if not kinds or not all(kind in KINDS for kind in kinds):
             raise ValueError(
                 f"members={self.members!r} has to be 'auto', one of {list(KINDS)}, or a list of "
                 "some of them."
             )
         return kinds
 
-    def _folds(
+    def _folds_of_past(self, rows: str) -> Folds:
+        """Give the folds of the fit before, which a warm start goes on with."""
+        if self._folds_["fingerprint"] != rows:
+            raise ValueError(
+                "warm_start=True adds members that are trained on the rows of the fit before, and "
+                "these are others: give the same X and y, or set warm_start=False."
+            )
+        return folds_of(self._folds_)
+
+    def _divide(
         self,
         X: Any,
         Y: np.ndarray,
         groups: Any,
         weights: np.ndarray | None,
         random_state: np.random.RandomState,
-        past: list[Member] | None,
     ) -> Folds:
-        """Divide the rows; a warm start goes on with the folds of the fit before."""
-        if past is not None:
-            folds = folds_of(self._folds_)
-            if folds.n_samples != len(Y):
-                raise ValueError(
-                    f"warm_start=True adds members to those of {folds.n_samples} rows, got "
-                    f"{len(Y)}: give the same rows, or set warm_start=False."
-                )
-            return folds
         return make_folds(
             self.cv,
             X,
             self._labels(Y),
             groups=groups,
             sample_weight=weights,
-            is_classifier=hasattr(self, "predict_proba"),
+            is_classifier=is_classifier(self),
             random_state=random_state,
         )
 
     def _learn_weights(self, Y: np.ndarray, weights: np.ndarray | None, task: Task) -> None:
         """Weigh the members by their predictions for the rows held out."""
         folds = folds_of(self._folds_)
-        y, counts = Y[folds.rows], folds.weights(weights)
+        Y, counts = Y[folds.rows], folds.weights(weights)
         if task.n_classes:
             for member in self.members_:
-                _calibrate(member, y[:, 0], counts)
+                _calibrate(member, Y[:, 0], counts)
         predictions = np.stack([member["oof"] for member in self.members_])
-        y = y[:, 0] if y.shape[1] == 1 else y
+        y = Y[:, 0] if Y.shape[1] == 1 else Y
         loss = task.loss, task.settings
-        losses = [
-            np.average(ensemble_weights.row_losses(A, y, *loss), weights=counts)
-            for A in predictions
-        ]
         if self.scoring is None:
             chosen = ensemble_weights.weights_by_loss(
                 predictions, y, task.loss, settings=task.settings, sample_weight=counts
             )
         else:
-            score = ensemble_weights.scorer_of_predictions(
-                self.scoring, None, self._labels(Y[folds.rows]), self._classes(), counts
-            )
+            score = self._scorer(Y, counts)
             chosen = ensemble_weights.weights_by_score(predictions, score)
-        for member, weight, loss in zip(self.members_, chosen, losses, strict=True):
-            member["weight"], member["loss"] = float(weight), float(loss)
+        for k, member in enumerate(self.members_):
+            losses = ensemble_weights.row_losses(predictions[k], y, *loss)
+            mean = float(np.average(losses, weights=counts))
+            self.members_[k] = Member(**{**member, "weight": float(chosen[k]), "loss": mean})
 
     def _classes(self) -> np.ndarray | None:
         return vars(self).get("classes_")
@@ -228,20 +261,50 @@ class BaseTabular(BaseEstimator, ABC):
         parts = [member["weight"] * member["oof"].astype(np.float64) for member in self.members_]
         return np.sum(parts, axis=0)
 
-    def _held_out_score(self, task: Task) -> Any:
+    def _scorer(self, Y: np.ndarray, counts: np.ndarray | None) -> Callable[[np.ndarray], float]:
+        """Make what scores predictions for rows of these targets by `scoring`."""
+        labels, counts = self._labels(Y), counts if self._scores_by_weight else None
+        score = ensemble_weights.scorer_of_predictions(
+            self.scoring, None, labels, self._classes(), counts
+        )
+        if is_classifier(self):
+            return score
+        return lambda A: score(A.reshape(labels.shape) if A.size == labels.size else A)
+
+    def _held_out_score(
+        self, Y: np.ndarray, weights: np.ndarray | None, task: Task
+    ) -> Callable | None:
         """Make the score, lower is better, that chooses epochs; None for the loss."""
         if self.scoring is None:
             return None
-        classes = self._classes()
+        self._try_scoring(Y, weights, task)
 
         def score(y: np.ndarray, predictions: np.ndarray, counts: np.ndarray | None) -> float:
-            labels = self._labels(y.reshape(len(y), -1).astype(int) if task.n_classes else y)
-            scorer = ensemble_weights.scorer_of_predictions(
-                self.scoring, None, labels, classes, counts
-            )
-            return -scorer(predictions)
+            found = np.nan
+            with contextlib.suppress(ValueError):
+                found = self._scorer(y.reshape(len(y), -1), counts)(predictions)
+            if np.isfinite(found):
+                return -found
+            # Rows that have no such score, as for want of a class, go by their loss.
+            losses = ensemble_weights.row_losses(predictions, y, task.loss, task.settings)
+            return float(np.average(losses, weights=counts))
 
         return score
+
+    def _try_scoring(self, Y: np.ndarray, weights: np.ndarray | None, task: Task) -> None:
+        """Score anything, so that what is wrong shows before training; weights may be too much."""
+        if task.n_classes:
+            anything = np.eye(task.n_classes)[Y[:, 0]] * 0.5 + 0.5 / task.n_classes
+        else:
+            anything = np.tile(Y, (1, task.n_outputs // Y.shape[1])).astype(np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._scores_by_weight = weights is not None
+            try:
+                self._scorer(Y, weights)(anything)
+            except TypeError:
+                self._scores_by_weight = False
+                self._scorer(Y, weights)(anything)
 
     @abstractmethod
     def _own_score(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> float:
@@ -249,36 +312,135 @@ class BaseTabular(BaseEstimator, ABC):
 
     def _judge(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> None:
         """Keep the score and the loss of the rows held out."""
-        task = self._task(y.reshape(len(y), -1))
+        Y = y.reshape(len(y), -1)
+        task = self._task(Y)
         losses = ensemble_weights.row_losses(predictions, y, task.loss, task.settings)
         self.validation_loss_ = float(np.average(losses, weights=counts))
         if self.scoring is None:
             self.validation_score_ = self._own_score(predictions, y, counts)
         else:
-            labels = self._labels(y.reshape(len(y), -1))
-            score = ensemble_weights.scorer_of_predictions(
-                self.scoring, None, labels, self._classes(), counts
-            )
-            self.validation_score_ = score(predictions)
+            self.validation_score_ = self._scorer(Y, counts)(predictions)
 
     # -------------------------------------------------------------------------------- predict
 
-    def _predictor(self) -> Predictor:
-        """Make what predicts, once; it is not saved."""
-        check_is_fitted(self, "members_")
-        ready = vars(self).get("_ready")
-        if ready is None or ready[0] is not self.members_:
-            scale = None if self._target_scale is None else TargetScale(**self._target_scale)
-            sizes = self.columns_["sizes"]
-            ready = self.members_, Predictor(self.members_, self._scaling, sizes, scale)
-            self._ready = ready
-        return ready[1]
+    def _make_predictor(self) -> Predictor:
+        """Make what predicts; it is not saved."""
+        self._predictor = self._predictor_of(self.members_)
+        return self._predictor
+
+    def _predictor_of(self, members: list[Member]) -> Predictor:
+        scale = None if self._target_scale is None else TargetScale(**self._target_scale)
+        return Predictor(members, self._scaling, self.columns_["sizes"], scale)
 
     def _by_parts(self, X: Any) -> Iterator[np.ndarray]:
         """Predict part by part, by the models of each fold: (n_folds, n_rows, n_outputs)."""
-        predictor = self._predictor()
-        for cells in transform_parts(self.columns_, X, self, PART_ROWS):
-            yield predictor.by_fold(cells, self.n_jobs)
+        check_is_fitted(self, "members_")
+        predictor = vars(self).get("_predictor") or self._make_predictor()
+        return (predictor.by_fold(cells, self.n_jobs) for cells in self._cells(X))
+
+    def _cells(self, X: Any) -> Iterator[Cells]:
+        shape = getattr(X, "shape", ())
+        if shape and isinstance(shape[0], Integral) and shape[0] <= PART_ROWS:
+            parts: Iterable[Cells] = [transform(self.columns_, X, self)]
+        else:
+            parts = transform_parts(self.columns_, X, self, PART_ROWS)
+        has_columns = any(map(len, map(self.columns_.get, ("numbers", "categories", "dates"))))
+        return iter(parts) if has_columns else map(without_columns, parts)
+
+    # --------------------------------------------------------------------------------- columns
+
+    def permutation_importance(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        scoring: Any = None,
+        n_repeats: int = 5,
+        max_samples: float = 1.0,
+        random_state: Any = None,
+    ) -> Bunch:
+        """Measure how much each column of X matters for rows that a model has not trained on.
+
+        The cells of one column are exchanged between rows, and how much the score falls tells what
+        is lost with them: :func:`sklearn.inspection.permutation_importance` of the models of each
+        fold on the rows that were held out, and the mean of all folds. New rows are not needed.
+
+        Parameters
+        ----------
+        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts for the score.
+        scoring : str or callable, default=None
+            What is to fall, as scikit-learn has it. None stands for the estimator's own `scoring`,
+            or where that is None for its `score`.
+        n_repeats : int, default=5
+            How often each column is exchanged.
+        max_samples : int or float, default=1.0
+            Rows of each fold to take, or their share.
+        random_state : int, RandomState instance or None, default=None
+            Draws the rows that exchange their cells.
+
+        Returns
+        -------
+        result : Bunch
+            `importances` of shape (n_features, n_repeats), in units of the score; their mean
+            `importances_mean` and standard deviation `importances_std` of shape (n_features,).
+            Columns that were left out have 0, and of two that tell the same each has little.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not those of `fit`: no others are known to have been held out.
+        """
+        check_is_fitted(self, "members_")
+        cells = self._all_cells(X)
+        Y = self._known_targets(y)
+        check_consistent_length(cells.numbers, Y)
+        if fingerprint(cells, Y) != self._folds_["fingerprint"]:
+            raise ValueError(
+                "permutation_importance is for the rows of fit, which know what was held out, and "
+                "these are others: for new rows use sklearn.inspection.permutation_importance."
+            )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, cells.numbers)
+        folds, owners = folds_of(self._folds_), owners_of(self.columns_)
+        if not owners[0].size + owners[1].size:
+            owners = np.zeros(1, np.int64), owners[1]
+        return importance_of_rows_held_out(
+            [self._fold_model(cells, owners, k) for k in range(len(folds))],
+            folds,
+            self.n_features_in_,
+            self._labels(Y),
+            sample_weight,
+            scoring=self.scoring if scoring is None else scoring,
+            n_repeats=n_repeats,
+            max_samples=max_samples,
+            random_state=check_random_state(random_state),
+        )
+
+    def _all_cells(self, X: Any) -> Cells:
+        numbers, codes = zip(*self._cells(X), strict=True)
+        return Cells(np.concatenate(numbers), np.concatenate(codes))
+
+    @abstractmethod
+    def _known_targets(self, y: Any) -> np.ndarray:
+        """Give targets as `_read_targets` does, by the classes that are known."""
+
+    @abstractmethod
+    def _fold_model(self, cells: Cells, owners: tuple[np.ndarray, np.ndarray], fold: int) -> Any:
+        """Make an estimator of the models of one fold."""
+
+    def _predictor_of_fold(self, fold: int) -> Predictor:
+        members = [
+            Member(**{**member, "states": [member["states"][fold]]}) for member in self.members_
+        ]
+        return self._predictor_of(members)
+
+    # ----------------------------------------------------------------------------------- state
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -289,33 +451,23 @@ class BaseTabular(BaseEstimator, ABC):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_ready", None)
-        return {**state, "_fastnn_version": __version__, "_format": STATE_FORMAT}
+        state = super().__getstate__().copy()
+        for name in ("_predictor", *OF_A_FIT):
+            state.pop(name, None)
+        return {**state, "_fastnn_state": (STATE_FORMAT, __version__)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        if state.pop("_format", STATE_FORMAT) > STATE_FORMAT:
+        state = {name: value for name, value in state.items() if name not in OF_A_FIT}
+        state_format, version = state.pop("_fastnn_state", (STATE_FORMAT, "unknown"))
+        if state_format > STATE_FORMAT:
             raise ValueError(
-                f"This model was saved by fastnn {state['_fastnn_version']}, which is newer than "
-                f"{__version__}: upgrade fastnn to load it."
+                f"This {type(self).__name__} was saved by fastnn {version}, in a form that this "
+                f"older version cannot read. Upgrade fastnn to {version} or newer."
             )
-        state.pop("_fastnn_version", None)
         super().__setstate__(state)
 
-    def _watch(self, listed: list[Any], folds: Folds) -> Any:
-        """Tell of each model that is trained, with verbose=True."""
-        if not self.verbose:
-            return None
-        n_models, done = len(listed) * len(folds), 0
-
-        def tell(recipe: Any, fold: int, model: Any) -> None:
-            nonlocal done
-            done += 1
-            loss = "" if model is None or not model["history"] else f", {min(model['history']):.4g}"
-            print(f"[{done}/{n_models}] {recipe.kind}, fold {fold}{loss}")
-
-        return tell
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "members_")
 
 
 def _calibrate(member: Member, y: np.ndarray, counts: np.ndarray) -> None:
@@ -331,7 +483,27 @@ def check_coverage(coverage: Any) -> None:
         raise ValueError(f"coverage={coverage!r} has to be a number between 0 and 1, such as 0.9.")
 
 
-def _plain_folds(folds: Folds) -> dict[str, Any]:
+def without_columns(cells: Cells) -> Cells:
+    """Give rows that have no column at all one of zeros: all members take it."""
+    return Cells(np.zeros((len(cells.numbers), 1)), cells.codes)
+
+
+def is_known(recipe: Recipe, past: list[Member]) -> bool:
+    """Whether another training would bring the same: boosting draws nothing by its seed."""
+    settings = plain_settings(recipe)
+    return recipe.kind == "boosting" and any(
+        member["kind"] == recipe.kind and member["settings"] == settings for member in past
+    )
+
+
+def fingerprint(cells: Cells, Y: np.ndarray) -> str:
+    """Tell rows from others by some of their cells and all targets, of which nothing is kept."""
+    some = slice(None, None, -(-len(Y) // FINGERPRINT_ROWS))
+    parts = cells.numbers[some], cells.codes[some], Y
+    return joblib.hash((len(Y), *map(np.ascontiguousarray, parts)))
+
+
+def plain_folds(folds: Folds) -> dict[str, Any]:
     """Give folds as arrays; training rows only where they are not all the others."""
     all_rows = np.arange(folds.n_samples)
     are_others = all(

@@ -9,11 +9,13 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
+from fastnn.columns import Cells
 from fastnn.estimators.targets import row_weights
 from fastnn.tabular import conformal
 from fastnn.tabular.base import BaseTabular, check_coverage, folds_of
 from fastnn.tabular.calibration import Calibration, calibrated, fit_calibration
 from fastnn.tabular.data import Task
+from fastnn.tabular.importance import FoldClassifier
 
 
 class TabularClassifier(ClassifierMixin, BaseTabular):
@@ -169,6 +171,23 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             )
         return codes.reshape(-1, 1)
 
+    def _known_targets(self, y: Any) -> np.ndarray:
+        y = column_or_1d(_check_y(y, estimator=self), warn=True)
+        codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
+        if (unknown := y[self.classes_[codes] != y]).size:
+            raise ValueError(f"y has a class that fit has not seen, {unknown[0]!r}.")
+        return codes.reshape(-1, 1)
+
+    def _fold_model(
+        self, cells: Cells, owners: tuple[np.ndarray, np.ndarray], fold: int
+    ) -> FoldClassifier:
+        predictor = self._predictor_of_fold(fold)
+
+        def predicts(cells: Cells) -> np.ndarray:
+            return self._calibrated(predictor.by_fold(cells, self.n_jobs)[0])
+
+        return FoldClassifier(cells, owners, predicts, self.classes_)
+
     def _task(self, Y: np.ndarray) -> Task:
         return Task(self.classes_.size, self.classes_.size, "log_loss")
 
@@ -209,7 +228,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         probabilities : ndarray of shape (n_samples, n_classes)
             Each above 0, in the order of `classes_`.
         """
-        check_is_fitted(self, "members_")
         return np.concatenate([self._calibrated(part.mean(axis=0)) for part in self._by_parts(X)])
 
     def _calibrated(self, probabilities: np.ndarray) -> np.ndarray:
@@ -228,7 +246,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         y : ndarray of shape (n_samples,)
             Labels, as `fit` got them.
         """
-        return self.classes_.take(self.predict_proba(X).argmax(axis=1))
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_.take(likeliest)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> np.ndarray:
         """Predict a set of classes that holds the true one as often as is asked.

@@ -111,6 +111,13 @@ class TrainingData:
     target_scale: TargetScale | None
     score: Score | None = None
 
+    def prepare(self, kinds: set[str]) -> None:
+        """Make the forms that some kinds of members take, once for all."""
+        if "networks" in kinds:
+            _ = self.network_rows, self.network_targets
+        if kinds - {"networks"}:
+            _ = self.table
+
     @cached_property
     def network_rows(self) -> np.ndarray:
         """The table as networks take it."""

@@ -102,9 +102,11 @@ class Predictor:
         n_jobs: int | None,
         check: Check,
     ) -> np.ndarray:
-        if len(rows) <= MAX_FEW_ROWS:
+        if len(rows) == 1:
             with CPU.running():
                 return outputs_of_few(network, rows, architecture)
+        if len(rows) <= MAX_FEW_ROWS:  # the order of some rows changes nothing to 1e-9
+            rows = rows.astype(np.float64)
         return predict(CPU, network, rows, architecture, n_jobs, check=check)
 
     def _back(self, outputs: np.ndarray) -> np.ndarray:

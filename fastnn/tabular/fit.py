@@ -1,11 +1,12 @@
-"""One fit of an ensemble: from rows to members, their weights and their calibration."""
+"""One fit of an ensemble: which models are trained for how long, and all of them side by side."""
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import joblib
 import numpy as np
@@ -20,10 +21,11 @@ from fastnn.tabular.members import FoldModel, Recipe, train
 from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.pilot import epoch_seconds
 
-Done = Callable[[Recipe, int, FoldModel | None], None]  # is told of each model that is trained
-
 NETWORKS_SHARE = 0.8  # of a limited time, where trees take part too
 LEAST_EPOCHS = 8  # of a network: with fewer another member's time is better spent on it
+
+Job = tuple[Recipe, int]  # a member, and the fold on whose rows it is trained
+Models = Generator[tuple[int, FoldModel | None], None, None]  # with the place of each job
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Trained:
     members : list of Member
         Those with a model for each of the folds, weights to be chosen.
     folds : Folds
-        Fewer than were asked for where time was over before.
+        Fewer than were asked for where the fit ended before.
     warning : (str, type) or None
         What the user is to be told.
     """
@@ -45,6 +47,16 @@ class Trained:
     warning: tuple[str, type[Warning]] | None = None
 
 
+class Watcher(Protocol):
+    """Is told of each model, in the caller's thread."""
+
+    def begin(self, jobs: list[Job], n_at_once: int, so_far: Callable[[], Trained]) -> None:
+        """Note what is going to be trained; `so_far` makes the ensemble as it stands."""
+
+    def end_model(self, place: int, model: FoldModel | None) -> bool:
+        """Note that a job is done; returns whether to stop, for which it may raise, too."""
+
+
 def train_members(
     recipes: list[Recipe],
     data: TrainingData,
@@ -52,7 +64,7 @@ def train_members(
     n_jobs: int | None,
     max_time: float | None,
     began: float,
-    done: Done | None = None,
+    watcher: Watcher | None = None,
 ) -> Trained:
     """Train members on folds, side by side.
 
@@ -67,47 +79,56 @@ def train_members(
     max_time : float or None
         Seconds since `began`, on the clock of `time.time`.
     began : float
-    done : callable or None
-        Is called in the caller's thread when a model is trained; it may raise to stop.
+    watcher : Watcher or None
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If one comes before a model is trained. Later ones end the fit with what there is.
+    ValueError
+        If no model stays finite.
     """
     deadline = None if max_time is None else began + max_time
     n_workers = workers(n_jobs)
+    data.prepare({recipe.kind for recipe in recipes})
     if deadline is not None:
         seconds, compiling = epoch_seconds(recipes, data, folds)
         deadline += compiling
         left = (deadline - time.time()) * n_workers
         recipes = fitting_recipes(recipes, seconds, len(folds), left)
-    else:  # the longest first, so that no worker is left with one when the others have ended
-        recipes = sorted(recipes, key=lambda recipe: recipe.kind != "networks")
+    # The longest first, so that no worker is left with one when the others have ended.
+    recipes = sorted(recipes, key=lambda recipe: recipe.kind != "networks")
     jobs = [(recipe, fold) for recipe in recipes for fold in range(len(folds))]
-    models: dict[tuple[int, int], FoldModel | None] = {}
-    stopping, warning = threading.Event(), None
-    n_threads = max(1, n_workers // max(1, len(jobs)))
-    try:
-        for seed, fold, model in _run(jobs, data, folds, n_workers, deadline, n_threads, stopping):
-            models[seed, fold] = model
-            if done is not None:
-                done(next(r for r in recipes if r.seed == seed), fold, model)
-    except KeyboardInterrupt:
-        stopping.set()
-        warning = "Training interrupted by user: the ensemble is of what was trained so far."
-        if not any(model is not None for model in models.values()):
-            raise
-    members, used = _complete(recipes, models, folds)
-    if not members:
-        raise ValueError(_nothing(max_time))
-    if warning is None and deadline is not None and time.time() > deadline:
-        warning = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
-    return Trained(members, used, None if warning is None else (warning, ConvergenceWarning))
-
-
-def _nothing(max_time: float | None) -> str:
-    if max_time is None:
-        return (
+    models: list[FoldModel | None] = [None] * len(jobs)
+    if watcher is not None:
+        watcher.begin(jobs, n_workers, lambda: _trained(jobs, models, folds))
+    run = _Run(jobs, data, folds, deadline, max(1, n_workers // max(1, len(jobs))))
+    with contextlib.closing(run.models(n_workers)) as done:
+        for place, models[place] in done:
+            if watcher is None or run.stopping.is_set():
+                continue
+            try:
+                if watcher.end_model(place, models[place]):
+                    run.stopping.set()
+            except StopIteration:
+                run.stopping.set()
+            except KeyboardInterrupt:
+                run.interrupt()
+    trained = _trained(jobs, models, folds)
+    if not trained.members and run.was_interrupted:
+        raise KeyboardInterrupt
+    if not trained.members and jobs:
+        raise ValueError(
             "No member could be trained: weights did not stay finite. The target may have values "
             "that are too large; scale it."
         )
-    return f"max_time={max_time} s is over before one model is trained: allow more."
+    if run.was_interrupted:
+        told = "Training interrupted by user: the ensemble is of what was trained so far."
+        trained.warning = told, UserWarning
+    elif deadline is not None and time.time() > deadline:
+        told = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
+        trained.warning = told, ConvergenceWarning
+    return trained
 
 
 def workers(n_jobs: int | None) -> int:
@@ -120,48 +141,115 @@ def workers(n_jobs: int | None) -> int:
     return threads.available() if configured in (None, 1) else backend.effective_n_jobs(configured)
 
 
-def _run(
-    jobs: list[tuple[Recipe, int]],
-    data: TrainingData,
-    folds: Folds,
-    n_workers: int,
-    deadline: float | None,
-    n_threads: int,
-    stopping: threading.Event,
-) -> Iterator[tuple[int, int, FoldModel | None]]:
-    """Train each job's model, as they come to their end."""
-    backend, _ = get_active_backend(prefer="threads")
-    shares_memory = getattr(backend, "supports_sharedmem", False)
-    event = stopping if shares_memory else None
-    calls = (
-        joblib.delayed(_train)(recipe, data, folds, fold, deadline, n_threads, event)
-        for recipe, fold in jobs
-    )
-    if n_workers == 1:
-        yield from (call[0](*call[1], **call[2]) for call in calls)
-        return
-    parallel = joblib.Parallel(n_workers, prefer="threads", return_as="generator_unordered")
-    results = parallel(calls)
-    try:
-        yield from results
-    finally:
-        stopping.set()
-        with contextlib.suppress(Exception):
-            results.close()
+class _Run:
+    """Jobs under way.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    data : TrainingData
+    folds : Folds
+    deadline : float or None
+    n_threads : int
+        Of each.
+
+    Attributes
+    ----------
+    stopping : threading.Event
+        Ends the jobs of this process, each with what it has.
+    was_interrupted : bool
+        Whether the user has done so.
+    """
+
+    def __init__(
+        self,
+        jobs: list[Job],
+        data: TrainingData,
+        folds: Folds,
+        deadline: float | None,
+        n_threads: int,
+    ) -> None:
+        self.jobs, self.stopping, self.was_interrupted = jobs, threading.Event(), False
+        self._common = data, folds, deadline, n_threads
+
+    def interrupt(self) -> None:
+        """End the jobs; the second time, raise."""
+        if self.was_interrupted:
+            raise KeyboardInterrupt
+        self.was_interrupted = True
+        self.stopping.set()
+
+    def models(self, n_workers: int) -> Models:
+        """Train them; yields the place of each job, and its model, as they come to their end."""
+        backend, _ = get_active_backend(prefer="threads")
+        if n_workers == 1:
+            return self._here()
+        if getattr(backend, "supports_sharedmem", False):
+            return self._in_threads(n_workers)
+        return self._elsewhere(n_workers)
+
+    def _here(self) -> Models:
+        for place in range(len(self.jobs)):
+            model, stopped = None, self.stopping.is_set()
+            try:
+                model = _train(place, self.jobs[place], *self._common, self.stopping)[1]
+            except KeyboardInterrupt:
+                self.interrupt()
+            if self.stopping.is_set() and not stopped:  # a network ends by itself
+                self.was_interrupted = True
+            yield place, model
+
+    def _in_threads(self, n_workers: int) -> Models:
+        """Go without joblib, which would lose what is under way when an interrupt comes."""
+        pool = ThreadPoolExecutor(n_workers)
+        try:
+            waiting = {
+                pool.submit(_train, place, job, *self._common, self.stopping)
+                for place, job in enumerate(self.jobs)
+            }
+            while waiting:
+                try:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                except KeyboardInterrupt:
+                    self.interrupt()
+                    continue
+                yield from (future.result() for future in done)
+        finally:
+            self.stopping.set()
+            pool.shutdown(cancel_futures=True)
+
+    def _elsewhere(self, n_workers: int) -> Models:
+        """Let joblib's backend train them, in other processes or on other machines."""
+        calls = (
+            joblib.delayed(_train)(place, job, *self._common) for place, job in enumerate(self.jobs)
+        )
+        results = joblib.Parallel(n_workers, return_as="generator_unordered")(calls)
+        try:
+            for place, model in results:
+                yield place, model
+                if self.stopping.is_set():
+                    return
+        except KeyboardInterrupt:
+            self.interrupt()
+        finally:
+            with contextlib.suppress(Exception):
+                results.close()
 
 
 def _train(
-    recipe: Recipe,
+    place: int,
+    job: Job,
     data: TrainingData,
     folds: Folds,
-    fold: int,
     deadline: float | None,
     n_threads: int,
-    stopping: threading.Event | None,
-) -> tuple[int, int, FoldModel | None]:
+    stopping: threading.Event | None = None,
+) -> tuple[int, FoldModel | None]:
+    recipe, fold = job
     rows, held_out = folds.train[fold], folds.test[fold]
-    model = train(recipe, data, rows, held_out, fold, deadline, n_threads, stopping)
-    return recipe.seed, fold, model
+    is_first = place == 0
+    model = train(recipe, data, rows, held_out, fold, deadline, n_threads, stopping, is_first)
+    return place, model
 
 
 def fitting_recipes(
@@ -198,33 +286,32 @@ def fitting_recipes(
     return chosen
 
 
-def _complete(
-    recipes: list[Recipe], models: dict[tuple[int, int], FoldModel | None], folds: Folds
-) -> tuple[list[Member], Folds]:
-    """List members with a model for each fold, or else those with most, and these folds."""
-    trained = {
-        recipe.seed: [k for k in range(len(folds)) if models.get((recipe.seed, k)) is not None]
-        for recipe in recipes
-    }
-    most = max(trained.values(), key=len, default=[])
-    if not most:
-        return [], folds
-    if len(most) < len(folds):
-        train, test = ([rows[k] for k in most] for rows in (folds.train, folds.test))
+def _trained(jobs: list[Job], models: list[FoldModel | None], folds: Folds) -> Trained:
+    """Put together members with a model for each fold, or else those with most, and these folds."""
+    parts: dict[int, dict[int, FoldModel]] = {}  # of each member by its seed, fold by fold
+    for (recipe, fold), model in zip(jobs, models, strict=True):
+        if model is not None:
+            parts.setdefault(recipe.seed, {})[fold] = model
+    if not parts:
+        return Trained([], folds)
+    most = max(parts.values(), key=len)
+    used = sorted(most)
+    if len(used) < len(folds):
+        train, test = ([rows[k] for k in used] for rows in (folds.train, folds.test))
         folds = Folds(train, test, folds.n_samples)
-    members = []
-    for recipe in recipes:
-        if set(most) <= set(trained[recipe.seed]):
-            parts = [models[recipe.seed, k] for k in most]
-            members.append(_member(recipe, [part for part in parts if part is not None]))
-    return members, folds
+    members = [
+        _member(recipe, [parts[recipe.seed][k] for k in used])
+        for recipe in dict.fromkeys(recipe for recipe, _ in jobs)
+        if set(used) <= set(parts.get(recipe.seed, ()))
+    ]
+    return Trained(members, folds)
 
 
 def _member(recipe: Recipe, models: list[FoldModel]) -> Member:
     return Member(
         kind=recipe.kind,
         name=recipe.kind,
-        settings=_plain_settings(recipe),
+        settings=plain_settings(recipe),
         seed=recipe.seed,
         weight=0.0,
         power=1.0,
@@ -235,7 +322,8 @@ def _member(recipe: Recipe, models: list[FoldModel]) -> Member:
     )
 
 
-def _plain_settings(recipe: Recipe) -> dict[str, Any]:
+def plain_settings(recipe: Recipe) -> dict[str, Any]:
+    """Give the settings of a member as numbers, texts and lists."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(recipe.settings).items()

@@ -4,7 +4,9 @@ A member is a network or a forest of trees with its own settings, trained once f
 list of members for an effort is in `RECIPES`; `benchmarks/NOTES.md` has the figures that chose it.
 """
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict, cast
 
@@ -14,7 +16,7 @@ from fastnn.tabular import forest, networks
 from fastnn.tabular.data import TrainingData
 from fastnn.tabular.networks import NetworkSettings, train_network
 from fastnn.tabular.trees import Boosting, RandomTrees, Score, fit_boosting, fit_random_trees
-from fastnn.training.clock import Clock
+from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.loop import DivergenceError
 from fastnn.training.validation import JudgedRows
 
@@ -59,7 +61,8 @@ def train(
     fold: int,
     deadline: float | None,
     n_jobs: int,
-    stopping: Any = None,
+    stopping: threading.Event | None = None,
+    is_first: bool = False,
 ) -> FoldModel | None:
     """Train a member on the rows of a fold.
 
@@ -76,24 +79,39 @@ def train(
     n_jobs : int
         Threads of a network. They change no bit.
     stopping : threading.Event, default=None
-        Ends it, too.
+        Ends it, too; set where an interrupt ends it.
+    is_first : bool, default=False
+        Whether it is trained where there is no time, too: as little as can be.
 
     Returns
     -------
     model : FoldModel or None
         None where there was no time to begin, and for a network that diverges.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If one comes before there is a model.
     """
 
-    def is_over() -> bool:
-        is_late = deadline is not None and time.time() > deadline
-        return is_late or (stopping is not None and stopping.is_set())
+    def is_stopped() -> bool:
+        return stopping is not None and stopping.is_set()
 
-    if is_over():
+    def is_over() -> bool:
+        return is_stopped() or (deadline is not None and time.time() > deadline)
+
+    if is_stopped() if is_first else is_over():
         return None
     seed = int(np.random.SeedSequence([recipe.seed, fold]).generate_state(1)[0])
     settings = recipe.settings
     if isinstance(settings, NetworkSettings):
-        return _network(settings, data, rows, held_out, seed, deadline, n_jobs, is_over)
+        clock = _Clock(is_over)
+        model = _network(settings, data, rows, held_out, seed, clock, n_jobs)
+        if clock.was_interrupted:
+            if model is None or stopping is None:
+                raise KeyboardInterrupt
+            stopping.set()
+        return model
     if isinstance(settings, Boosting):
         grown = fit_boosting(data.table, rows, held_out, settings, seed, stop=is_over)
     else:
@@ -102,17 +120,22 @@ def train(
     return FoldModel(state=state, held_out=grown.held_out, history=grown.history)
 
 
-class _StoppedClock(Clock):
-    """A clock that also ends when somebody asks to stop."""
+class _Clock(Clock):
+    """A clock that is over when somebody says so, and remembers an interrupt."""
 
-    def __init__(self, seconds: float | None, is_over: Any) -> None:
-        super().__init__(seconds)
-        self.is_over = is_over
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        super().__init__(None)
+        self.is_over, self.was_interrupted = is_over, False
 
     def check(self) -> None:
-        if self.is_over():
-            self.max_time = 0.0
-        super().check()
+        """Raise `TimeIsOverError` where time is over."""
+        if not self.waits and self.is_over():
+            raise TimeIsOverError
+
+    def warning(self, stop: BaseException, resumes: bool = True) -> tuple[str, type[Warning]]:
+        """Note what has ended the training."""
+        self.was_interrupted = not isinstance(stop, TimeIsOverError)
+        return super().warning(stop, resumes)
 
 
 def _network(
@@ -121,11 +144,9 @@ def _network(
     rows: np.ndarray,
     held_out: np.ndarray,
     seed: int,
-    deadline: float | None,
+    clock: _Clock,
     n_jobs: int,
-    is_over: Any,
 ) -> FoldModel | None:
-    seconds = None if deadline is None else max(deadline - time.time(), 0.0)
     scale, given = data.target_scale, data.score
 
     def predicted(outputs: np.ndarray) -> np.ndarray:
@@ -144,11 +165,13 @@ def _network(
             rows,
             held_out,
             seed,
-            _StoppedClock(seconds, is_over),
+            clock,
             None if given is None else score,
             n_jobs=n_jobs,
         )
     except DivergenceError:
+        return None
+    if clock.was_interrupted and not trained.history.validation_scores:
         return None
     return FoldModel(
         state=networks.to_dict(trained),

@@ -9,6 +9,8 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from fastnn.columns import Cells
+from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.inputs import flattened
 from fastnn.estimators.parameters import check_in_interval
 from fastnn.estimators.targets import number_targets
@@ -16,6 +18,7 @@ from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.tabular import conformal
 from fastnn.tabular.base import BaseTabular, check_coverage, folds_of
 from fastnn.tabular.data import Task
+from fastnn.tabular.importance import FoldRegressor
 
 
 class TabularRegressor(RegressorMixin, BaseTabular):
@@ -177,17 +180,28 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         self.verbose = verbose
 
     def _read_targets(self, X: Any, y: Any) -> np.ndarray:
-        y = check_array(
-            y, ensure_2d=False, dtype=None, input_name="y", estimator=self, ensure_min_samples=1
-        )
-        if y.dtype.kind == "O":
-            y = y.astype(np.float64)
+        if y is None:
+            raise ValueError("TabularRegressor requires y to be passed, but the target y is None.")
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
         self._is_vector = y.ndim == 1
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
             self._is_vector = True
         targets = number_targets(y, self.loss, self._loss_settings())
         return np.asarray(targets.Y, np.float64)
+
+    def _known_targets(self, y: Any) -> np.ndarray:
+        return twin_of(self)._read_targets(None, y)
+
+    def _fold_model(
+        self, cells: Cells, owners: tuple[np.ndarray, np.ndarray], fold: int
+    ) -> FoldRegressor:
+        predictor = self._predictor_of_fold(fold)
+
+        def predicts(cells: Cells) -> np.ndarray:
+            return self._shaped(predictor.by_fold(cells, self.n_jobs)[0])
+
+        return FoldRegressor(cells, owners, predicts)
 
     def _loss_settings(self) -> tuple[float, ...]:
         if self.loss == "quantile":
@@ -240,7 +254,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions; a column for each of several quantiles.
         """
-        check_is_fitted(self, "members_")
         parts = [part.mean(axis=0) for part in self._by_parts(X)]
         return self._shaped(np.concatenate(parts))
 

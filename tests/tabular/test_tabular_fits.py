@@ -1,0 +1,260 @@
+"""A fit as it goes: side by side, for a time, until an interrupt, and once more."""
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from processes import python
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fastnn import TabularClassifier, TabularRegressor
+from fastnn.tabular import fit as fits
+from fastnn.tabular import members
+from fastnn.training.loop import DivergenceError
+
+draw = np.random.default_rng(0)
+X = draw.normal(size=(60, 3))
+y = (X[:, 0] + X[:, 1] > 0).astype(int)
+target = X[:, 0] - X[:, 1]
+
+
+def classifier(**parameters):
+    return TabularClassifier(**{"effort": "quick", "cv": 2, "random_state": 0, **parameters})
+
+
+def regressor(**parameters):
+    return TabularRegressor(**{"effort": "quick", "cv": 2, "random_state": 0, **parameters})
+
+
+# ------------------------------------------------------------------------------------ in parallel
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return classifier(n_jobs=1).fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [2, 7, -1, None])
+def test_the_bits_do_not_depend_on_the_number_of_jobs(alone, n_jobs):
+    model = classifier(n_jobs=n_jobs).fit(X, y)
+    assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+    assert_array_equal(model.oof_prediction_, alone.oof_prediction_)
+    for member, expected in zip(model.members_, alone.members_, strict=True):
+        assert member["histories"] == expected["histories"]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_the_users_backend_trains_the_members(alone, backend):
+    with parallel_config(backend, n_jobs=2):
+        model = classifier().fit(X, y)
+    assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+
+
+def test_within_somebodys_worker_a_fit_is_alone():
+    with parallel_config("threading", n_jobs=2):
+        scores = cross_validate(classifier(), X, y, cv=2)["test_score"]
+    assert_allclose(scores, cross_validate(classifier(), X, y, cv=2)["test_score"])
+
+
+def test_it_works_in_a_search_and_a_pipeline():
+    pipeline = make_pipeline(StandardScaler(), classifier(members="networks"))
+    search = GridSearchCV(pipeline, {"tabularclassifier__cv": [2, 3]}, cv=2).fit(X, y)
+    assert search.score(X, y) > 0.8
+
+
+# ------------------------------------------------------------------------------------ all or nothing
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"y": np.full(60, np.nan)},
+        {"X": X[:, :2] * np.inf},
+        {"sample_weight": -np.ones(3)},
+        {"groups": np.zeros(60)},
+    ],
+    ids=str,
+)
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(wrong):
+    model = classifier(members="boosting").fit(X, y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError):  # noqa: PT011  what it says is tested elsewhere
+        model.fit(**{"X": X[:, :2], "y": y, **wrong})
+    assert vars(model) == before
+
+
+def test_an_error_in_a_members_training_is_raised(monkeypatch):
+    model = classifier().fit(X, y)
+    before = dict(vars(model))
+    monkeypatch.setattr(members, "fit_boosting", lambda *args, **kwargs: 1 / 0)
+    for n_jobs in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            model.set_params(n_jobs=n_jobs).fit(X, y)
+        assert vars(model) == before | {"n_jobs": n_jobs}
+
+
+def diverging(*args, **kwargs):
+    raise DivergenceError
+
+
+def test_networks_that_diverge_are_left_out(monkeypatch):
+    monkeypatch.setattr(members, "train_network", diverging)
+    model = classifier().fit(X, y)
+    assert {member["kind"] for member in model.members_} == {"boosting", "random_trees"}
+    with pytest.raises(ValueError, match="No member could be trained: weights did not stay finite"):
+        classifier(members="networks").fit(X, y)
+
+
+def test_one_fold_that_diverges_takes_its_member_with_it(monkeypatch):
+    train_network, calls = members.train_network, []
+
+    def now_and_then(*args, **kwargs):
+        calls.append(args)
+        return diverging() if len(calls) == 2 else train_network(*args, **kwargs)
+
+    monkeypatch.setattr(members, "train_network", now_and_then)
+    model = classifier(n_jobs=1).fit(X, y)
+    assert {member["kind"] for member in model.members_} == {"boosting", "random_trees"}
+    assert len(model.members_[0]["states"]) == 2
+
+
+# ------------------------------------------------------------------------------------- interrupts
+
+
+def interrupting(after):
+    """Make a training that is interrupted after so many models."""
+    train, calls = members.train, []
+
+    def run(*args, **kwargs):
+        calls.append(args)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return train(*args, **kwargs)
+
+    return run
+
+
+def test_an_interrupt_leaves_the_ensemble_so_far(monkeypatch):
+    monkeypatch.setattr(fits, "train", interrupting(3))
+    model = classifier(n_jobs=1)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(X, y)
+    assert [member["kind"] for member in model.members_] == ["networks"]
+    assert model.score(X, y) > 0.7
+
+
+def test_an_interrupt_before_a_model_is_raised(monkeypatch):
+    monkeypatch.setattr(fits, "train", interrupting(0))
+    model = classifier(n_jobs=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert not hasattr(model, "members_")
+
+
+INTERRUPTED = """
+    import os, signal, threading, time, warnings
+    import numpy as np
+    from fastnn import TabularClassifier
+    from fastnn.tabular import members
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    X = np.random.default_rng(0).normal(size=(2000, 10))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    begun = threading.Event()
+    train_network = members.train_network
+
+    def noticed(*args, **kwargs):
+        if begun.is_set():
+            begun.clear()
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return train_network(*args, **kwargs)
+
+    members.train_network = noticed
+    TabularClassifier(effort="quick", members="networks", cv=2).fit(X[:50], y[:50])  # has compiled
+    begun.set()
+    model = TabularClassifier(effort="thorough", n_jobs={n_jobs})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    print([str(warning.message)[:29] for warning in caught])
+    print(model.predict(X).shape, len(model.members_[0]["states"]) <= 5)
+"""
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_leaves_a_usable_ensemble(n_jobs):
+    told, usable = python(INTERRUPTED.replace("{n_jobs}", str(n_jobs))).splitlines()
+    assert told == "['Training interrupted by user']"
+    assert usable == "(2000,) True"
+
+
+# ------------------------------------------------------------------------------------------- time
+
+
+def test_where_not_one_epoch_fits_there_is_one_short_member():
+    for kind in ("networks", "boosting", "random_trees"):
+        with pytest.warns(ConvergenceWarning, match="Maximum time \\(1e-06 s\\) reached"):
+            model = classifier(members=kind, max_time=1e-6).fit(X, y)
+        assert [len(member["states"]) for member in model.members_] == [1]
+        assert model.predict_proba(X).shape == (60, 2)
+
+
+def test_time_shortens_the_schedule_of_networks():
+    recipes = [
+        members.Recipe("networks", members.NetworkSettings(n_epochs=64), 1),
+        members.Recipe("networks", members.NetworkSettings(n_epochs=64), 2),
+        members.Recipe("boosting", members.Boosting(), 3),
+    ]
+    epochs = dict.fromkeys((1, 2), 0.01)  # seconds each: 128 of five folds are 6.4 s
+
+    def chosen(left):
+        found = fits.fitting_recipes(recipes, epochs, 5, left)
+        return [getattr(recipe.settings, "n_epochs", "trees") for recipe in found]
+
+    assert chosen(100.0) == [64, 64, "trees"]
+    assert chosen(4.0) == [32, 32, "trees"]
+    assert chosen(0.6) == [9, "trees"]  # one network of 9 epochs, rather than two of 4
+    assert chosen(0.01) == [1, "trees"]
+
+
+def test_ample_time_changes_nothing(alone):
+    model = classifier(max_time=1e4).fit(X, y)
+    assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+
+
+# ------------------------------------------------------------------------------------ warm start
+
+
+def test_a_warm_start_adds_members():
+    model = classifier(warm_start=True).fit(X, y)
+    first = list(model.members_)
+    model.set_params(effort="balanced").fit(X, y)
+    assert [member["seed"] for member in model.members_[:3]] == [m["seed"] for m in first]
+    kinds = [member["kind"] for member in model.members_]
+    assert kinds.count("networks") == 3
+    assert kinds.count("random_trees") == 2
+    assert len({member["seed"] for member in model.members_}) == len(model.members_)
+    assert abs(sum(member["weight"] for member in model.members_) - 1) < 1e-9
+    assert model.validation_loss_ <= min(member["loss"] for member in model.members_) + 1e-9
+
+
+def test_a_warm_start_trains_no_boosting_twice():
+    model = classifier(warm_start=True, members="boosting").fit(X, y)
+    assert len(model.fit(X, y).members_) == 1
+
+
+def test_a_warm_start_wants_the_same_rows():
+    model = classifier(warm_start=True, members="boosting").fit(X, y)
+    for rows in ((X[:50], y[:50]), (X, 1 - y), (X + 1, y)):
+        with pytest.raises(ValueError, match="warm_start=True"):
+            model.fit(*rows)
+
+
+def test_without_a_warm_start_the_same_fit_gives_the_same_bits(alone):
+    again = clone(alone).fit(X, y)
+    assert_array_equal(again.predict_proba(X), alone.predict_proba(X))
+    assert_array_equal(again.fit(X, y).predict_proba(X), alone.predict_proba(X))
