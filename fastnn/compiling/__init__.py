@@ -14,6 +14,7 @@ file                  task
 ``lowering/``         the machine code of calls by address, of views and of products
 ``numba_internals``   names of Numba that its documentation does not promise
 ``interrupts``        Ctrl-C that waits until an import or a compilation is whole
+``lock``              one lock around both, for which a fork waits too
 ``time_spent``        seconds that compiling took, which clocks of fits do not count
 ====================  =============================================================================
 
@@ -51,10 +52,11 @@ the process ends, so that addresses stay valid in whatever bundle they stand.
 
 Threads and forks
 -----------------
-Calls hold no lock and let other Python threads run. What is compiled and loaded is guarded by one
-lock, in ``runtime``: threads that ask for a kernel at the same time wait, and find what the first
-one made. A child of a fork gets a new lock, since the thread that held the old one is not in it;
-loaded code is shared with the parent.
+Calls hold no lock and let other Python threads run. What is compiled, loaded and imported late is
+guarded by one lock: threads that ask for a kernel at the same time wait, and find what the first
+one made. A fork waits for it too, as Numba's locks and those of imports would stay taken in the
+child; loaded code is shared with the parent. A program that compiles functions of its own with
+Numba in another thread while it forks has to see to that itself.
 
 What is checked where
 ---------------------

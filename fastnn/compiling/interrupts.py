@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from fastnn.compiling import time_spent
+from fastnn.compiling.lock import lock
 
 
 @contextlib.contextmanager
@@ -30,8 +31,14 @@ def held_back() -> Iterator[None]:
 
 def whole_module(name: str) -> Any:
     """Import Numba, or what needs it, whole or not at all; clocks do not count it."""
+    with late_imports():
+        return import_module(name)
+
+
+@contextlib.contextmanager
+def late_imports() -> Iterator[None]:
+    """Let neither an interrupt nor a fork come between imports that stand within."""
     began = time.perf_counter()
-    with held_back():
-        module = import_module(name)
+    with lock, held_back():
+        yield
     time_spent.add(time.perf_counter() - began)
-    return module

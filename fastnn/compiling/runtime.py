@@ -6,8 +6,6 @@ made by the compiler where it is in neither.
 
 import ctypes
 import hashlib
-import os
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from fastnn.compiling import cache, numba_internals, time_spent
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import IS_OFF, Kernel, kernels
+from fastnn.compiling.lock import lock
 from fastnn.compiling.packing import Packer
 from fastnn.compiling.signatures import DTypes, Type, resolve, variables
 
@@ -25,16 +24,6 @@ __all__ = ["Call", "DTypes", "address_of"]
 
 _addresses: dict[tuple[Kernel, DTypes], int] = {}
 _loaded: dict[str, int] = {}  # addresses in this process, by name on disk
-_lock = threading.RLock()  # around compiling and linking; others wait, and find what is made
-
-
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # that of the parent may be held by a thread that the child has not
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def address_of(kernel: Kernel, dtypes: DTypes) -> int:
@@ -52,7 +41,7 @@ def address_of(kernel: Kernel, dtypes: DTypes) -> int:
 
 
 def _find_address(kernel: Kernel, dtypes: DTypes) -> int:
-    with _lock:
+    with lock:
         address = id(kernel) if IS_OFF else _machine_code(kernel, dtypes)
         kernels[address] = kernel
         return _addresses.setdefault((kernel, dtypes), address)
@@ -175,7 +164,7 @@ _forms: dict[tuple[Kernel, DTypes, int], _Form] = {}
 
 def _make_form(kernel: Kernel, dtypes: DTypes, n_fixed: int) -> _Form:
     types, names, own = types_of(kernel, dtypes), names_of(kernel), kernel.py_func.__name__
-    with _lock:
+    with lock:
         function = None if IS_OFF else _C_FUNCTION(_machine_code(kernel, dtypes, n_fixed))
         fixed = Packer(own, names[:n_fixed], types[:n_fixed])
         varying = Packer(own, names[n_fixed:], types[n_fixed:])

@@ -1,6 +1,5 @@
 """The data, and how kernels see it: a view of the caller's memory, never a copy of the whole."""
 
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -30,11 +29,14 @@ class Data:
 
     def __init__(self, X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.X, self.Y, self.weights = X, Y, weights
+        self._sample: Sample | None = None  # `cached_property` of Python 3.11 has a lock
 
-    @cached_property
+    @property
     def sample(self) -> Sample:
         """What the kernels take."""
-        return sample_of(self.X, self.Y, self.weights)
+        if self._sample is None:
+            self._sample = sample_of(self.X, self.Y, self.weights)
+        return self._sample
 
 
 def sample_of(X: Matrix, Y: np.ndarray, weights: np.ndarray | None = None) -> Sample:

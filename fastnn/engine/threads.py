@@ -16,7 +16,7 @@ from typing import Any
 import joblib
 
 from fastnn.compiling import language as jit
-from fastnn.compiling.interrupts import whole_module
+from fastnn.compiling.interrupts import late_imports, whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.numba_internals import are_threads_launched
 from fastnn.kernels.tuning import FLOPS_PER_SECOND, LAUNCH_SECONDS, MIN_FLOPS_PER_THREAD
@@ -91,9 +91,10 @@ def layer() -> str:
     if jit.IS_OFF:
         return "none"
     try:
-        numba = _numba()
-        numba.get_num_threads()  # launches the threads, which decides on the layer
-        return numba.threading_layer()
+        with late_imports():
+            numba = _numba()
+            numba.get_num_threads()  # launches the threads, which decides on the layer
+            return numba.threading_layer()
     except (ImportError, ValueError):
         return "none"
 

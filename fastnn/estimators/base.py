@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnn._version import __version__
 from fastnn.engine.base import Engine, no_check
@@ -20,7 +20,7 @@ from fastnn.engine.cpu import CPU
 from fastnn.engine.prediction import predict
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
-from fastnn.estimators.inputs import has_plain_shape, native
+from fastnn.estimators.inputs import has_plain_shape, validated
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
@@ -290,7 +290,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:
             return outputs if finish is None else finish(outputs)
         check_is_fitted(self)
-        X = native(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
+        X = validated(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = fitted.network_of(self)
         architecture = self._architecture(len(network.coefs))
         clock = self.__dict__.get("_clock")  # of a fit that is being scored

@@ -13,10 +13,9 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import validate_data
 
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain, native
+from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain, validated
 from fastnn.estimators.targets import (
     accuracy,
     class_targets,
@@ -422,7 +421,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         if not reset and is_plain(self, X) and are_plain_labels(y, len(X)):
             return X, y
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,
@@ -434,7 +433,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = dense_labels(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        return native(X), y
+        return X, y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         if self.loss == "focal" and self.label_smoothing:

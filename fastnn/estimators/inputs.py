@@ -5,6 +5,7 @@ floats, of the right width and all finite, passes those checks unchanged, and th
 Anything else goes to scikit-learn.
 """
 
+import contextlib
 import math
 from numbers import Integral
 from typing import Any
@@ -14,7 +15,9 @@ from numpy.random import MT19937, RandomState
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import validate_data
 
+from fastnn.compiling.interrupts import late_imports
 from fastnn.estimators.warn import warn_user
 from fastnn.kernels.tuning import MAX_PLAIN_NUMBERS
 
@@ -53,8 +56,26 @@ def are_plain_numbers(y: Any, n_samples: int) -> bool:
     )
 
 
+_seen: set[type] = {np.ndarray}  # kinds of data for which nothing is imported any more
+
+
+def validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
+    """Check data as scikit-learn does, and give X in this machine's byte order.
+
+    Parameters
+    ----------
+    X, *y, **options
+        As for `sklearn.utils.validation.validate_data`, which leaves the bytes of a frame in their
+        order, and has narwhals import what it needs for the first frame of a library.
+    """
+    with contextlib.nullcontext() if type(X) in _seen else late_imports():
+        checked = validate_data(estimator, X, *y, **options)
+    _seen.add(type(X))
+    return (native(checked[0]), *checked[1:]) if y else native(checked)
+
+
 def native(X: Any) -> Any:
-    """Give X in this machine's byte order: `validate_data` leaves a frame's as it is."""
+    """Give X in this machine's byte order."""
     return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
 
 

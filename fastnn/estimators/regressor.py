@@ -8,11 +8,10 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
-from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain, native
+from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain, validated
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.sklearn_versions import with_callbacks
@@ -407,7 +406,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _check_input(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         if not reset and is_plain(self, X) and are_plain_numbers(y, len(X)):
             return X, y
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,
@@ -419,7 +418,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        return native(X), y
+        return X, y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         """Numbers need nothing learned."""
