@@ -102,8 +102,15 @@ def test_a_training_step_is_read_in_ten_files():
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
-def test_paths_that_are_named_exist():
-    paths = re.findall(r"`((?:fastnn|tests|docs|benchmarks|\.ci)/[\w./]+)`", CONTRIBUTING)
+NAMING = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/rely.rst")
+}
+
+
+@pytest.mark.parametrize("text", [CONTRIBUTING, *NAMING.values()], ids=["CONTRIBUTING.md", *NAMING])
+def test_paths_that_are_named_exist(text):
+    paths = re.findall(r"`((?:fastnn|tests|docs|benchmarks|\.ci)/[\w./]+)`", text)
+    assert paths
     assert [path for path in paths if ".build" not in path and not (ROOT / path).exists()] == []
 
 

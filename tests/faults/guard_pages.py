@@ -1,7 +1,7 @@
 """An allocator for NumPy's arrays after which lies a page that nothing may touch.
 
 Each array ends at most 15 bytes before that page: to read or write beyond it ends the process,
-instead of giving what lies there. `use` asks NumPy for it (its C API, "Memory management in NumPy").
+instead of giving what lies there. `use` asks NumPy for it (C API, "Memory management in NumPy").
 """
 
 import ctypes

@@ -69,7 +69,7 @@ class Program:
         changes = {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}", **environment}
         variables = {**os.environ, **changes}
         # Files, as a pipe that nobody empties would stop the program.
-        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self._out, self._err = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
         self._process = subprocess.Popen(
             [*command, sys.executable, "-X", "faulthandler", *source, *map(str, arguments)],
             stdin=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 from harness import amount, moments, run, two_at_once
 
-# Threads work while the main thread forks at moments after they began; each child fits and predicts.
+# Threads work while the main thread forks at moments after their begin; each child fits.
 FORKS = """
     import sys, threading, time, warnings
     import forking
@@ -31,7 +31,7 @@ FORKS = """
     def fit_on_threads():
         data, labels = rows(4000, 100)
         while True:
-            classifier(hidden_layer_sizes=(100,), batch_size=2000, max_iter=3, n_jobs=2).fit(data, labels)
+            classifier(hidden_layer_sizes=(100,), batch_size=2000, n_jobs=2).fit(data, labels)
             BEGUN.set()
 
     def predict():
@@ -100,7 +100,8 @@ WORKERS = """
         kind, name = sys.argv[1:]
         if kind == "joblib":
             with joblib.parallel_config(name, n_jobs=2):
-                done = joblib.Parallel()(joblib.delayed(f)(i) for i in range(2) for f in (work, nested))
+                tasks = [joblib.delayed(f)(i) for i in range(2) for f in (work, nested)]
+                done = joblib.Parallel()(tasks)
                 scores = cross_val_score(classifier(), X, y, cv=4)
             assert (scores == cross_val_score(classifier(), X, y, cv=4)).all()
         else:

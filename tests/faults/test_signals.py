@@ -6,7 +6,7 @@ import time
 import pytest
 from harness import Program, amount, moments, run, two_at_once
 
-# One process, warm: after each interrupt the estimator predicts, and a new fit gives the first bits.
+# One warm process: after each interrupt the estimator predicts, and a new fit has the first bits.
 WARM = """
     import os, signal, sys, threading, time, warnings
     from copy import deepcopy
