@@ -38,19 +38,21 @@ def transform(columns: Columns, X: Any, estimator: Any) -> Cells:
     ValueError
         Where columns are others than in training or of another kind, or hold infinite numbers.
     """
-    if not _is_plain(columns, X):
-        return _encode(columns, open_table(X, estimator, reset=False))
-    if len(columns["numbers"]) == X.shape[1] and not np.isinf(X).any():
-        numbers = np.ascontiguousarray(X, np.float64)
-        return Cells(numbers, np.empty((len(X), 0), np.int32))
-    return _encode(columns, ArrayTable(X))
+    return _encode(columns, _open(columns, X, estimator))
 
 
 def transform_parts(columns: Columns, X: Any, estimator: Any, n_rows: int) -> Iterator[Cells]:
     """Read a table as `transform` does, `n_rows` at a time: memory does not grow with it."""
-    table = open_table(X, estimator, reset=False)
+    table = _open(columns, X, estimator)
+    if table.n_rows <= n_rows:
+        yield _encode(columns, table)
+        return
     for begin in range(0, table.n_rows, n_rows):
         yield _encode(columns, table.rows(begin, min(begin + n_rows, table.n_rows)))
+
+
+def _open(columns: Columns, X: Any, estimator: Any) -> Table:
+    return ArrayTable(X) if _is_plain(columns, X) else open_table(X, estimator, reset=False)
 
 
 def _is_plain(columns: Columns, X: Any) -> bool:
@@ -83,6 +85,8 @@ def side_by_side(codes: list[np.ndarray], n_rows: int) -> np.ndarray:
 def numbers_of(columns: Columns, table: Table) -> np.ndarray:
     """Read the columns of numbers, then those of dates, as `Cells` has them."""
     n_numbers = len(columns["numbers"])
+    if n_numbers == table.n_columns and _is_as_wanted(table):
+        return table.X  # type: ignore[attr-defined]
     n_features = [len(clock["features"]) for clock in columns["clocks"]]
     out = _empty(table.n_rows, n_numbers + sum(n_features))
     _write_numbers(columns, table, out[:, :n_numbers])
@@ -90,6 +94,16 @@ def numbers_of(columns: Columns, table: Table) -> np.ndarray:
     for i, place in enumerate(columns["dates"].tolist()):
         _write_dates(columns, table, i, place, out[:, begins[i] : begins[i + 1]])
     return out
+
+
+def _is_as_wanted(table: Table) -> bool:
+    """Whether a table is an array that needs no copy."""
+    return (
+        type(table) is ArrayTable
+        and table.X.dtype == np.float64
+        and table.X.flags.c_contiguous
+        and not np.isinf(table.X).any()
+    )
 
 
 def _empty(n_rows: int, n_columns: int) -> np.ndarray:

@@ -329,9 +329,9 @@ def _of_strings(series: nw.Series) -> Values:
         return read.of_objects(series.to_numpy())
     native = series.to_native()
     if series.implementation.is_pyarrow():
-        encoded = native.combine_chunks().dictionary_encode()
-        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return read.of_codes(codes, encoded.dictionary.to_pylist())
+        chunks = native.dictionary_encode().unify_dictionaries().chunks
+        codes = np.concatenate([chunk.indices.fill_null(-1).to_numpy() for chunk in chunks])
+        return read.of_codes(codes, chunks[0].dictionary.to_pylist())
     if series.implementation.is_polars():
         texts = native.drop_nulls().unique(maintain_order=True)
         numbered = native.cast(series.__native_namespace__().Enum(texts)).to_physical()

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from tables import learn
 
 from fastnn.columns import describe, number_names, transform
 from fastnn.columns.dates import DAY, MISSING, learn_clock, write_features
+
+
+def pa_types(X):
+    return pa.Table.from_pandas(X).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def features(dates):
@@ -57,6 +63,16 @@ def test_moments_are_those_of_utc_whatever_the_zone():
     columns, cells, owner = learn(pd.DataFrame({"when": moments}))
     there = transform(columns, pd.DataFrame({"when": moments.tz_convert("Asia/Tokyo")}), owner)
     np.testing.assert_array_equal(there.numbers, cells.numbers)
+
+
+@pytest.mark.parametrize("library", [pl.from_pandas, pa.Table.from_pandas, pa_types])
+def test_zones_of_each_library(library):
+    moments = pd.date_range("2020-01-01", periods=200, freq="13h", tz="Europe/Berlin")
+    X = pd.DataFrame({"when": moments.as_unit("us")})
+    X.loc[3] = pd.NaT
+    columns, cells, owner = learn(X)
+    np.testing.assert_array_equal(transform(columns, library(X), owner).numbers, cells.numbers)
+    np.testing.assert_array_equal(learn(library(X))[1].numbers, cells.numbers)
 
 
 @pytest.mark.parametrize("zones", [(None, "UTC"), ("UTC", None)])
