@@ -73,17 +73,20 @@ def command(context: click.Context) -> None:
     show_default=True,
     help="What the target is.",
 )
-@click.option("--hidden", default="100", show_default=True, help="Units a layer, as in 64,32.")
-@click.option("--max-iter", type=click.IntRange(1), default=200, show_default=True, help="Epochs.")
+@click.option(
+    "--model",
+    type=click.Choice(["tabular", "mlp"]),
+    help="An ensemble for tables (the default), or a plain network.",
+)
+@click.option("--hidden", help="Units a layer of a plain network, as in 64,32; chooses it.")
+@click.option("--max-iter", type=click.IntRange(1), help="Epochs of a plain network; chooses it.")
 @click.option(
     "--time", "seconds", type=click.FloatRange(0, min_open=True), help="Seconds to spend."
 )
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-    help="Share of rows to score the model on.",
+    help="Share of rows to score on; a plain network has 0.2, an ensemble its own folds.",
 )
 @click.option("--test", type=File, metavar="FILE", help="Score on this file's rows instead.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
@@ -129,6 +132,12 @@ def train(**options: Any) -> None:
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column to carry into the answers.")
 @click.option(
     "--proba/--no-proba", default=True, show_default=True, help="Probability of each class."
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Bounds that hold this share of the numbers, as 0.9: columns lower and upper.",
 )
 @click.option(
     "--safe-cells",
@@ -202,6 +211,8 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # who reads the answers has had enough
         sys.stdout = None
         return 0
+    except OSError as error:  # a full disk, a folder that is not one's own
+        return _refused(str(error))
     except ValueError as error:
         if type(error).__name__ != "InputError":  # whose module takes 100 ms to import
             raise

@@ -52,6 +52,14 @@ def units(hidden: str) -> tuple[int, ...]:
     return layers
 
 
+def is_plain_network(model: str | None, hidden: str | None, max_iter: int | None) -> bool:
+    """Tell whether the plain network is asked for, by name or by what it alone has."""
+    own = "--hidden" if hidden is not None else "--max-iter" if max_iter is not None else None
+    if model == "tabular" and own:
+        raise InputError(f"{own} is of the plain network: leave it out, or set --model mlp.")
+    return model == "mlp" or own is not None
+
+
 def check_name(path: Path, *suffixes: str) -> None:
     """Refuse a name whose ending does not say what is to be written.
 

@@ -23,6 +23,7 @@ def run(
     out: Path,
     keep: tuple[str, ...],
     proba: bool,
+    interval: float | None,
     safe_cells: bool,
     separator: str | None,
     decimal: str | None,
@@ -38,11 +39,13 @@ def run(
     trained = load(model)
     if decimal is not None:
         trained.steps[0] = ("cells", trained.steps[0][1].with_decimal(decimal))
+    if interval is not None and not hasattr(trained.steps[-1][1], "predict_interval"):
+        raise InputError("--interval: this model has none; an ensemble for numbers has.")
     reader = trained.steps[0][1]
     expected = [*reader.names, *keep]
     with open_table(data, options.separator(separator), encoding, expected) as table:
         kept = places_of(table.names, list(keep))
-        labels = _labels(trained, proba)
+        labels = _labels(trained, proba, interval)
         if clash := set(keep) & set(labels):
             raise InputError(
                 f"--keep {shown(clash.pop())}: the answers have a column of this name."
@@ -53,7 +56,7 @@ def run(
         with writing(out, [*keep, *labels], safe_cells) as answers:
             for X, batch, _ in parts(trained, table, [*kept, *empty]):
                 columns: list[Any] = [batch.column(str(place)) for place in kept]
-                answers.write([*columns, *_answers(trained, X, proba)])
+                answers.write([*columns, *_answers(trained, X, proba, interval)])
                 filled |= {empty[i] for i in empty if _has_values(batch.column(str(i)))}
                 n += len(batch)
         for note in table.notes:
@@ -65,19 +68,24 @@ def run(
     voice.end()
 
 
-def _labels(model: Any, proba: bool) -> list[str]:
+def _labels(model: Any, proba: bool, interval: float | None) -> list[str]:
     labels = ["prediction"]
     if proba and is_classifier(model):
         labels += [f"probability_{label}" for label in model.classes_]
-    return labels
+    return labels if interval is None else [*labels, "lower", "upper"]
 
 
-def _answers(model: Any, X: pa.RecordBatch, proba: bool) -> list[np.ndarray]:
-    table = pa.Table.from_batches([X])
-    if not (proba and is_classifier(model)):
-        return [model[1:].predict(table)]
-    probabilities = model[1:].predict_proba(table)
-    return [model.classes_[probabilities.argmax(axis=1)], *probabilities.T]
+def _answers(
+    model: Any, X: pa.RecordBatch, proba: bool, interval: float | None
+) -> list[np.ndarray]:
+    table, rest = pa.Table.from_batches([X]), model[1:]
+    if proba and is_classifier(model):
+        probabilities = rest.predict_proba(table)
+        return [model.classes_[probabilities.argmax(axis=1)], *probabilities.T]
+    if interval is None:
+        return [rest.predict(table)]
+    bounds = model.steps[-1][1].predict_interval(table, coverage=interval)
+    return [rest.predict(table), *bounds.T]
 
 
 def _empty_in_training(reader: Any, table: Table) -> dict[int, str]:

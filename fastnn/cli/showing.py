@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from fastnn.cli.training import column_facts, column_lines, kinds_of
+from fastnn.cli.described import column_facts, column_lines, columns_of
 from fastnn.cli.voice import Voice
-from fastnn.columns import describe
 from fastnn.columns.text_cells import shown
 from fastnn.tables.models import estimator_of, load
 
@@ -13,10 +12,10 @@ def run(model: Path, as_json: bool) -> None:
     """Print a model's task, score, versions and columns."""
     voice = Voice(as_json=as_json)
     trained = load(model)
-    reader, encoder = trained.steps[0][1], trained.steps[1][1]
+    reader, learnt = trained.steps[0][1], trained.steps[1][1].columns_
     facts, network = reader.training, estimator_of(trained)
     score = facts["score"]
-    table = [column_facts(reader, c) for c in kinds_of(reader, describe(encoder.columns_))]
+    table = column_facts(reader, columns_of(reader, learnt))
     voice.result(f"{facts['task']} of {shown(facts['target'])}", **facts)
     voice.result(f"learner: {type(network).__name__}", learner=type(network).__name__)
     voice.result(f"{score['name']} on {score['rows']} {score['on']}: {score['value']:.4f}")

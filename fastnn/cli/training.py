@@ -1,6 +1,5 @@
 """`fastnn train`: decide what the columns of a file are, fit a model, score and save it."""
 
-import time
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -9,20 +8,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.pipeline import Pipeline
 
 from fastnn._version import __version__
 from fastnn.cli import options
+from fastnn.cli.described import column_facts, column_lines, columns_of, count_lines, counted
+from fastnn.cli.learners import Settings, fit_ensemble, fit_network, timed
 from fastnn.cli.scoring import SCORES, score_file
 from fastnn.cli.voice import Voice
-from fastnn.columns import Column, describe
+from fastnn.columns import fit_columns
 from fastnn.columns.text_cells import CellReader, InputError, shown
 from fastnn.columns.text_tally import Wishes
-from fastnn.estimators.classifier import MLPClassifier
-from fastnn.estimators.regressor import MLPRegressor
-from fastnn.progress import EpochProgress
 from fastnn.tables.encoder import TableEncoder
 from fastnn.tables.models import save
 from fastnn.tables.open import open_table
@@ -35,7 +32,7 @@ from fastnn.tables.training_rows import (
     survey,
 )
 
-FEW_ROWS = 500  # below, early stopping would judge by too few
+HELD_OUT = 0.2  # of the rows, to score a plain network on
 
 
 def run(
@@ -43,10 +40,11 @@ def run(
     target: str,
     out: Path,
     task: str,
-    hidden: str,
-    max_iter: int,
+    model: str | None,
+    hidden: str | None,
+    max_iter: int | None,
     seconds: float | None,
-    held_out: float,
+    held_out: float | None,
     test: Path | None,
     seed: int,
     kinds: tuple[str, ...],
@@ -66,64 +64,102 @@ def run(
     voice = Voice(quiet, as_json)
     options.check_name(out, ".skops")
     pages: Any = None if report is None else _pages(report)
-    units = options.units(hidden)
+    is_plain = options.is_plain_network(model, hidden, max_iter)
+    units = options.units(hidden or "100")
     wishes = Wishes(decimal, options.kinds(kinds), drop)
     request = Request(target, task, weights, groups, wishes, options.missing(missing))
     expected = [name for name in (target, weights, groups, *drop) if name is not None]
-    with open_table(data, options.separator(separator), encoding, expected) as table:
+    separator = options.separator(separator)
+    with open_table(data, separator, encoding, expected) as table:
         decision = survey(table, request)
         rows = read_rows(table, decision, request)
     reader = decision.reader.without(free_texts(rows, decision.reader))
     rows = replace(rows, X=rows.X.select(reader.names))
-    is_classification = decision.task == "classification"
-    if is_classification:
+    if decision.task == "classification":
         _check_classes(rows.y, target)
-    train, judged = _split(rows, decision.task, held_out, seed, whole=test is not None)
-    encoder = TableEncoder()
-    X_train = _encoded(encoder, rows.X.take(pa.array(train)))
-    _tell(voice, decision, request, rows, reader, encoder, columns)
+    facts_of_columns = _tell(voice, decision, request, rows, reader, columns)
+    if held_out is None and is_plain and test is None:
+        held_out = HELD_OUT
+    train, judged = _split(rows, decision.task, held_out, seed)
+    settings = Settings(decision.task, units, max_iter or 200, seconds, seed, quiet)
     clock = [] if pages is None else [pages.EpochClock()]
-    network = (MLPClassifier if is_classification else MLPRegressor)(
-        hidden_layer_sizes=units,
-        max_iter=max_iter,
-        early_stopping=len(train) >= FEW_ROWS,
-        random_state=seed,
-        max_time=seconds,
-    ).set_callbacks(*([] if quiet else [EpochProgress()]), *clock)
-    last = network if is_classification else _scaled(network)
-    began = time.perf_counter()
-    _fit(last, X_train, rows.y[train], None if rows.weights is None else rows.weights[train])
-    took = time.perf_counter() - began
-    _without_callbacks(last)
-    model = Pipeline([("cells", reader), ("columns", encoder), ("network", last)])
-    name, score = SCORES[decision.task]
-    if test is None:
-        X_test = rows.X.take(pa.array(judged))
-        value = score(rows.y[judged], model.predict(X_test))
-        on, n = "held-out rows", len(judged)
+    if is_plain:
+        trained, took = timed(fit_network, reader, rows, train, settings, clock)
     else:
-        result = score_file(model, test, options.separator(separator), encoding)
-        value, on, n = result.scores[name], f"rows of {test}", result.n_rows
+        trained, took = timed(fit_ensemble, reader, rows, train, settings)
+    score = _score(trained, rows, judged, test, separator, encoding)
     facts = {
         "task": decision.task,
         "target": target,
-        "rows": len(rows.y),
-        "score": {"name": name, "value": float(value), "on": on, "rows": int(n)},
+        "rows": len(train),
+        "score": score,
         "fastnn": __version__,
     }
-    model.steps[0] = ("cells", reader.noting(**facts))
-    save(model, out)
-    voice.result(f"{name} on {n} {on}: {value:.4f}", **facts)
+    trained.steps[0] = ("cells", reader.noting(**facts))
+    save(trained, out)
+    told = f"{score['name']} on {score['rows']} {score['on']}: {score['value']:.4f}"
+    voice.result(told, **facts)
     voice.result(f"model: {out}", model=str(out))
     if report is not None:
+        judged, answers, probabilities = _judged(trained, rows, judged)
         frame = rows.X.to_pandas()
         frame.index = rows.numbers - 1
         training = pages.Training(
-            data, target, frame, frame.iloc[judged], rows.y[judged], model, took, clock[0]
+            data,
+            target,
+            frame,
+            frame.iloc[judged],
+            rows.y[judged],
+            answers,
+            probabilities,
+            trained,
+            facts_of_columns,
+            took,
+            clock[0] if is_plain else None,
         )
         pages.write(training, report)
         voice.result(f"report: {report}", report=str(report))
     voice.end()
+
+
+def _score(
+    model: Pipeline,
+    rows: TrainingRows,
+    judged: np.ndarray,
+    test: Path | None,
+    separator: str | None,
+    encoding: str | None,
+) -> dict[str, Any]:
+    """Score a model on another file, on the rows held out, or by the folds of the ensemble."""
+    name, score = SCORES["classification" if hasattr(model, "classes_") else "regression"]
+    if test is not None:
+        result = score_file(model, test, separator, encoding)
+        value, on, n = result.scores[name], f"rows of {test}", result.n_rows
+    elif judged.size:
+        answers = model.predict(rows.X.take(pa.array(judged)))
+        value, on, n = score(rows.y[judged], answers), "held-out rows", judged.size
+    else:  # each row by the members that it did not train
+        value, on, n = model.steps[-1][1].validation_score_, "held-out rows", len(rows.y)
+        on = "rows, each of them once among the held-out rows"
+    return {"name": name, "value": float(value), "on": on, "rows": int(n)}
+
+
+def _judged(
+    model: Pipeline, rows: TrainingRows, judged: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Predict the rows held out; of an ensemble without such, all rows by its folds."""
+    learner = model.steps[-1][1]
+    if judged.size or not hasattr(learner, "oof_prediction_"):
+        if not judged.size:  # scored on another file
+            judged = np.arange(len(rows.y))
+        X = rows.X.take(pa.array(judged))
+        proba = model.predict_proba(X) if hasattr(model, "classes_") else None
+        return judged, model.predict(X), proba
+    known = np.isfinite(learner.oof_prediction_.reshape(len(rows.y), -1)).all(axis=1)
+    judged, oof = np.flatnonzero(known), learner.oof_prediction_[known]
+    if not hasattr(model, "classes_"):
+        return judged, oof.ravel(), None
+    return judged, model.classes_[oof.argmax(axis=1)], oof
 
 
 def _pages(report: Path) -> Any:
@@ -150,11 +186,11 @@ def _check_classes(y: np.ndarray, target: str) -> None:
 
 
 def _split(
-    rows: TrainingRows, task: str, held_out: float, seed: int, whole: bool
+    rows: TrainingRows, task: str, held_out: float | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hold rows out, of each class alike where every class has enough; groups are not torn."""
     n = len(rows.y)
-    if whole:
+    if held_out is None:
         return np.arange(n), np.arange(0)
     n_test = round(held_out * n)
     n_least = min(n_test, n - n_test)
@@ -180,120 +216,45 @@ def _split(
     return train, test
 
 
-def _encoded(encoder: TableEncoder, X: pa.Table) -> Any:
-    try:
-        return encoder.fit(X).transform(X)
-    except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
-
-
-def _scaled(network: MLPRegressor) -> Any:
-    """Wrap a regressor so that its target is standardized."""
-    from sklearn.compose import TransformedTargetRegressor  # 100 ms that classifiers do not need
-    from sklearn.preprocessing import StandardScaler
-
-    return TransformedTargetRegressor(network, transformer=StandardScaler())
-
-
-def _fit(model: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
-    """Fit, to the last epoch if need be; an interrupt goes on to the caller."""
-    weighted = {} if weights is None else {"sample_weight": weights}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("error", "Training interrupted by user")
-        try:
-            model.fit(X, y, **weighted)
-        except UserWarning:
-            raise KeyboardInterrupt from None
-        except (ValueError, MemoryError) as error:  # such as a class of which there is one row
-            raise InputError(str(error)) from error
-
-
-def _without_callbacks(last: Any) -> None:
-    """Take the progress bar off, so that the saved model holds the network alone."""
-    for network in (last, getattr(last, "regressor", None), getattr(last, "regressor_", None)):
-        if isinstance(network, MLPClassifier | MLPRegressor):
-            network.set_callbacks()
-
-
-# ------------------------------------------------------------------------------------- what is told
-
-
 def _tell(
     voice: Voice,
     decision: Decision,
     request: Request,
     rows: TrainingRows,
     reader: CellReader,
-    encoder: TableEncoder,
     columns: bool,
-) -> None:
-    """Tell what was read, and how."""
-    described = kinds_of(reader, describe(encoder.columns_))
+) -> list[dict[str, Any]]:
+    """Tell what was read, and how; returns the facts of each column."""
+    described = columns_of(reader, _learnt(rows))
     n_without = decision.n_rows - len(rows.y)
     left = f", {n_without} left out as they have no {shown(request.target)}" if n_without else ""
-    voice.note(
-        f"{decision.task} of {request.target!r}: {len(rows.y)} rows{left}, {len(described)} columns"
-    )
-    for kind, plural in (("number", "numbers"), ("category", "categories"), ("date", "dates")):
-        n = sum(column.kind == kind for column in described)
-        if n:
-            voice.note(f"  {plural}: {n}")
-    out = [c for c in described if c.kind not in ("number", "category", "date")]
-    if out:
-        shown_ones = ", ".join(f"{shown(c.name)} {c.reason}" for c in out[:10])
-        more = f", and {len(out) - 10} more (--columns)" if len(out) > 10 else ""
-        voice.note(f"  left out: {len(out)} ({shown_ones}{more})")
+    task, target = decision.task, request.target
+    voice.note(f"{task} of {target!r}: {len(rows.y)} rows{left}, {len(described)} columns")
+    for line in count_lines(described):
+        voice.note(line)
     words = request.missing.words
     where = "" if request.missing.everywhere else " among numbers and dates"
     listed = ", ".join(words[:4]) + (" and the like" if len(words) > 4 else "")
     voice.note(f"  missing: empty cells, {listed}{where} (--missing)")
     for note in decision.notes:
         voice.note(f"  {note}")
-    counts = Counter(column.kind for column in described)
-    table = [column_facts(reader, column) for column in described]
+    facts = column_facts(reader, described)
     voice.facts.update(
-        columns=table if columns else dict(counts),
+        columns=facts if columns else counted(described),
         rows_without_target=n_without,
         notes=decision.notes,
     )
     if columns and not voice.as_json:
-        for line in column_lines(table):
+        for line in column_lines(facts):
             voice.result(line)
-
-
-def kinds_of(reader: CellReader, described: list[Column]) -> list[Column]:
-    """Put what was decided on texts and on what they became together, in the file's order."""
-    by_name = {column.name: column for column in described}
-    out = []
-    for reading in reader.readings:
-        column = by_name.get(reading.name)
-        out.append(column or Column(reading.name, "left out", "", reading.reason, [], []))
-    return out
-
-
-def column_facts(reader: CellReader, column: Column) -> dict[str, Any]:
-    """Tell how a column is read, as plain values."""
-    reading = next(r for r in reader.readings if r.name == column.name)
-    how = {
-        "number": f"decimals with {reading.number.decimal!r}"
-        + f", {reading.number.affix}" * bool(reading.number.affix),
-        "date": reading.date,
-    }.get(reading.kind, "as it is written")
-    facts: dict[str, Any] = {"name": column.name, "kind": column.kind, "read": how}
-    if column.levels:
-        facts["values"] = len(column.levels)
-    if column.reason or reading.reason:
-        facts["reason"] = column.reason or reading.reason
     return facts
 
 
-def column_lines(table: list[dict[str, Any]]) -> list[str]:
-    """Lay columns out as lines."""
-    width = min(40, max(len(shown(facts["name"])) for facts in table))
-    lines = []
-    for facts in table:
-        told = facts.get("reason") or facts["read"]
-        values = f", {facts['values']} values" if "values" in facts else ""
-        lines.append(f"{shown(facts['name']):<{width}}  {facts['kind']:<10}  {told}{values}")
-    return lines
+def _learnt(rows: TrainingRows) -> Any:
+    """Learn what the columns are, as the model will."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is left out is told with the reason
+            return fit_columns(rows.X, TableEncoder())[0]
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error

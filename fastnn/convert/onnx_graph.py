@@ -226,10 +226,11 @@ def convert_scaled(scope: Any, operator: Any, container: Any) -> None:
 def scaled_shapes(operator: Any) -> None:
     """Tell the type of the predictions of a regressor with transformed targets."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    if not isinstance(model.regressor_, MLPRegressor) or type(model.transformer_) is not StandardScaler:
+    inner, transformer = model.regressor_, model.transformer_
+    if not isinstance(inner, MLPRegressor) or type(transformer) is not StandardScaler:
         raise ValueError(
-            "to_onnx converts a TransformedTargetRegressor of an MLPRegressor and a StandardScaler, "
-            f"and this one is of {model.regressor_!r} and {model.transformer_!r}: convert its "
+            "to_onnx converts a TransformedTargetRegressor of an MLPRegressor and a "
+            f"StandardScaler, and this one is of {inner!r} and {transformer!r}: convert its "
             "regressor alone, and transform the predictions back yourself."
         )
     kind = guess_tensor_type(operator.inputs[0].type)

@@ -110,7 +110,8 @@ def _indicators(g: Graph, texts: str, places: np.ndarray, levels: list[str]) -> 
     first = int(places[places >= 0].min())
     n = int(places.max()) - first + 1
     others = int(places[-1]) - first if places[-1] >= 0 else n
-    kept = [(text, int(p) - first) for text, p in zip(levels, places, strict=False) if p != places[-1]]
+    codes = {text: int(place) - first for text, place in zip(levels, places[:-1], strict=True)}
+    kept = {text: code for text, code in codes.items() if code != others}
     code = g.scope.get_unique_variable_name("code")
     g.container.add_node(
         "LabelEncoder",
@@ -119,8 +120,8 @@ def _indicators(g: Graph, texts: str, places: np.ndarray, levels: list[str]) -> 
         op_domain="ai.onnx.ml",
         op_version=2,
         name=g.scope.get_unique_operator_name("LabelEncoder"),
-        keys_strings=[text for text, _ in kept],
-        values_int64s=[place for _, place in kept],
+        keys_strings=list(kept),
+        values_int64s=list(kept.values()),
         default_int64=others,
     )
     flat = g("Reshape", code, g.constant([-1], TensorProto.INT64))

@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn import metrics
+from sklearn.inspection import permutation_importance
 from sklearn.utils.validation import _num_samples
 
 from fastnn import files
@@ -32,6 +33,7 @@ from fastnn.display.anatomy import open_up
 MOST_COLUMNS = 50  # of the data that are described
 MOST_SAMPLES = 10
 MOST_CELLS = 15  # classes up to which the confusion matrix tells its counts
+IMPORTANCE_ROWS = 500  # that tell what a column contributes
 MOST_POINTS = 1000  # in the picture of residuals
 
 
@@ -80,15 +82,21 @@ class Training:
     X : DataFrame
         All other columns.
     X_test : DataFrame
-        Rows held out.
+        Rows held out; of an ensemble over folds these are all rows.
     y_test : ndarray of shape (n_samples,)
         Their targets.
+    answers : ndarray of shape (n_samples,)
+        Their predictions, by members that they did not train.
+    probabilities : ndarray of shape (n_samples, n_classes) or None
+        Likewise of each class.
     model : Pipeline
         What has become of it.
+    columns : list of dict
+        What each column is and how it is read: `name`, `kind`, `read`, maybe `reason`.
     seconds : float
         How long the fit took.
-    clock : EpochClock
-        Was a callback of it.
+    clock : EpochClock or None
+        Was a callback of the fit of a plain network.
     """
 
     data: Path
@@ -96,14 +104,27 @@ class Training:
     X: pd.DataFrame
     X_test: pd.DataFrame
     y_test: np.ndarray
+    answers: np.ndarray
+    probabilities: np.ndarray | None
     model: Any
+    columns: list[dict[str, Any]]
     seconds: float
-    clock: EpochClock
+    clock: EpochClock | None
 
     @property
     def is_classification(self) -> bool:
         """Whether the model chooses among classes."""
         return hasattr(self.model, "classes_")
+
+    @property
+    def network(self) -> Any:
+        """The network of a plain model; None of an ensemble."""
+        return None if self.clock is None else open_up(self.model)[0]
+
+    @property
+    def learner(self) -> Any:
+        """The network, or the ensemble."""
+        return self.network or self.model.steps[-1][1]
 
 
 def write(training: Training, path: Path) -> None:
@@ -115,8 +136,7 @@ def write(training: Training, path: Path) -> None:
 
 def render(training: Training) -> str:
     """Write the page about a training, as HTML."""
-    network = open_up(training.model)[0]
-    answers = training.model.predict(training.X_test)
+    network, answers = training.network, training.answers
     losses = _losses(training, answers)
     hardest = np.argsort(-losses, kind="stable")[:MOST_SAMPLES]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -127,11 +147,14 @@ def render(training: Training) -> str:
         written=time.strftime("%Y-%m-%d %H:%M"),
         network=network,
         scores=_scores(training, answers),
-        columns=_columns(training.X),
+        columns=_columns(training),
+        importances=_importances(training),
+        members=[] if network else _members(training.learner),
+        shares=[] if network else _shares(training.learner),
         n_more=max(0, training.X.shape[1] - MOST_COLUMNS),
-        parameters=_parameters(network),
+        parameters=_parameters(training.learner),
         hardest=_hardest(training, answers, losses, hardest),
-        speed=_speed(training, network),
+        speed=_speed(training, network) if network else {"fit": f"{training.seconds:.2f} s"},
         pictures=_pictures(training, network, answers, hardest[0]),
     )
 
@@ -143,8 +166,8 @@ def _losses(training: Training, answers: np.ndarray) -> np.ndarray:
     """How hard each held-out row was: its log loss, or how far the answer is off."""
     if not training.is_classification:
         return np.abs(training.y_test - answers)
-    probabilities = training.model.predict_proba(training.X_test)
-    right = _probability_of(training.model.classes_, probabilities, training.y_test)
+    assert training.probabilities is not None
+    right = _probability_of(training.model.classes_, training.probabilities, training.y_test)
     return -np.log(np.maximum(right, np.finfo(right.dtype).tiny))
 
 
@@ -172,22 +195,63 @@ def _balanced_accuracy(y: np.ndarray, answers: np.ndarray) -> float:
     return float(np.mean([(answers[y == label] == label).mean() for label in np.unique(y)]))
 
 
-def _columns(X: pd.DataFrame) -> list[dict[str, str]]:
+def _columns(training: Training) -> list[dict[str, str]]:
     """Describe each column in one line."""
+    X, described = training.X, []
+    for facts in training.columns[:MOST_COLUMNS]:
+        read = facts.get("reason") or facts["read"]
+        line = {"name": facts["name"], "kind": facts["kind"], "read": read}
+        if facts["name"] in X.columns:
+            values = X[facts["name"]]
+            line |= {"missing": f"{values.isna().mean():.1%}", "values": _values(values.dropna())}
+        described.append({"missing": "", "values": "", **line})
+    return described
+
+
+def _importances(training: Training) -> list[tuple[str, str]]:
+    """Tell how much the score falls when a column is shuffled, for the most important."""
+    X, y = training.X_test, training.y_test
+    if X.shape[1] > MOST_COLUMNS or len(X) < 2:
+        return []
+    rows = np.arange(len(X))
+    if len(X) > IMPORTANCE_ROWS:
+        rows = np.random.default_rng(0).choice(len(X), IMPORTANCE_ROWS, replace=False)
+    found = permutation_importance(
+        training.model, X.iloc[rows], y[rows], n_repeats=3, random_state=0
+    )
+    order = np.argsort(-found.importances_mean)
+    pairs = zip(found.importances_mean, found.importances_std, strict=True)
+    told = [f"{mean:.4f} ± {std:.4f}" for mean, std in pairs]
+    return [(str(X.columns[i]), told[i]) for i in order]
+
+
+def _members(ensemble: Any) -> list[dict[str, str]]:
+    """Describe each member of an ensemble in one line, the weightiest first."""
+    members = sorted(ensemble.members_, key=lambda member: -member["weight"])
     return [
         {
-            "name": str(name),
-            "kind": "numbers" if pd.api.types.is_numeric_dtype(X[name]) else "texts",
-            "missing": f"{X[name].isna().mean():.1%}",
-            "values": _values(X[name].dropna()),
+            "kind": member["kind"].replace("_", " "),
+            "weight": f"{member['weight']:.1%}",
+            "loss": f"{member['loss']:.5g}",
         }
-        for name in X.columns[:MOST_COLUMNS]
+        for member in members
     ]
+
+
+def _shares(ensemble: Any) -> list[tuple[str, str]]:
+    """Tell the weight of each kind of member."""
+    shares: dict[str, float] = {}
+    for member in ensemble.members_:
+        kind = member["kind"].replace("_", " ")
+        shares[kind] = shares.get(kind, 0.0) + member["weight"]
+    return [(kind, f"{share:.0%}") for kind, share in shares.items()]
 
 
 def _values(values: pd.Series) -> str:
     if values.empty:
         return "none"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return f"{values.min()} to {values.max()}"
     if pd.api.types.is_numeric_dtype(values):
         return f"{values.min():.4g} to {values.max():.4g}, median {values.median():.4g}"
     counts = values.value_counts()
@@ -240,6 +304,7 @@ def _cell(value: Any, longest: int = 60) -> str:
 
 def _speed(training: Training, network: Any) -> dict[str, str]:
     """Time of an epoch, and its share of what the machine can do."""
+    assert training.clock is not None
     ends, rows = training.clock.ends, training.clock.rows
     seconds = float(np.median(np.diff(ends))) if len(ends) > 1 else training.seconds
     X = training.model[:-1].transform(training.X_test[:1000])
@@ -278,17 +343,20 @@ def _pictures(
 ) -> dict[str, str]:
     """Draw every picture in Matplotlib's own style, whatever the user's is."""
     draw_answers = _confusion if training.is_classification else _residuals
+    own: dict[str, str] = {}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams["svg.hashsalt"] = "fastnn"  # the same data make the same file
         warnings.filterwarnings("ignore", "Glyph .* missing")  # such as of Chinese names
-        return {
-            "curves": _picture(
+        if network is not None:
+            own["curves"] = _picture(
                 7.2, 4.4, lambda ax: LossCurveDisplay.from_estimator(network, ax=ax)
-            ),
-            "answers": _picture(6.4, 5.2, lambda ax: draw_answers(ax, training.y_test, answers)),
-            "network": _picture(9.0, 6.6, lambda ax: _network(ax, training, hardest)),
-        }
+            )
+            own["network"] = _picture(9.0, 6.6, lambda ax: _network(ax, training, hardest))
+        elif training.is_classification:
+            own["calibration"] = _picture(5.2, 4.6, lambda ax: _calibration(ax, training))
+        drawn = _picture(6.4, 5.2, lambda ax: draw_answers(ax, training.y_test, answers))
+        return {"answers": drawn, **own}
 
 
 def _picture(width: float, height: float, draw: Callable[[Any], Any]) -> str:
@@ -310,6 +378,21 @@ def _confusion(ax: Any, y: np.ndarray, answers: np.ndarray) -> None:
     if not few:
         ax.tick_params(labelsize=max(2.0, 150 / len(labels)))
     ax.set(xlabel="answer", ylabel="right")
+
+
+def _calibration(ax: Any, training: Training) -> None:
+    """Draw how often the answer was right, by the probability that the model gave it."""
+    assert training.probabilities is not None
+    sure, right = training.probabilities.max(axis=1), training.answers == training.y_test
+    bins = np.clip((sure * 10).astype(int), 0, 9)
+    n = np.bincount(bins, minlength=10)
+    filled = n > 0
+    mean = np.bincount(bins, sure, minlength=10)[filled] / n[filled]
+    share = np.bincount(bins, right, minlength=10)[filled] / n[filled]
+    ax.plot([0, 1], [0, 1], color="0.5", lw=1)
+    ax.plot(mean, share, color=style.BLUE, marker="o")
+    ax.set(xlabel="probability of the answer", ylabel="share of right answers")
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02))
 
 
 def _residuals(ax: Any, y: np.ndarray, answers: np.ndarray) -> None:

@@ -24,6 +24,8 @@ CLASSES = {
     "fastnn.tables.TableEncoder": "fastnn.tables.encoder",
     "fastnn.MLPClassifier": "fastnn.estimators.classifier",
     "fastnn.MLPRegressor": "fastnn.estimators.regressor",
+    "fastnn.TabularClassifier": "fastnn.tabular.classifier",
+    "fastnn.TabularRegressor": "fastnn.tabular.regressor",
 }
 
 
@@ -90,24 +92,28 @@ def _check(model: Any) -> None:
     Exception
         Of any class, where attributes do not go together.
     """
-    if not isinstance(model, Pipeline) or [name for name, _ in model.steps] != STEPS:
+    if not isinstance(model, Pipeline) or [name for name, _ in model.steps] not in STEPS:
         raise ValueError(f"it holds a {type(model).__name__} of other steps")
-    reader, encoder, last = (step for _, step in model.steps)
-    if type(reader) is not CellReader or type(encoder) is not TableEncoder:
-        raise ValueError("it has other steps")
+    steps = [step for _, step in model.steps]
+    if type(steps[0]) is not CellReader:
+        raise ValueError("its first step does not read cells")
     network = estimator_of(model)
-    _check_network(network, encoder.n_outputs_)
-    if is_classifier(last) != hasattr(network, "classes_"):
+    if len(steps) == 3:
+        if type(steps[1]) is not TableEncoder:
+            raise ValueError("its second step does not encode tables")
+        _check_network(network, steps[1].n_outputs_)
+    if is_classifier(model) != hasattr(network, "classes_"):
         raise ValueError("its last step is none")
+    reader = steps[0]
     row = {r.name: pa.nulls(1) for r in reader.readings if r.kind != "left out"}
     answer = model.predict(pa.table(row))
     if np.shape(answer) != (1,):
         raise ValueError("it does not answer with one value a row")
-    if is_classifier(last):
+    if is_classifier(model):
         model.predict_proba(pa.table(row))
 
 
-STEPS = ["cells", "columns", "network"]
+STEPS = (["cells", "columns", "network"], ["cells", "model"])
 
 
 def _check_network(network: Any, n_inputs: int) -> None:

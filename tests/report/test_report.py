@@ -16,8 +16,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_wine
 from watchers import Watcher
 
-from fastnn import MLPClassifier
-from fastnn.cli import main, tables
+from fastnn import MLPClassifier, tables
+from fastnn.cli import main
 from fastnn.report import page as report
 
 SCRIPT = "<script>alert(1)</script>"
@@ -117,7 +117,7 @@ def test_numbers(train, homes):
     assert page.texts[page.texts.index("R²") + 1] == score
     assert "How far the answers are off" in page.texts
     assert "(20, 10)" in page.texts
-    model = tables.load(tables.Path("m.skops"))
+    model = tables.load("m.skops")
     row = int(page.texts[page.texts.index("rooms") + 1])  # the cell after the table's head
     hardest = homes.iloc[[row - 1]]
     assert f"{model.predict(hardest)[0]:.6g}" in page.texts
