@@ -31,7 +31,7 @@ class Worker:
     def __init__(self, *arguments: str, n_threads: int, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
-            env={**os.environ, **_limits(n_threads), **environment},
+            env={**os.environ, **limits(n_threads), **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -55,7 +55,8 @@ class Worker:
         self._process.communicate()
 
 
-def _limits(n_threads: int) -> dict[str, str]:
+def limits(n_threads: int) -> dict[str, str]:
+    """Environment in which the libraries of a process have so many threads."""
     names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
     limits = dict.fromkeys(names, str(n_threads))
     if n_threads == 1:

@@ -7,9 +7,9 @@ of (prediction of i's fold - gap of i) over all i to a high one of (prediction +
 models, at least 1 - 2 alpha of new rows like the training rows are within (for many rows, less
 2 / sqrt(n)); in practice 1 - alpha are.
 
-Gaps are divided by a spread, where rows have one, and multiplied by that of the new row (Lei et
-al., Distribution-Free Predictive Inference for Regression, JASA 2018, arXiv:1604.04173): the
-intervals are wide where predictions are bad.
+Gaps are divided by the spread that is usual at their prediction, and multiplied by that of the new
+row's (Lei et al., Distribution-Free Predictive Inference for Regression, JASA 2018,
+arXiv:1604.04173): dear houses have wider intervals than cheap ones.
 
 A set has the likeliest class, and every other one that is not less probable than what happened to
 most of the training rows whose likeliest class was wrong: the sets of least size for a coverage
@@ -19,10 +19,95 @@ asked for is that of the likeliest class alone. Rows are compared fold by fold (
 Cross-Conformal Predictors, 2015, arXiv:1208.0806).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 NUMBERS_AT_ONCE = 1 << 20  # of predictions, so that memory beyond the result is some 50 MB
 HALVINGS = 12  # of what the folds disagree on, upwards: ends are exact to 1/4000 of it
+KNOTS = 8  # of the spread over the prediction
+KNOT_ROWS = 10  # of a prior by which it is the same everywhere
+FLOOR = 0.3  # of the mean gap, added to the spread: none is near 0
+OUTLIERS = 0.01  # share of gaps that count for the spread as those below them
+NARROWED_FOR = 0.9  # coverage at which a spread has to pay
+
+
+class Spread(NamedTuple):
+    """How large gaps usually are, over the prediction: a line through knots.
+
+    Attributes
+    ----------
+    knots : ndarray of shape (n_knots,)
+        Increasing predictions.
+    heights : ndarray of shape (n_folds, n_knots)
+        Above 0; a fold's is of the rows of the others, so that its own are new to it.
+    """
+
+    knots: np.ndarray
+    heights: np.ndarray
+
+    def of(self, predictions: np.ndarray) -> np.ndarray:
+        """Spread of predictions of shape (n_folds, n_rows), by the models of each fold."""
+        lines = zip(predictions, self.heights, strict=True)
+        return np.stack([np.interp(row, self.knots, heights) for row, heights in lines])
+
+
+def fit_spread(
+    predictions: np.ndarray,
+    gaps: np.ndarray,
+    folds: np.ndarray,
+    n_folds: int,
+    sample_weight: np.ndarray | None = None,
+) -> tuple[Spread, np.ndarray]:
+    """Learn how large gaps usually are.
+
+    Parameters
+    ----------
+    predictions, gaps : ndarray of shape (n_pairs,)
+        Out-of-fold predictions, and absolute differences of them and the targets.
+    folds : ndarray of int of shape (n_pairs,)
+        Fold of each.
+    n_folds : int
+        Number of folds.
+    sample_weight : ndarray of shape (n_pairs,), default=None
+        How much each gap counts.
+
+    Returns
+    -------
+    spread : Spread
+        Flat where intervals would not be narrower by it, as where targets are few whole numbers.
+    scaled : ndarray of shape (n_pairs,)
+        The gaps, divided by it.
+    """
+    weights = np.ones(len(gaps)) if sample_weight is None else sample_weight
+    knots = np.unique(np.quantile(predictions, np.linspace(0.01, 0.99, KNOTS)))
+    usual = np.minimum(gaps, np.quantile(gaps, 1 - OUTLIERS))
+    mean = float(np.average(usual, weights=weights)) or 1.0
+    flat, heights = Spread(knots, np.ones((n_folds, len(knots)))), np.empty((n_folds, len(knots)))
+    if len(knots) == 1:
+        return flat, gaps
+    shares = np.stack([np.interp(predictions, knots, row) for row in np.eye(len(knots))], axis=1)
+    for k in range(n_folds):
+        others = np.where(folds == k, 0, weights)
+        if not others.any():  # a single fold
+            return flat, gaps
+        others *= np.count_nonzero(others) / others.sum()
+        weighted = shares * others[:, None]
+        matrix = weighted.T @ shares + KNOT_ROWS * np.eye(len(knots))
+        differences = np.linalg.solve(matrix, weighted.T @ (usual - mean))
+        heights[k] = np.maximum(mean + differences, 0) + FLOOR * mean
+    spread = Spread(knots, heights)
+    own = (shares * heights[folds]).sum(axis=1)
+    if _width(gaps / own, own, weights) < _width(gaps, np.ones(len(own)), weights):
+        return spread, gaps / own
+    return flat, gaps
+
+
+def _width(scaled: np.ndarray, spread: np.ndarray, weights: np.ndarray) -> float:
+    """Mean width of intervals with one quantile for all, up to a factor."""
+    order = scaled.argsort()
+    cumulated = np.concatenate([[0], weights[order].cumsum()])
+    return _first(scaled[order], cumulated, NARROWED_FOR) * np.average(spread, weights=weights)
 
 
 def interval(
@@ -31,7 +116,7 @@ def interval(
     folds: np.ndarray,
     coverage: float,
     *,
-    spread: np.ndarray | None = None,
+    spread: Spread | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """Find intervals for new rows.
@@ -41,14 +126,14 @@ def interval(
     predictions : ndarray of shape (n_folds, n_rows)
         Of the models of each fold.
     gaps : ndarray of shape (n_pairs,)
-        Of the training rows: absolute differences of targets and out-of-fold predictions, divided
-        by the spread where there is one.
+        Of the training rows: absolute differences of targets and out-of-fold predictions, or what
+        `fit_spread` made of them.
     folds : ndarray of int of shape (n_pairs,)
         Which fold's models a gap is of.
     coverage : float
         Share of rows that the intervals are to hold, in (0, 1).
-    spread : ndarray of shape (n_folds, n_rows), default=None
-        Of the new rows, above 0.
+    spread : Spread, default=None
+        By which the gaps are divided.
     sample_weight : ndarray of shape (n_pairs,), default=None
         How much each gap counts. A new row counts as much as their mean.
 
@@ -64,7 +149,7 @@ def interval(
     for start in range(0, n_rows, at_once):
         part = slice(start, start + at_once)
         centres = predictions[:, part].astype(np.float64)
-        scales = np.ones_like(centres) if spread is None else spread[:, part]
+        scales = np.ones_like(centres) if spread is None else spread.of(centres)
         ends[part, 0] = -quantiles.upper(-centres, scales)
         ends[part, 1] = quantiles.upper(centres, scales)
     return ends
@@ -85,7 +170,8 @@ def class_scores(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     scores : ndarray of shape (n_pairs,)
         Probability of the true class, and 2 where it is the likeliest.
     """
-    return _scores(probabilities)[np.arange(len(y)), y]
+    right = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return np.where(probabilities.argmax(axis=1) == y, 2, right)
 
 
 def class_set(
@@ -124,17 +210,11 @@ def class_set(
         part = probabilities[:, start : start + at_once]
         no_better = np.full(part.shape[1:], total / len(scores))  # the new row itself
         for known, (sorted_scores, cumulated) in zip(part, parts, strict=True):
-            no_better += cumulated[np.searchsorted(sorted_scores, _scores(known), side="right")]
+            no_better += cumulated[np.searchsorted(sorted_scores, known, side="right")]
         held = no_better > (1 - coverage) * total * (1 + 1 / len(scores))
         held[np.arange(len(held)), part.mean(axis=0).argmax(axis=1)] = True
         sets[start : start + at_once] = held
     return sets
-
-
-def _scores(probabilities: np.ndarray) -> np.ndarray:
-    scores = probabilities.astype(np.float64)
-    scores[np.arange(len(scores)), scores.argmax(axis=1)] = 2
-    return scores
 
 
 def _by_fold(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn.tabular.conformal import class_scores, class_set, interval
+from fastnn.tabular.conformal import Spread, class_scores, class_set, fit_spread, interval
 
 RNG = np.random.default_rng(0)
 
@@ -26,9 +26,9 @@ def test_ends_are_those_of_the_paper(coverage, n_folds):
     gaps = RNG.exponential(size=203)
     folds = RNG.permutation(203) % n_folds
     predictions = RNG.normal(scale=0.5, size=(n_folds, 40))
-    spread = RNG.uniform(0.5, 2, size=(n_folds, 40))
+    spread = Spread(np.array([-1.0, 0, 1]), RNG.uniform(0.5, 2, size=(n_folds, 3)))
     found = interval(predictions, gaps, folds, coverage, spread=spread)
-    wanted = exact(predictions, gaps, folds, coverage, spread)
+    wanted = exact(predictions, gaps, folds, coverage, spread.of(predictions))
     assert (found[:, 0] <= wanted[:, 0] + 1e-9).all()
     assert (found[:, 1] >= wanted[:, 1] - 1e-9).all()
     np.testing.assert_allclose(found, wanted, atol=3e-3)
@@ -77,19 +77,46 @@ def test_coverage_of_intervals(n_rows, noise):
     assert 0.885 < np.mean(covered) < (0.955 if n_rows == 20 else 0.92)
 
 
-def test_a_spread_narrows_intervals_where_predictions_are_good():
-    X = RNG.normal(size=(4000, 2))
-    spread = np.exp(X[:, 0])
-    y = X @ [1.0, 2] + RNG.normal(size=4000) * spread
-    predictions, gaps, folds = linear_folds(X[:1000], y[:1000], X[1000:])
-    plain = interval(predictions, gaps, folds, 0.9)
-    new_spread = np.tile(spread[1000:], (5, 1))
-    adaptive = interval(predictions, gaps / spread[:1000], folds, 0.9, spread=new_spread)
-    for ends in (plain, adaptive):
-        covered = np.mean((ends[:, 0] <= y[1000:]) & (y[1000:] <= ends[:, 1]))
-        assert covered == pytest.approx(0.9, abs=0.03)
-    calm = X[1000:, 0] < 0
-    assert np.ptp(adaptive[calm], axis=1).mean() < 0.6 * np.ptp(plain[calm], axis=1).mean()
+@pytest.mark.parametrize("n_rows", [60, 1000])
+def test_a_spread_narrows_intervals_where_predictions_are_good(n_rows):
+    covered, widths = [], []
+    for _ in range(30_000 // (n_rows + 1000)):
+        X = np.column_stack([np.ones(n_rows + 1000), RNG.uniform(size=n_rows + 1000)])
+        y = X @ [1.0, 2] + RNG.normal(size=len(X)) * (0.1 + X[:, 1])
+        new = slice(n_rows, None)
+        predictions, gaps, folds = linear_folds(X[:n_rows], y[:n_rows], X[new])
+        oof = np.array([X[i] @ [1, 2] for i in range(n_rows)])
+        spread, scaled = fit_spread(oof, gaps, folds, 5)
+        for ends in (
+            interval(predictions, gaps, folds, 0.9),
+            interval(predictions, scaled, folds, 0.9, spread=spread),
+        ):
+            covered.append(np.mean((ends[:, 0] <= y[new]) & (y[new] <= ends[:, 1])))
+            calm = X[new, 1] < 0.2
+            widths.append((np.ptp(ends, axis=1).mean(), np.ptp(ends[calm], axis=1).mean()))
+    assert 0.885 < np.mean(covered[::2]) < 0.93
+    assert 0.885 < np.mean(covered[1::2]) < 0.93
+    plain, adaptive = np.mean(widths[::2], axis=0), np.mean(widths[1::2], axis=0)
+    assert adaptive[0] < plain[0]
+    assert adaptive[1] < 0.8 * plain[1]
+
+
+def test_a_spread_is_flat_where_it_does_not_help():
+    predictions = RNG.normal(size=500)
+    gaps = np.where((predictions < 0) & (RNG.random(500) < 0.7), 0.0, 5.0)  # or nothing
+    folds = np.arange(500) % 5
+    for given in (np.zeros(500), predictions):
+        spread, scaled = fit_spread(given, gaps, folds, 5, RNG.random(500))
+        np.testing.assert_array_equal(scaled, gaps)
+        np.testing.assert_array_equal(spread.of(RNG.normal(size=(5, 3))), 1)
+    spread, scaled = fit_spread(predictions, gaps, np.zeros(500, dtype=int), 1)
+    np.testing.assert_array_equal(scaled, gaps)
+
+
+def test_a_spread_of_gaps_that_are_all_0():
+    spread, scaled = fit_spread(np.arange(20.0), np.zeros(20), np.arange(20) % 2, 2)
+    np.testing.assert_array_equal(scaled, 0)
+    assert (spread.of(np.zeros((2, 3))) > 0).all()
 
 
 def drawn(n_rows, n_classes, sharpness):
@@ -119,6 +146,13 @@ def test_coverage_of_sets(n_rows, sharpness, n_classes):
         assert np.mean(sizes) < 1.01
     elif n_rows > 100:
         assert np.mean(covered) < 0.92
+
+
+def test_folds_that_disagree_add_no_class_where_the_likeliest_is_enough():
+    P = np.array([[[0.6, 0.4]], [[0.4, 0.6]], [[0.6, 0.4]]])
+    scores = np.r_[np.full(95, 2.0), np.full(5, 0.1)]
+    sets = class_set(P, scores, np.arange(100) % 3, 0.9)
+    np.testing.assert_array_equal(sets, [[True, False]])
 
 
 def test_few_rows_give_every_class():
