@@ -269,7 +269,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         known = self._set_scores, self._set_folds, coverage
         return np.concatenate(
             [
-                conformal.class_set(self._calibrated(part), *known, sample_weight=self._set_weights)
+                conformal.class_set(
+                    self._calibrated(part),
+                    *known,
+                    likeliest=self._calibrated(part.mean(axis=0)).argmax(axis=1),
+                    sample_weight=self._set_weights,
+                )
                 for part in self._by_parts(X)
             ]
         )

@@ -180,6 +180,7 @@ def class_set(
     folds: np.ndarray,
     coverage: float,
     *,
+    likeliest: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """Find sets of classes for new rows.
@@ -194,6 +195,8 @@ def class_set(
         Which fold's models a score is of.
     coverage : float
         Share of rows whose set is to hold their class, in (0, 1).
+    likeliest : ndarray of int of shape (n_rows,), default=None
+        The class that a row's set has in any case; None for that of the mean over the folds.
     sample_weight : ndarray of shape (n_pairs,), default=None
         How much each score counts. A new row counts as much as their mean.
 
@@ -212,8 +215,10 @@ def class_set(
         for known, (sorted_scores, cumulated) in zip(part, parts, strict=True):
             no_better += cumulated[np.searchsorted(sorted_scores, known, side="right")]
         held = no_better > (1 - coverage) * total * (1 + 1 / len(scores))
-        held[np.arange(len(held)), part.mean(axis=0).argmax(axis=1)] = True
         sets[start : start + at_once] = held
+    if likeliest is None:
+        likeliest = probabilities.mean(axis=0).argmax(axis=1)
+    sets[np.arange(n_rows), likeliest] = True
     return sets
 
 

@@ -222,8 +222,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _finish(self, Y: np.ndarray, weights: np.ndarray | None, oof: np.ndarray) -> None:
         folds = folds_of(self._folds_)
         counts = folds.weights(weights)
-        self._gaps = np.abs(Y[folds.rows] - oof) if oof.shape[1] == Y.shape[1] else None
         self._gap_folds, self._gap_weights = folds.numbers.astype(np.int32), counts
+        self._gaps, self._spreads = None, []
+        if oof.shape[1] == Y.shape[1]:
+            known = self._gap_folds, len(folds), counts
+            pairs = zip(oof.T, np.abs(Y[folds.rows] - oof).T, strict=True)
+            found = [conformal.fit_spread(column, gaps, *known) for column, gaps in pairs]
+            self._gaps = np.stack([gaps for _, gaps in found], axis=1)
+            self._spreads = [spread._asdict() for spread, _ in found]
         self.oof_prediction_ = self._shaped(folds.average(oof))
         self._judge(self._shaped(oof), self._labels(Y[folds.rows]), counts)
 
@@ -288,7 +294,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         parts = []
         for part in self._by_parts(X):
             ends = [
-                conformal.interval(part[:, :, k], gaps, *known, sample_weight=self._gap_weights)
+                conformal.interval(
+                    part[:, :, k],
+                    gaps,
+                    *known,
+                    spread=conformal.Spread(**self._spreads[k]),
+                    sample_weight=self._gap_weights,
+                )
                 for k, gaps in enumerate(self._gaps.T)
             ]
             parts.append(np.stack(ends, axis=-1))

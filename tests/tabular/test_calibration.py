@@ -10,6 +10,11 @@ from fastnn.tabular.calibration import calibrated, fit_calibration
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _the_same_numbers_for_each_test(monkeypatch):
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def draw(P):
     """Draw a class of each row."""
     return (P.cumsum(axis=1) > RNG.random((len(P), 1))).argmax(axis=1)

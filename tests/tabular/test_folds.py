@@ -16,6 +16,11 @@ from fastnn.tabular.folds import make_folds
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _the_same_numbers_for_each_test(monkeypatch):
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def folds_of(cv, y, *, is_classifier=True, seed=0, **kwargs):
     y = np.asarray(y)
     X = np.zeros((len(y), 1))

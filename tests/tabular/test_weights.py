@@ -12,6 +12,13 @@ from fastnn.tabular.weights import (
 )
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers_for_each_test(monkeypatch):
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 N = 4000
 
 
