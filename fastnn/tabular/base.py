@@ -236,8 +236,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         folds = folds_of(self._folds_)
         Y, counts = Y[folds.rows], folds.weights(weights)
         if task.n_classes:
-            for member in self.members_:
-                _calibrate(member, Y[:, 0], counts)
+            self.members_ = [_tempered(member, Y[:, 0], counts) for member in self.members_]
         predictions = np.stack([member["oof"] for member in self.members_])
         y = Y[:, 0] if Y.shape[1] == 1 else Y
         loss = task.loss, task.settings
@@ -470,11 +469,12 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         return hasattr(self, "members_")
 
 
-def _calibrate(member: Member, y: np.ndarray, counts: np.ndarray) -> None:
-    """Raise a member's probabilities to the power that is right for the rows held out, once."""
-    if member["power"] == 1:
-        member["power"] = fit_power(member["oof"], y, counts)
-        member["oof"] = raised(member["oof"], member["power"])
+def _tempered(member: Member, y: np.ndarray, counts: np.ndarray) -> Member:
+    """Give a new member the power that is right for the rows held out."""
+    if member["power"] != 1:
+        return member
+    power = fit_power(member["oof"], y, counts)
+    return Member(**{**member, "power": power, "oof": raised(member["oof"], power)})
 
 
 def check_coverage(coverage: Any) -> None:
