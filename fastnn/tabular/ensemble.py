@@ -83,9 +83,13 @@ class Predictor:
         total: Any = 0.0
         if self.networks:
             rows = network_rows(self.scaling, cells)
-            for member, of_folds in self.networks:
-                outputs = np.stack([self._outputs(*of, rows, n_jobs, check) for of in of_folds])
-                total = total + member["weight"] * raised(self._back(outputs), member["power"])
+            with CPU.running():  # once: entering it is a fifth of a row's time
+                outputs = [
+                    np.stack([self._outputs(*of, rows, n_jobs, check) for of in of_folds])
+                    for _, of_folds in self.networks
+                ]
+            for (member, _), A in zip(self.networks, outputs, strict=True):
+                total = total + member["weight"] * raised(self._back(A), member["power"])
         if self.forests:
             rows = tree_rows(cells, self.sizes)
             for member, trees in self.forests:
@@ -103,8 +107,7 @@ class Predictor:
         check: Check,
     ) -> np.ndarray:
         if len(rows) == 1:
-            with CPU.running():
-                return outputs_of_few(network, rows, architecture)
+            return outputs_of_few(network, rows, architecture)
         if len(rows) <= MAX_FEW_ROWS:  # the order of some rows changes nothing to 1e-9
             rows = rows.astype(np.float64)
         return predict(CPU, network, rows, architecture, n_jobs, check=check)

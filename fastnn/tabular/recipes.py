@@ -99,7 +99,7 @@ def _networks(effort: str, n_rows: int, task: Task, alone: bool) -> list[Network
     )
     if effort == "quick":
         return [replace(base, hidden=(128, 128, 128))]
-    n_networks = len(VARIANTS) if effort == "thorough" else 4 if alone else 2
+    n_networks = len(VARIANTS) if effort == "thorough" else 3 if alone else 2
     variants = VARIANTS[:n_networks]
     return [replace(base, **variant) for variant in variants]
 
