@@ -207,10 +207,16 @@ def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRow
     Raises
     ------
     InputError
-        If a cell cannot be read, or fewer than two rows are left.
+        If a cell cannot be read, or fewer than two rows or no columns are left.
     """
     reader = decision.reader
     places = places_of(table.names, reader.names)
+    if not places:
+        why = [f"{shown(r.name)}, {r.reason}" for r in reader.readings if r.kind == "left out"]
+        raise InputError(
+            f"every column but {shown(request.target)} is left out, so there is nothing to learn "
+            f"it from: {'; '.join(why[:3])}."
+        )
     aside = {
         role: table.names.index(name)
         for role, name in (

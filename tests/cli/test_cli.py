@@ -160,6 +160,8 @@ def test_training_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):
     assert_told(fastnn("train", "inf.csv", *good[2:]), "'size'", "inf", "row 1")
     mixed[["price"]].to_csv("alone.csv", index=False)
     assert_told(fastnn("train", "alone.csv", *good[2:]), "only column")
+    (tmp_path / "unnamed.csv").write_text(",price\n" + "1,2.5\n2,3.5\n" * 9)
+    assert_told(fastnn("train", "unnamed.csv", *good[2:]), "every column but 'price'", "no name")
     assert not (tmp_path / "m.skops").exists()
     assert_told(fastnn("tarin"), "tarin")
 
