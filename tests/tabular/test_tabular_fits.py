@@ -66,7 +66,7 @@ def test_it_works_in_a_search_and_a_pipeline():
     assert search.score(X, y) > 0.8
 
 
-# ------------------------------------------------------------------------------------ all or nothing
+# ------------------------------------------------------------------------------- all or nothing
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_identifiers_are_left_out_with_a_warning():
 
 def test_free_text_is_an_error_that_tells_the_way_out():
     told = [f"the {a} dog number {i} ran far away" for i, a in enumerate(["big", "old"] * 30)]
-    with pytest.raises(ValueError, match="Column 'review' holds free text.*skrub"):
+    with pytest.raises(ValueError, match=r"Column 'review' holds free text.*skrub"):
         classifier().fit(pd.DataFrame({"x": NUMBERS[:, 0], "review": told}), CLASSES)
 
 
