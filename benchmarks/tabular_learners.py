@@ -139,8 +139,10 @@ def parse(text: str) -> tuple[str, Learner]:
         if name not in KNOWN:
             raise ValueError(f"learner {name!r} is none of {list(KNOWN)}, nor NAME=MODULE:CODE.")
         return name, KNOWN[name][1]()
-    module, _, code = expressions.partition(":")
-    namespace = {**vars(importlib.import_module(module)), "scaled": scaled}
+    place, _, code = expressions.partition(":")
+    module = importlib.import_module(place)
+    late = {known: getattr(module, known) for known in getattr(module, "__all__", ())}
+    namespace = {**vars(module), **late, "scaled": scaled}
     parts = code.split("|")
     if len(parts) != 2:
         raise ValueError(f"learner {text!r} needs two expressions, CLASSIFIER|REGRESSOR.")

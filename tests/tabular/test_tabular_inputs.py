@@ -291,7 +291,7 @@ def mean_gap(model, X, y):
     return -np.abs(model.predict(X) - y).mean()
 
 
-@pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "max_error", mean_gap], ids=str)
+@pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "max_error", mean_gap])
 @pytest.mark.parametrize("weights", [None, np.linspace(1, 2, N)], ids=["plain", "weighted"])
 def test_a_score_chooses_in_place_of_the_loss(scoring, weights):
     scoring = "neg_max_error" if scoring == "max_error" else scoring
