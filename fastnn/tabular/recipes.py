@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.tabular.data import Task
+from fastnn.tabular.data import EXPONENTIAL, Task
 from fastnn.tabular.members import Recipe, Settings
 from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
@@ -18,7 +18,7 @@ EFFORTS = ("quick", "balanced", "thorough")
 N_EPOCHS = {"quick": 12, "balanced": 32, "thorough": 64}
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
-RATES = {True: 0.04, False: 0.2}  # learning rates, by whether there are classes
+RATES = {True: 0.04, False: 0.2}  # by whether outputs are exponents, of classes or of e^z
 
 
 def recipes(
@@ -93,7 +93,7 @@ GENTLE: dict[str, Any] = {
 
 def _networks(effort: str, n_rows: int, task: Task, alone: bool) -> list[NetworkSettings]:
     base = NetworkSettings(
-        learning_rate=RATES[task.n_classes > 0],
+        learning_rate=RATES[task.n_classes > 0 or task.loss in EXPONENTIAL],
         n_epochs=epochs(effort, n_rows),
         batch_size=batch_size(n_rows),
     )
