@@ -2,8 +2,8 @@
 A table with categories and gaps
 ================================
 
-Tumours are told apart by the shapes of their cells. Here the table is as tables are: one measurement
-is given in words, a tenth of the cells is empty, and a column says nothing.
+Tumours are told apart by the shapes of their cells. Here the table is as tables are: one
+measurement is given in words, a tenth of the cells is empty, and a column says nothing.
 """
 
 import numpy as np
