@@ -7,7 +7,7 @@ import sys
 from threadpoolctl import threadpool_info
 
 from fastnn._version import __version__
-from fastnn.compiling.cache import cache_directory
+from fastnn.compiling.cache import cache_directory, refused_directory
 from fastnn.engine import threads
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "narwhals", "threadpoolctl")
@@ -39,6 +39,8 @@ def show_versions() -> None:
         "threads": threads.available(),
         "cache folder": cache_directory() or "none: no folder can be written",
     }
+    if refused := refused_directory():
+        facts["cache folder refused"] = f"{refused}, and could hold the code of a stranger"
     _print_table("Running on", {**blas, **facts})
 
 

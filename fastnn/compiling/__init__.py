@@ -78,8 +78,10 @@ never                   bounds, whether an address in a bundle or a table of fun
 
 Trust
 -----
-A file in the cache folder is run. Its checksum finds damage, not malice: whoever may write to the
-folder may run code as its readers, as with Python's own ``__pycache__``. The folder is named after
-a digest of every source in this room and in ``kernels``, of compiler, processor and Python; a file,
-after its kernel, the types of all arguments and the form of the call.
+A file in the cache folder is run. Its checksum finds damage, not malice, so that a folder or a file
+that belongs to someone else (root aside), or that a group or others can write to, is neither read
+nor written: kernels go to a place of the user's own then, and a warning says so. On Windows, whose
+rights are others, nobody looks. The folder is named after a digest of every source in this room
+and in ``kernels``, of compiler, processor, Python and Numba's settings; a file, after its kernel,
+the types of all arguments and the form of the call.
 """

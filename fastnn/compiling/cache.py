@@ -6,21 +6,28 @@ never imports Numba, which takes 0.15 s, and 45 MB with all that it makes.
 
 The files lie in a folder named after a digest of all that decides on them, so that an edited or
 upgraded source never runs stale code, nor another processor code that it does not understand.
+They are run, so that a folder or file is neither read nor written where someone else could have put
+code into it: one that belongs to another user, root aside, or that a group or others can write to.
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
+import operator
 import os
+import stat
 import sys
 import tempfile
+import warnings
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastnn.compiling import llvm
+from fastnn.compiling.interrupts import late_imports
 
 # Rooms whose every file decides on the code of kernels, or on the form of its files.
 FOLDERS = ("compiling", "kernels")
@@ -48,6 +55,8 @@ def _digest() -> str:
     features = llvm.get_host_cpu_features().flatten()
     processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), features
     objects = sys.implementation.cache_tag, object.__basicsize__  # Python's, in which arrays are
+    with contextlib.suppress(OSError):  # Numba takes settings from there, too
+        digest.update(Path(".numba_config.yaml").read_bytes())
     names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
     settings = [(name, os.environ[name]) for name in names if name not in OF_NO_EFFECT]
     digest.update(repr((compiler, processor, objects, settings)).encode())
@@ -63,19 +72,92 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
+class _Place(NamedTuple):
+    """Where kernels are kept."""
+
+    folder: Path | None
+    refused: str  # what was wrong with another folder, which the user has named; or empty
+
+
+def _roots() -> Iterator[Path]:
+    """Folders to keep kernels in: the one that is set, a user's own, one for all users' sakes."""
+    if root := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(root)
+    with contextlib.suppress(RuntimeError):  # a user without a home folder
+        yield _user_cache() / "fastnn"
+    user = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
+    yield Path(tempfile.gettempdir(), f"fastnn{user}")
+
+
 @cache
+def _place() -> _Place:
+    """Find a folder; the next one is tried only where others could plant code in the one before."""
+    with late_imports():
+        name, refused = f"fastnn-{_digest()}", ""
+    for root in _roots():
+        try:
+            fault = _prepare(root / name)
+        except OSError:  # read-only, or full
+            if refused:
+                continue
+            return _Place(None, "")
+        if not fault:
+            return _Place(root / name, refused)
+        refused = refused or fault
+    return _Place(None, refused)
+
+
+def _prepare(folder: Path) -> str:
+    """Make a folder, and say where in it, or in the one around it, others can plant code."""
+    for path in (folder.parent, folder):
+        path.mkdir(0o755, parents=True, exist_ok=True)
+        if fault := _fault(path, os.lstat(path) if path is folder else os.stat(path)):
+            return fault
+    with os.scandir(folder) as files:
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # another process' temporary one
+                if fault := _fault(file.path, file.stat(follow_symlinks=False)):
+                    return fault
+    return ""
+
+
+def _fault(path: Path | str, status: os.stat_result) -> str:
+    """Say who else may write to a file or folder, as ssh asks of its keys; empty where nobody."""
+    if sys.platform == "win32":  # rights are no bits there, and users' folders are their own
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"{path} belongs to user {status.st_uid}"
+    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # as /tmp: there
+    is_free = is_sticky or stat.S_ISLNK(status.st_mode)  # nobody touches what is another's
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_free:
+        return f"{path} can be written by others"
+    return ""
+
+
+_told: list[str] = []
+
+
 def cache_directory() -> Path | None:
     """Folder that holds the compiled kernels, None where there is none and none can be made.
 
-    It lies in ``NUMBA_CACHE_DIR`` where that is set and in the user's cache folder otherwise.
+    It lies in ``NUMBA_CACHE_DIR`` where that is set and in the user's cache folder otherwise; where
+    others can write there, in a place of the user's own, with one warning.
     """
-    try:
-        root = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache() / "fastnn")
-        folder = root / f"fastnn-{_digest()}"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # read-only, full, or a user without a home folder
-        return None
-    return folder
+    place = _place()
+    if place.refused and not _told:
+        _told.append(place.refused)
+        warnings.warn(
+            f"Compiled kernels are neither read nor written where others could plant code: "
+            f"{place.refused}. They are kept in {place.folder or 'no folder'}. Take the rights "
+            "away (chmod -R go-w), or set NUMBA_CACHE_DIR to a folder of your own.",
+            stacklevel=2,
+        )
+    return place.folder
+
+
+def refused_directory() -> str:
+    """Say which folder is not used, as others can write to it; empty where there is none."""
+    return _place().refused
 
 
 def can_keep() -> bool:
@@ -90,15 +172,25 @@ def find(name: str) -> MachineCode | None:
     if folder is None:
         return None
     try:
-        data = (folder / name).read_bytes()
-    except OSError:
+        data = _read(folder / name)
+        checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
+        if checksum != _checksum(content):
+            return None
+        head, _, code = content.partition(b"\n")
+        symbol, *needs = head.decode().split(" ")
+    except (OSError, UnicodeDecodeError):
         return None
-    checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
-    if checksum != _checksum(content):
-        return None
-    head, _, code = content.partition(b"\n")
-    symbol, *needs = head.decode().split(" ")
     return MachineCode(symbol, needs, code)
+
+
+def _read(file: Path) -> bytes:
+    """Read a plain file that nobody else could have written, else raise an OSError."""
+    flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    with open(os.open(file, functools.reduce(operator.or_, flags, os.O_RDONLY)), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode) or _fault(file, status):
+            raise PermissionError(f"{file} is not to be trusted.")
+        return stream.read()
 
 
 CHECKSUM_SIZE = 4
@@ -117,6 +209,7 @@ def keep(name: str, made: MachineCode) -> None:
     with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
         file = Path(own, name)
         file.write_bytes(_checksum(content) + content)
+        file.chmod(0o644)  # whatever the user's mask: what a group can write is not read again
         file.replace(folder / name)
 
 

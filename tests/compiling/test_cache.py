@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import gc
+import os
 import pickle
 import stat
 import sys
@@ -230,3 +231,139 @@ def test_only_parallel_loops_need_numba():
         needs = machine_code.find(name).needs
         if "-parallel-" not in name:
             assert not [need for need in needs if need.startswith(("numba_", "NRT_", "Py"))]
+
+
+# ------------------------------------------------------------------------------------ strangers
+
+TELL = """
+    import warnings
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        from fastnn.compiling.cache import cache_directory, refused_directory
+        print(cache_directory(), cache_directory(), refused_directory(), sep="|")
+    print(*[w.message for w in told], sep="|")
+"""
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="rights are no bits there")
+
+
+def places(root, **environment):
+    """Folder of the kernels, which one was refused, and what was warned of."""
+    private = root.parent / "private"
+    variables = {"NUMBA_CACHE_DIR": str(root), "XDG_CACHE_HOME": str(private), **environment}
+    first, warned = [*python(TELL, **variables).split("\n"), ""][:2]
+    folder, again, refused = first.split("|")
+    assert folder == again
+    assert warned.count("|") == 0  # one warning at most
+    return folder, refused, warned
+
+
+def kernels_of(root):
+    """Fill a folder as earlier processes have; returns the one with the kernels."""
+    inner = Path(places(root)[0])
+    assert inner.parent == root
+    (inner / "a-kernel").write_bytes(b"0000a b\n")
+    (inner / "a-kernel").chmod(0o644)
+    return inner
+
+
+OPEN = {
+    "the folder for all": lambda root, inner: root.chmod(0o777),
+    "the folder for a group": lambda root, inner: root.chmod(0o775),
+    "its inner one for all": lambda root, inner: inner.chmod(0o777),
+    "its inner one for a group": lambda root, inner: inner.chmod(0o770),
+    "a file for all": lambda root, inner: (inner / "a-kernel").chmod(0o666),
+    "a file for a group": lambda root, inner: (inner / "a-kernel").chmod(0o664),
+}
+GIVEN_AWAY = {
+    "the folder": lambda root, inner: os.chown(root, 4242, 4242),
+    "its inner one": lambda root, inner: os.chown(inner, 4242, 4242),
+    "a file": lambda root, inner: os.chown(inner / "a-kernel", 4242, 4242),
+}
+
+
+def assert_refused(root, inner):
+    before = sorted(root.rglob("*"))
+    folder, refused, warned = places(root)
+    private = root.parent / "private" / "fastnn"
+    assert Path(folder).parent == private
+    assert str(root) in refused
+    assert refused in warned
+    assert f"They are kept in {folder}" in warned
+    assert sorted(root.rglob("*")) == before
+    shown = python("import fastnn; fastnn.show_versions()", NUMBA_CACHE_DIR=str(root))
+    assert f"cache folder refused  {refused}" in shown
+
+
+@unix
+@pytest.mark.parametrize("way", OPEN)
+def test_a_folder_that_others_can_write_to_is_neither_read_nor_written(way, tmp_path):
+    root = tmp_path / "cache"
+    inner = kernels_of(root)
+    OPEN[way](root, inner)
+    assert_refused(root, inner)
+
+
+@unix
+@pytest.mark.parametrize("way", GIVEN_AWAY)
+def test_a_folder_of_another_user_is_neither_read_nor_written(way, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    root = tmp_path / "cache"
+    inner = kernels_of(root)
+    GIVEN_AWAY[way](root, inner)
+    assert_refused(root, inner)
+
+
+@unix
+def test_a_link_that_someone_has_put_in_the_way_is_not_followed(tmp_path):
+    root, elsewhere = tmp_path / "cache", tmp_path / "elsewhere"
+    inner = kernels_of(root)
+    inner.rename(elsewhere)
+    inner.symlink_to(elsewhere)
+    assert machine_code._fault(inner, os.lstat(inner)) == ""  # it is our own, and so is followed
+    (tmp_path / "link").symlink_to(elsewhere / "a-kernel")
+    with pytest.raises(OSError, match="symbolic"):
+        machine_code._read(tmp_path / "link")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PermissionError):  # and nobody waits for what it brings
+        machine_code._read(tmp_path / "pipe")
+
+
+@unix
+def test_a_file_that_is_planted_later_is_not_read(tmp_path, monkeypatch):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    file = next((tmp_path / "cache").rglob("activations.relu-*"))
+    monkeypatch.setattr(machine_code, "cache_directory", lambda: file.parent)
+    assert machine_code.find(file.name) is not None
+    file.chmod(0o666)
+    assert machine_code.find(file.name) is None
+
+
+@unix
+def test_a_folder_where_each_touches_but_their_own_is_taken(tmp_path):
+    root = tmp_path / "as tmp"
+    root.mkdir()
+    root.chmod(0o1777)
+    folder, refused, warned = places(root)
+    assert Path(folder).parent == root
+    assert (refused, warned) == ("", "")
+    assert stat.S_IMODE(os.stat(folder).st_mode) & 0o022 == 0
+
+
+@unix
+def test_files_are_for_nobody_else_to_write_whatever_the_mask(tmp_path):
+    python("\n    import os; os.umask(0)" + FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    files = list((tmp_path / "cache").rglob("*"))
+    assert len(files) > 10
+    assert not [file for file in files if file.stat().st_mode & 0o022]
+    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache")).startswith("False")
+
+
+def test_settings_of_numba_in_the_working_folder_have_a_folder_of_their_own(tmp_path, monkeypatch):
+    before = machine_code._digest()
+    monkeypatch.chdir(tmp_path)
+    assert machine_code._digest() == before
+    (tmp_path / ".numba_config.yaml").write_text("opt: 0")
+    assert machine_code._digest() != before
