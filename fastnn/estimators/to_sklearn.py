@@ -32,13 +32,14 @@ def to_sklearn(estimator: Any) -> BaseEstimator:
     model._validate_params()
     copy_record(estimator, model)
     if hasattr(estimator, "coefs_"):
-        model.coefs_ = [W.copy() for W in estimator.coefs_]
-        model.intercepts_ = [b.copy() for b in estimator.intercepts_]
+        network = network_of(estimator)
+        model.coefs_ = [W.copy() for W in network.coefs]
+        model.intercepts_ = [b.copy() for b in network.intercepts]
         # The same lists, as early stopping leaves them: a warm start goes on to the same weights.
         model._best_coefs, model._best_intercepts = model.coefs_, model.intercepts_
         solver = solver_of(estimator)
         if solver is not None and solver.name == model.solver and solver.name in ("sgd", "adam"):
-            model._optimizer = _solver_to_sklearn(solver, network_of(estimator).units)
+            model._optimizer = _solver_to_sklearn(solver, network.units)
     return model
 
 
