@@ -25,6 +25,8 @@ def examples():
     """Every docstring with an example, as a test by name."""
     finder = doctest.DocTestFinder()
     found = {}
+    for name in fastnn.__all__:  # which are imported when they are asked for
+        getattr(fastnn, name)
     for name in ["fastnn", *MODULES]:
         for test in finder.find(importlib.import_module(name), globs={}):  # imports are shown too
             if test.examples:

@@ -114,7 +114,8 @@ def _sample(text: TextIO, separator: str) -> tuple[str, bool]:
     while not ended and len(sample) < LONGEST_SAMPLE:
         part = text.read(max(SAMPLE, len(sample)))
         sample, ended = sample + part, not part
-        if len(_whole_rows(sample, ended, separator)) > (len(sample) < ENOUGH):
+        n = len(_whole_rows(sample, ended, separator)) if len(sample) >= SAMPLE else 0
+        if n > (len(sample) < ENOUGH):
             break
     return sample, ended
 

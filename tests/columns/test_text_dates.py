@@ -1,0 +1,55 @@
+"""Dates as people write them, and those that no calendar has."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from fastnn.columns import text_dates
+
+
+def moment(*parts):
+    return dt.datetime(*parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "right"),
+    [
+        ("2024-02-29", text_dates.ISO, moment(2024, 2, 29)),
+        ("2024-02-29 10:30", text_dates.ISO, moment(2024, 2, 29, 10, 30)),
+        ("2024-02-29T10:30:05.25", text_dates.ISO, moment(2024, 2, 29, 10, 30, 5, 250000)),
+        ("2024-02-29T10:30:05Z", text_dates.ISO, moment(2024, 2, 29, 10, 30, 5)),
+        ("2024-02-29T10:30:05+02:00", text_dates.ISO, moment(2024, 2, 29, 8, 30, 5)),
+        ("31/12/2024", "%d/%m/%Y", moment(2024, 12, 31)),
+        ("12/31/2024", "%m/%d/%Y", moment(2024, 12, 31)),
+        ("1.2.2024", "%d.%m.%Y", moment(2024, 2, 1)),
+        ("05-Jan-2024", "%d-%b-%Y", moment(2024, 1, 5)),
+        ("Jan 5, 2024", "%b %d, %Y", moment(2024, 1, 5)),
+        ("12/31/2024 11:59 PM", "%m/%d/%Y %I:%M %p", moment(2024, 12, 31, 23, 59)),
+    ],
+)
+def test_formats(text, format, right):
+    assert text_dates.read(pa.array([text]), format).to_pylist() == [right]
+    assert format in text_dates.candidates(pa.array([text]))
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        ("2024-02-30", text_dates.ISO),
+        ("2024-13-01", text_dates.ISO),
+        ("31/06/2024", "%d/%m/%Y"),
+        ("31/12/2024", "%m/%d/%Y"),
+        ("2024", text_dates.ISO),
+        ("20240229", text_dates.ISO),
+        ("hello", "%d.%m.%Y"),
+    ],
+)
+def test_what_is_no_date(text, format):
+    assert text_dates.read(pa.array([text]), format).to_pylist() == [None]
+
+
+def test_a_day_beyond_twelve_tells_the_format():
+    both = text_dates.candidates(pa.array(["05/06/2024", "31/05/2024"]))
+    assert both["%d/%m/%Y"].all()
+    assert not both["%m/%d/%Y"].all()

@@ -1,0 +1,118 @@
+"""What a column of texts is, by all of its cells."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fastnn.columns.text_cells import InputError, Missing
+from fastnn.columns.text_tally import Tally, Wishes, decide, decimal_of
+
+
+def decided(cells, decimal=".", missing=None, parts=1, **wishes):
+    tally = Tally("c", missing or Missing())
+    for part in np.array_split(np.arange(len(cells)), parts):
+        tally.add(pa.array([cells[i] for i in part], getattr(cells, "type", None)))
+    return decide(tally, decimal, Wishes(**wishes))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "2.5", ""], "number"),
+        (["1", "?", " "], "number"),
+        (["1", "NA", "n/a", "-", "None", "#DIV/0!"], "number"),
+        (["$1,234", "$5"], "number"),
+        (["12.5%", "3%"], "number"),
+        (["1", "2", "A"], "text"),
+        (["01", "02"], "text"),
+        (["12345678901234567", "5"], "text"),
+        (["1.5", "1,5"], "text"),
+        (["$5", "€5"], "text"),
+        (["5%", "0.05"], "text"),
+        (["TRUE", "FALSE"], "text"),
+        (["NA", "null"], "text"),
+        (["2024-01-31", "2024-02-29", "?"], "date"),
+        (["31/12/2024", "01/02/2024"], "date"),
+        (["05/06/2024", "01/02/2024"], "text"),
+        (["2024-01-31", "soon"], "text"),
+        (["", " ", None], "left out"),
+        ([None, None], "left out"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_kinds(cells, kind, parts):
+    assert decided(cells, parts=parts).kind == kind
+
+
+def test_the_order_of_cells_decides_nothing():
+    cells = ["1", "2", "x", "4", "", "?", "7,5", "$3"]
+    for seed in range(5):
+        shuffled = list(np.random.default_rng(seed).permutation(cells))
+        assert decided(shuffled, parts=3).kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["01", "02"], "--kind c=number"),
+        (["1", "2", "3", "x"], "3 of 4 cells are numbers, and 'x' is not"),
+        (["05/06/2024", "01/02/2024"], "--kind 'c=date:%d/%m/%Y'"),
+        (["2024-01-31", "2024-02-28", "soon"], "2 of 3 cells are dates, and 'soon' is not"),
+        (["1.5", "1,5"], "written in several ways"),
+    ],
+    ids=str,
+)
+def test_what_is_mostly_something_else_is_told_with_the_way_out(cells, told):
+    assert told in decided(cells).reason
+
+
+def test_texts_of_nothing_else_need_no_word():
+    assert decided(["a", "b", "5"]).reason == ""
+
+
+def test_the_files_decimal_mark_reads_what_could_be_either():
+    assert decided(["1,234", "5,678"], ".").number.decimal == "."
+    assert decided(["1,234", "5,678"], ",").number.decimal == ","
+    assert decided(["1,5"], ".").number.decimal == ","
+    assert decided(["1.5"], ",").number.decimal == "."
+
+
+def test_the_files_decimal_mark_is_that_of_a_cell_that_is_sure():
+    def tally(*cells):
+        counts = Tally("c", Missing())
+        counts.add(pa.array(cells))
+        return counts
+
+    assert decimal_of([tally("1,234"), tally("0,5")], ".") == ","
+    assert decimal_of([tally("1,234"), tally("0.5")], ",") == "."
+    assert decimal_of([tally("1,234")], ",") == ","
+    assert decimal_of([tally("0,5"), tally("0.5")], ".") == "."
+
+
+def test_types_of_parquet():
+    assert decided(pa.array([1, None])).kind == "number"
+    assert decided(pa.array([1.5, np.nan])).kind == "number"
+    assert decided(pa.array([np.nan, np.nan])).kind == "left out"
+    assert decided(pa.array([True, False])).kind == "text"
+    assert decided(pa.array([[1], [2]])).reason == "its cells are lists"
+    assert decided(pa.array(["1", "2"]).dictionary_encode()).kind == "number"
+
+
+def test_wishes():
+    assert decided(["1", "2"], kinds={"c": "category"}).kind == "category"
+    assert decided(["01", "x"], kinds={"c": "number"}).kind == "number"
+    assert decided(["05/06/2024"], kinds={"c": "date:%m/%d/%Y"}).date == "%m/%d/%Y"
+    assert decided(["1"], drop=["c"]).reason == "--drop"
+    with pytest.raises(InputError, match="the kinds are"):
+        decided(["1"], kinds={"c": "colour"})
+
+
+def test_words_that_a_person_names_are_missing_everywhere():
+    missing = Missing(("none", "-999"), everywhere=True)
+    assert decided(["1", "NA"], missing=missing).kind == "text"
+    assert decided(["1", "None"], missing=missing).kind == "number"
+    reading = decided(["a", "None", "b"], missing=missing)
+    assert reading.read(pa.array(["a", "None"]), missing).to_pylist() == ["a", None]
+    numbers = decided(pa.array([1.0, -999.0]), missing=missing)
+    assert numbers.read(pa.array([1.0, -999.0]), missing).to_pylist() == [1.0, None]

@@ -1,0 +1,155 @@
+"""Files of rows: separators, encodings, and rows that do not fit."""
+
+import gzip
+
+import pytest
+
+from fastnn.tables import InputError
+from fastnn.tables.open import open_table
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Write bytes to a file and read them; returns names, rows and notes."""
+
+    def read(data, name="t.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        with open_table(path, **options) as table:
+            parts = [zip(*map(list, b.to_pydict().values()), strict=True) for b in table.batches()]
+            return table.names, [row for part in parts for row in part], list(table.notes)
+
+    return read
+
+
+def test_cells_stay_as_they_are_written(rows):
+    data = 'a,b\n01,"x ""y"", z"\n1.0,"two\nlines"\n NA ,\n'
+    assert rows(data)[:2] == (
+        ["a", "b"],
+        [("01", 'x "y", z'), ("1.0", "two\nlines"), (" NA ", "")],
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "{end}", "{end}{end}"])
+def test_line_ends_and_blank_lines(rows, end, last):
+    text = "a,b\n1,2\n\n3,4".replace("\n", end) + last.format(end=end)
+    assert rows(text)[1] == [("1", "2"), ("3", "4")]
+
+
+def test_a_blank_line_of_one_column_is_a_row(rows):
+    assert rows("a\n1\n\n2\n")[1] == [("1",), ("",), ("2",)]
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_separators_are_found(rows, sign):
+    names, cells, notes = rows("a,b\n1,2\n".replace(",", sign))
+    assert (names, cells) == (["a", "b"], [("1", "2")])
+    assert notes == [] if sign == "," else "--separator" in notes[0]
+
+
+def test_tabs_are_usual_where_the_name_says_so(rows):
+    assert rows("a\tb\n1\t2\n", "t.tsv") == (["a", "b"], [("1", "2")], [])
+
+
+def test_decimal_commas_are_no_separators(rows):
+    assert rows("x;y\n1,5;2,5\n")[1] == [("1,5", "2,5")]
+
+
+def test_expected_columns_tell_separators_apart(rows):
+    data = "a;b,c\n1;2,3\n"
+    assert rows(data)[0] == ["a;b", "c"]
+    assert rows(data, expected=["a"])[0] == ["a", "b,c"]
+    assert rows(data, separator=";")[0] == ["a", "b,c"]
+
+
+def test_excels_line_that_names_the_separator(rows):
+    assert rows("sep=;\r\na;b\r\n1;2\r\n")[:2] == (["a", "b"], [("1", "2")])
+
+
+def test_a_separator_at_the_end_of_each_row(rows):
+    assert rows("a,b\n1,2,\n3,4,\n")[:2] == (["a", "b"], [("1", "2"), ("3", "4")])
+    assert rows("a,b,\n1,2,\n")[0] == ["a", "b", ""]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("a,b\n1,2\n3,4,5\n", "row 2 (line 3) has 3 fields and the header 2"),
+        ("a,b\n1,2\n3\n", "row 2 (line 3) has 1 field"),
+        ("a,b\n1,2,\n3,4,5\n", "row 1 (line 2) has 3 fields"),
+        ('a,b\n1,"x\ny"\n\n3\n', "row 2 (line 5) has 1 field"),
+        ("a,b\n" + "1,2\n" * 300_000 + "3,4,5\n", "row 300001 (line 300002) has 3 fields"),
+        ("a,b\n" + "1,2,\n" * 300_000 + "3,4,5\n", "row 300001 has 3 fields"),
+        ("", "no header"),
+        ("\n\n", "no header"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_rows_that_do_not_fit_are_refused(rows, data, told):
+    with pytest.raises(InputError) as error:
+        rows(data)
+    assert told in str(error.value)
+    assert "t.csv" in str(error.value)
+
+
+def test_a_file_of_a_header(rows):
+    assert rows("a,b\n") == (["a", "b"], [], [])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("latin-1", "cp1252"),
+        ("utf-16", "utf-16-le"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32-le"),
+    ],
+)
+def test_encodings_are_found(rows, encoding, told):
+    text = "prénom,x\nZoé,1\nÜte,2\n"
+    names, cells, notes = rows(text.encode(encoding))
+    assert (names, cells) == (["prénom", "x"], [("Zoé", "1"), ("Üte", "2")])
+    assert notes == [] if told is None else told in notes[0]
+    assert told is None or "--encoding" in notes[0]
+
+
+def test_a_letter_far_down_tells_the_encoding(rows):
+    plain = b"a,b\n" + b"x,y\n" * 700_000
+    assert rows(plain + b"\xe9,z\n")[1][-1] == ("é", "z")
+    assert rows(plain + "é,z\n".encode())[1][-1] == ("é", "z")
+
+
+def test_an_encoding_that_is_named(rows):
+    assert rows("я,x\n1,2\n".encode("cp1251"), encoding="cp1251")[0] == ["я", "x"]
+    with pytest.raises(InputError, match="no such encoding"):
+        rows("a,b\n1,2\n", encoding="klingon")
+    with pytest.raises(InputError, match="--encoding"):
+        rows("é,b\n1,2\n".encode("latin-1"), encoding="utf-8")
+
+
+def test_compressed_files(rows):
+    assert rows(gzip.compress(b"a\tb\n1\t2\n"), "t.tsv.gz")[1] == [("1", "2")]
+    with pytest.raises(InputError, match="cannot be read"):
+        rows(gzip.compress(b"a,b\n1,2\n" * 1000)[:-20], "t.csv.gz")
+
+
+def test_a_file_that_expands_a_thousandfold_is_refused(rows, monkeypatch):
+    monkeypatch.setattr("fastnn.tables.source.MOST_EXPANDED", 1 << 20)
+    with pytest.raises(InputError, match="200 times its size"):
+        rows(gzip.compress(b"a,b\n" + b"1,2\n" * 2_000_000), "t.csv.gz")
+
+
+def test_a_quotation_mark_that_is_never_closed(rows):
+    with pytest.raises(InputError, match="row is longer than 8 MB"):
+        rows(b'a,b\n1,2\n"' + b"x" * 20_000_000)
+
+
+def test_names_of_files(tmp_path):
+    with pytest.raises(InputError, match=r"ends in \.csv"), open_table(tmp_path / "t.doc"):
+        pass
+    with pytest.raises(InputError, match="no such file"), open_table(tmp_path / "t.csv"):
+        pass
