@@ -12,7 +12,8 @@
 A forest says what scikit-learn's models say, missing and unseen categories included: raw outputs,
 values and probabilities differ from theirs by a last bit or two (1e-12 is what the tests allow). It
 holds no rows, no Python objects and nothing of scikit-learn's. A split takes 20 bytes and an entry
-of a leaf 12: 500 trees of 31 leaves are 0.5 MB, 150 extremely randomized ones of 1000 leaves 5 MB.
+of a leaf 12, saved 17 and 9: 500 trees of 31 leaves are 0.4 MB, and 100 extremely randomized ones
+of 4000 leaves, as 20 of each of five folds of 4000 rows of numbers, 10 MB.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -409,13 +410,28 @@ LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def to_dict(forest: Forest) -> dict[str, Any]:
-    """Give a forest as arrays, a number and a text: what can be loaded without trust."""
+    """Give a forest as arrays, a number and a text: what can be loaded without trust.
+
+    Whole numbers take the bytes that they need: random trees are a fifth smaller.
+    """
     own = {"baseline": forest.baseline, "n_features": forest.n_features, "link": forest.link}
-    return {**forest.trees._asdict(), **forest.lookups._asdict(), **own}
+    arrays = {**forest.trees._asdict(), **forest.lookups._asdict()}
+    return {name: _small(array) for name, array in arrays.items()} | own
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.int32:
+        return array
+    largest = max(array.max(initial=0), ~array.min(initial=0))
+    return array.astype(np.min_scalar_type(~int(largest)))
 
 
 def from_dict(saved: dict[str, Any]) -> Forest:
     """Make the forest of which `to_dict` was saved."""
-    trees = Trees(**{name: saved[name] for name in Trees._fields})
-    lookups = Lookups(**{name: saved[name] for name in Lookups._fields})
+    arrays = {
+        name: saved[name].astype(np.float64 if saved[name].dtype == np.float64 else np.int32)
+        for name in (*Trees._fields, *Lookups._fields)
+    }
+    trees = Trees(**{name: arrays[name] for name in Trees._fields})
+    lookups = Lookups(**{name: arrays[name] for name in Lookups._fields})
     return Forest(trees, lookups, saved["baseline"], saved["n_features"], saved["link"])

@@ -85,6 +85,7 @@ GENTLE: dict[str, Any] = {
     "learning_rate": 0.05,
     "max_iter": 400,
     "max_leaf_nodes": 15,
+    "min_samples_leaf": 20,
     "l2_regularization": 1.0,
     "max_features": 0.5,
     "patience": 40,

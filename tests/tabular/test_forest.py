@@ -17,6 +17,7 @@ from skops.io import dumps, loads
 
 from fastnn.tabular.forest import (
     _before_rounding,
+    _small,
     concatenate,
     constant,
     from_boosting,
@@ -172,4 +173,14 @@ def test_round_trip(library):
     forest = from_boosting(fitted(HistGradientBoostingClassifier, X, classes(y, 3)), range(3), 3)
     saved = to_dict(forest)
     saved = pickle.loads(pickle.dumps(saved)) if library else loads(dumps(saved))
-    assert_array_equal(predict(from_dict(saved), X), predict(forest, X))
+    again = from_dict(saved)
+    assert_array_equal(predict(again, X), predict(forest, X))
+    pairs = zip((*forest.trees, *forest.lookups), (*again.trees, *again.lookups), strict=True)
+    for own, other in pairs:
+        assert_array_equal(own, other)
+        assert own.dtype == other.dtype
+
+
+@pytest.mark.parametrize(("highest", "dtype"), [(127, "int8"), (128, "int16"), (2**15, "int32")])
+def test_saved_numbers_take_the_bytes_that_they_need(highest, dtype):
+    assert _small(np.array([~highest, 0, highest], np.int32)).dtype == dtype

@@ -23,7 +23,7 @@ from fastnn.tabular.trees import (
 FITS = [
     (fit_boosting, Boosting(max_iter=12)),
     (fit_boosting, Boosting(max_iter=12, encodes=True)),
-    (fit_random_trees, RandomTrees(n_estimators=8)),
+    (fit_random_trees, RandomTrees(n_estimators=8, min_samples_leaf=4)),
 ]
 NONE = np.array([], int)
 
@@ -95,9 +95,9 @@ def test_seeds_decide_on_all_bits(fit, settings):
 def test_losses(loss):
     X, y = data()
     y, (train, held_out) = np.exp(y), folds(300)
-    settings = Boosting(loss=loss, quantile=0.9, max_iter=30)
+    settings = Boosting(loss=loss, quantile=0.9, max_iter=60)
     member = fit_boosting(table_of(X, y), train, held_out, settings)
-    assert min(member.history) < 0.9 * member.history[0] or loss == "gamma"
+    assert min(member.history) < 0.97 * member.history[0] or loss == "gamma"
     if loss == "quantile":
         assert 0.7 < np.mean(y[held_out] <= member.held_out[:, 0]) < 1
     if loss in ("poisson", "gamma"):
@@ -278,6 +278,20 @@ def test_encoding():
         assert 0 < abs(numbers[row, 0] - expected[code]) < 0.3
     twice, _ = encode(X, np.array([0]), targets, np.full(100, 2.0), seed=0)
     assert_allclose(twice, numbers)
+
+
+@pytest.mark.parametrize("n_classes", [0, 3])
+def test_many_rows_are_drawn_for_each_random_tree(n_classes):
+    X, y = data()
+    y, rows = classes(y, n_classes) if n_classes else y, np.arange(300)
+    table = table_of(X, y, n_classes)
+    few = fit_random_trees(table, rows, NONE, RandomTrees(max_rows=30)).forest
+    all_rows = fit_random_trees(table, rows, NONE, RandomTrees(max_rows=300)).forest
+    assert few.trees.splits.size < 20 * 30 < all_rows.trees.splits.size
+    targets = np.eye(n_classes)[y] if n_classes else y[:, None]
+    gap, of_all = (np.abs(predict(forest, X) - targets).mean() for forest in (few, all_rows))
+    assert of_all < gap / 2
+    assert gap < 0.8 * np.abs(targets.mean(axis=0) - targets).mean()
 
 
 def test_deadline_of_many_rows_is_looked_at_after_each_tree():
