@@ -4,7 +4,7 @@
     python benchmarks/tabular_trees.py FOLDER --cache CACHE --blend network+boost_31 network
     ... --seeds 3 --sets adult letter
 
-FOLDER has the data sets (``../shared/data``). Each setting is trained on five folds of 5000 rows at
+FOLDER has the data sets of `tabular.py`. Each setting is trained on five folds of 5000 rows at
 most, on one thread; predictions are kept in CACHE, so that a blend of some of them takes seconds.
 A table says of each, against the first: the geometric mean of the ratios of errors (1 - accuracy,
 or RMSE) and of log-losses on rows that nothing has seen, on how many data sets and seeds it is
