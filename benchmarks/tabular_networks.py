@@ -10,7 +10,6 @@ and of log-losses on the test rows, and CPU seconds.
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
