@@ -3,7 +3,9 @@
 ``days`` are those since the mean of the training rows. A cycle is the sine and cosine of ``2 pi
 days / period``, with the days since 1970: a year (365.2425 days: within a day of the calendar), a
 week and a day. A cycle is left out where the dates cannot tell of it: where they span less than
-one, where all stand at the same place of it, and the week where they name months.
+one, where all stand at the same place of it, and the week where they name months. The place in a
+cycle is counted in whole microseconds, and sines and cosines are rounded to 9 decimals (a second of
+a year is 2e-7), so that no tree splits by their last bits, which differ from machine to machine.
 
 Dates are held as microseconds since 1970, of which 64 bits hold 292000 years either way; those with
 a time zone as of UTC, so that the same moment is the same number. Times of a day are held as those
@@ -16,7 +18,13 @@ import numpy as np
 
 DAY = 86_400_000_000  # microseconds
 MISSING = np.iinfo(np.int64).min  # NumPy's "not a time"
-PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}
+PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # days
+DECIMALS = 9
+
+
+def period_of(cycle: str) -> int:
+    """Microseconds of a cycle."""
+    return round(PERIODS[cycle] * DAY)
 
 
 class Clock(TypedDict):
@@ -50,7 +58,7 @@ def learn_clock(microseconds: np.ndarray, has_zone: bool, is_time: bool) -> Cloc
 
 
 def _tells(known: np.ndarray, cycle: str) -> bool:
-    if int(known.max()) - int(known.min()) < PERIODS[cycle] * DAY:
+    if int(known.max()) - int(known.min()) < period_of(cycle):
         return False
     if cycle == "day":
         return _differ(known % DAY)
@@ -89,6 +97,6 @@ def write_features(microseconds: np.ndarray, clock: Clock, out: np.ndarray) -> N
             out[:, place] = (known - clock["origin"]) / DAY
         else:
             cycle, wave = feature.split("_")
-            angle = known / DAY % PERIODS[cycle] * (2 * np.pi / PERIODS[cycle])
-            out[:, place] = np.sin(angle) if wave == "sin" else np.cos(angle)
+            angle = known % period_of(cycle) * (2 * np.pi / period_of(cycle))
+            out[:, place] = np.round(np.sin(angle) if wave == "sin" else np.cos(angle), DECIMALS)
     out[missing] = np.nan

@@ -24,6 +24,11 @@ from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.kernels.normalization import EPSILON
 
+CLASSIFIER_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "output_class_labels": [False, True],
+    "nocl": [True, False],
+}
 LAST = 2**31 - 1  # a slice that ends here ends with the last column
 
 
@@ -157,7 +162,8 @@ def _is_multilabel(model: Any) -> bool:
     return model.out_activation_ == "logistic" and model.n_outputs_ > 1
 
 
-def _is_text(classes: np.ndarray) -> bool:
+def is_text(classes: np.ndarray) -> bool:
+    """Whether labels are texts."""
     return isinstance(classes[0], str)
 
 
@@ -184,7 +190,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
         if model.n_outputs_ == 1:
             p = g("Concat", g("Sub", 1.0, p), p, axis=1)
             classes = classes[[0, -1]]  # there may be one class alone
-        element = TensorProto.STRING if _is_text(classes) else TensorProto.INT64
+        element = TensorProto.STRING if is_text(classes) else TensorProto.INT64
         g("Gather", g.constant(classes, element), g("ArgMax", p, axis=1, keepdims=0), out=label)
     g("Identity", p, out=probabilities)
 
@@ -205,7 +211,7 @@ def classifier_shapes(operator: Any) -> None:
             f"{len(model.classes_)}: fit one for each target."
         )
     kind = guess_tensor_type(operator.inputs[0].type)
-    label = StringTensorType if _is_text(model.classes_) else Int64TensorType
+    label = StringTensorType if is_text(model.classes_) else Int64TensorType
     columns = [model.n_outputs_] if _is_multilabel(model) else []
     operator.outputs[0].type = label([n_rows, *columns])
     operator.outputs[1].type = type(kind)([n_rows, max(2, model.n_outputs_)])
@@ -226,35 +232,54 @@ def convert_scaled(scope: Any, operator: Any, container: Any) -> None:
 def scaled_shapes(operator: Any) -> None:
     """Tell the type of the predictions of a regressor with transformed targets."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    inner, transformer = model.regressor_, model.transformer_
-    if not isinstance(inner, MLPRegressor) or type(transformer) is not StandardScaler:
+    regressor, scaler = model.regressor_, model.transformer_
+    if not isinstance(regressor, MLPRegressor) or type(scaler) is not StandardScaler:
         raise ValueError(
             "to_onnx converts a TransformedTargetRegressor of an MLPRegressor and a "
-            f"StandardScaler, and this one is of {inner!r} and {transformer!r}: convert its "
+            f"StandardScaler, and this one is of {regressor!r} and {scaler!r}: convert its "
             "regressor alone, and transform the predictions back yourself."
         )
     kind = guess_tensor_type(operator.inputs[0].type)
-    operator.outputs[0].type = type(kind)([n_rows, model.regressor_.n_outputs_])
+    operator.outputs[0].type = type(kind)([n_rows, regressor.n_outputs_])
 
 
-def convert(model: Any, *sample: Any, **options: Any) -> Any:
+def convert(model: Any, X_sample: Any, **options: Any) -> Any:
     """Convert a model by skl2onnx, which is told of the estimators before."""
     _register()
-    return skl2onnx.to_onnx(model, *sample, **options)
+    return skl2onnx.to_onnx(model, X_sample, **options)
+
+
+def convert_typed(model: Any, inputs: list[tuple[str, Any]], **options: Any) -> Any:
+    """Convert a model whose inputs are known, each a name and a type."""
+    _register()
+    converted = skl2onnx.to_onnx(model, initial_types=inputs, **options)
+    _rename(converted.graph, [name for name, _ in inputs])
+    return converted
+
+
+def _rename(graph: Any, names: list[str]) -> None:
+    """Give inputs their names, which skl2onnx changes where Python's variables have no such.
+
+    An output that is called as an input is, such as ``label``, becomes ``output_label``.
+    """
+    given = {put.name: name for put, name in zip(graph.input, names, strict=True)}
+    for put in graph.output:
+        if put.name in names:
+            given[put.name] = f"output_{put.name}"
+    for put in [*graph.input, *graph.output]:
+        put.name = given.get(put.name, put.name)
+    for node in graph.node:
+        node.input[:] = [given.get(name, name) for name in node.input]
+        node.output[:] = [given.get(name, name) for name in node.output]
 
 
 def _register() -> None:
-    options = {
-        "zipmap": [True, False, "columns"],
-        "output_class_labels": [False, True],
-        "nocl": [True, False],
-    }
     skl2onnx.update_registered_converter(
         MLPClassifier,
         "FastnnMLPClassifier",
         classifier_shapes,
         convert_classifier,
-        options=options,
+        options=CLASSIFIER_OPTIONS,
     )
     skl2onnx.update_registered_converter(
         MLPRegressor, "FastnnMLPRegressor", regressor_shapes, convert_regressor

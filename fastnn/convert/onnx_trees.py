@@ -3,7 +3,8 @@
 The operator is TreeEnsembleRegressor of ai.onnx.ml 3, which ONNX Runtime has for double numbers;
 its successor, TreeEnsemble, has no leaves of several outputs. It knows no sets either, so that a
 set becomes a chain of comparisons with each of its categories. It adds up in double and gives
-float32: the result is as near as that.
+float32, of which a target of 1e6 with a deviation of 1 would not leave enough: the mean of a tree's
+leaves is therefore added outside.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from fastnn.tabular.forest import Forest
 
 
 def predictions(g: Graph, forest: Forest, X: str) -> str:
-    """Predict as `fastnn.tabular.forest.predict`.
+    """Predict by each model of a forest.
 
     Parameters
     ----------
@@ -32,14 +33,12 @@ def predictions(g: Graph, forest: Forest, X: str) -> str:
     Returns
     -------
     prediction : str
-        Name of probabilities or values, (n_samples, n_outputs) of double.
+        Name of probabilities or values, (n_samples, n_models, n_outputs) of double.
     """
     n_models, n_outputs = forest.baseline.shape
-    raw = g("Add", _sums(g, forest, X), forest.baseline.reshape(1, -1))
+    raw = _raw_outputs(g, forest, X)
     raw = g("Reshape", raw, g.constant([-1, n_models, n_outputs], TensorProto.INT64))
-    each = LINKS[forest.link](g, raw)
-    total = g("ReduceSum", each, g.constant([1], TensorProto.INT64), keepdims=0)
-    return g("Div", total, float(n_models))
+    return LINKS[forest.link](g, raw)
 
 
 LINKS = {
@@ -49,13 +48,15 @@ LINKS = {
 }
 
 
-def _sums(g: Graph, forest: Forest, X: str) -> str:
+def _raw_outputs(g: Graph, forest: Forest, X: str) -> str:
     """Add up what the leaves hold: (n_samples, n_models * n_outputs)."""
+    baseline = forest.baseline.reshape(1, -1)
     if not forest.trees.roots.size:
-        first = g.columns(X, 0, 1)
-        return g("Mul", g("Sub", 1.0, g("Cast", g("IsNaN", first), to=TensorProto.DOUBLE)), 0.0)
+        zeros = g("Mul", g("Cast", g("IsNaN", g.columns(X, 0, 1)), to=TensorProto.DOUBLE), 0.0)
+        return g("Add", zeros, baseline)
     rows = _looked_up(g, forest.lookups, X)
-    settings: dict[str, Any] = _attributes(forest.trees)
+    lists, means = _attributes(forest.trees, forest.baseline.size)
+    settings: dict[str, Any] = lists
     for name in ("nodes_values", "target_weights"):
         values = settings.pop(name)
         settings[f"{name}_as_tensor"] = make_tensor(name, TensorProto.DOUBLE, [len(values)], values)
@@ -67,7 +68,7 @@ def _sums(g: Graph, forest: Forest, X: str) -> str:
         n_targets=forest.baseline.size,
         **settings,
     )
-    return g("Cast", sums, to=TensorProto.DOUBLE)
+    return g("Add", g("Cast", sums, to=TensorProto.DOUBLE), baseline + means)
 
 
 def _looked_up(g: Graph, lookups: Lookups, X: str) -> str:
@@ -138,21 +139,41 @@ def _values(trees: Trees, at: int) -> list[float]:
     return np.flatnonzero(bits != code & MISSING_LEFT).astype(float).tolist() or [NEVER]
 
 
-def _attributes(trees: Trees) -> dict[str, list]:
-    """Give the attributes of the operator, which has a list for each."""
+def _attributes(trees: Trees, n_columns: int) -> tuple[dict[str, list], np.ndarray]:
+    """Give the attributes of the operator, a list for each, and what is to be added outside."""
     nodes: list[tuple] = []
     entries: list[tuple] = []
+    means = np.zeros(n_columns)
     for t, root in enumerate(trees.roots):
         own, places = _nodes(trees, root)
         nodes += ((t, k, *node) for k, node in enumerate(own))
-        for at in (~at for at in places if at < 0):
-            node = places[~at]
-            while trees.columns[at] >= 0:
-                entries.append((t, node, int(trees.columns[at]), float(trees.values[at])))
-                at += 1
-            entries.append((t, node, int(~trees.columns[at]), float(trees.values[at])))
+        leaves = [~at for at in places if at < 0]
+        at = np.concatenate([_entries(trees, leaf) for leaf in leaves])
+        columns = np.where(trees.columns[at] < 0, ~trees.columns[at], trees.columns[at])
+        mean = _means(columns, trees.values[at], len(leaves), n_columns)
+        means += mean
+        is_last = trees.columns[at] < 0
+        at_nodes = np.array([places[~leaf] for leaf in leaves])[np.cumsum(is_last) - is_last]
+        rest = trees.values[at] - mean[columns]
+        triples = zip(at_nodes.tolist(), columns.tolist(), rest.tolist(), strict=True)
+        entries += ((t, *entry) for entry in triples)
     lists = [*map(list, zip(*nodes, strict=True)), *map(list, zip(*entries, strict=True))]
-    return dict(zip(ATTRIBUTES, lists, strict=True))
+    return dict(zip(ATTRIBUTES, lists, strict=True)), means
+
+
+def _entries(trees: Trees, leaf: int) -> np.ndarray:
+    """Positions of the entries of a leaf."""
+    last = leaf
+    while trees.columns[last] >= 0:
+        last += 1
+    return np.arange(leaf, last + 1)
+
+
+def _means(columns: np.ndarray, values: np.ndarray, n_leaves: int, n_columns: int) -> np.ndarray:
+    """Mean of a tree's leaves for the outputs that all of them add to; 0 for others."""
+    counts = np.bincount(columns, minlength=n_columns)
+    totals = np.bincount(columns, values, minlength=n_columns)
+    return np.where(counts == n_leaves, totals / n_leaves, 0.0)
 
 
 ATTRIBUTES = (

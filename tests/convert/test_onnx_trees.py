@@ -42,13 +42,13 @@ def run(forest, X):
         names.nodes,
         "forest",
         [declare("X", TensorProto.DOUBLE, [None, X.shape[1]])],
-        [declare(result, TensorProto.DOUBLE, [None, forest.baseline.shape[1]])],
+        [declare(result, TensorProto.DOUBLE, [None, *forest.baseline.shape])],
         names.constants,
     )
     opsets = [make_opsetid("", 18), make_opsetid("ai.onnx.ml", 3)]
     model = make_model(graph, opset_imports=opsets, ir_version=9)
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"X": X})[0]
+    return session.run(None, {"X": X})[0].mean(axis=1)
 
 
 def data(n_codes, n=400):
@@ -97,3 +97,10 @@ def test_onnx_of_a_forest_without_trees():
     X, _ = data(3)
     X[::2, 0], X[1, 0] = np.nan, np.inf
     assert_allclose(run(constant([0.0, 1.0], 5, "softmax"), X)[:, 1], 1 / (1 + np.exp(-1)))
+
+
+def test_onnx_of_a_target_far_from_0():
+    X, y = data(3)
+    table, rows = Table(X, 1e6 + y, IS_CATEGORICAL), np.arange(len(X))
+    forest = fit_random_trees(table, rows, rows[:0], RandomTrees(5)).forest
+    assert_allclose(run(forest, X), predict(forest, X), rtol=0, atol=1e-6)

@@ -1,0 +1,35 @@
+"""What a fitted estimator predicts with, for conversions."""
+
+from typing import NamedTuple
+
+from fastnn.tabular.base import BaseTabular
+from fastnn.tabular.calibration import Calibration
+from fastnn.tabular.ensemble import Predictor
+
+
+class Fitted(NamedTuple):
+    """What an estimator predicts with.
+
+    Attributes
+    ----------
+    predictor : Predictor
+        Members and scaling.
+    calibration : Calibration or None
+        Of probabilities; None for numbers.
+    """
+
+    predictor: Predictor
+    calibration: Calibration | None
+
+
+def fitted_of(model: BaseTabular) -> Fitted:
+    """Give what a fitted estimator predicts with.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    """
+    predictor = model._predictor()
+    calibration = vars(model).get("_calibration")
+    return Fitted(predictor, None if calibration is None else Calibration(**calibration))
