@@ -261,12 +261,13 @@ def _numbered(keys: list[int]) -> dict[int, int]:
 
 
 def _encoded(g: Graph, x: str, kind: str, codes: Mapping[Any, int], default: int) -> str:
+    attributes: dict[str, Any] = {f"keys_{kind}": list(codes), "default_int64": default}
+    values = list(codes.values())
     return g(
         "LabelEncoder",
         x,
         op_domain="ai.onnx.ml",
         op_version=2,
-        values_int64s=list(codes.values()),
-        default_int64=default,
-        **{f"keys_{kind}": list(codes)},
+        values_int64s=values,
+        **attributes,
     )

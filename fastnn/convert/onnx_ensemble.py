@@ -24,7 +24,7 @@ def prediction(g: Graph, predictor: Predictor, cells: Cells) -> str:
     if predictor.networks:
         inputs = _network_inputs(g, predictor.scaling, cells)
         for member, models in predictor.networks:
-            each = _outputs_of_networks(g, models, *inputs)
+            each = _outputs_of_networks(g, [(m.network, m.architecture) for m in models], *inputs)
             if predictor.target_scale is not None:
                 scale = predictor.target_scale
                 each = g("Add", g("Mul", each, scale.scale), scale.center)
@@ -48,7 +48,7 @@ def n_outputs(predictor: Predictor) -> int:
     """Columns of a prediction."""
     if predictor.forests:
         return int(predictor.forests[0][1].baseline.shape[1])
-    return predictor.networks[0][1][0][0].units[-1]
+    return predictor.networks[0][1][0].network.units[-1]
 
 
 def _raised(g: Graph, probabilities: str, power: float) -> str:

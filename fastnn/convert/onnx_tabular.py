@@ -3,7 +3,7 @@
 `onnx_columns` reads an input for each column, and `onnx_ensemble` predicts.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,6 +27,7 @@ from fastnn.convert.onnx_columns import (
 )
 from fastnn.convert.onnx_ensemble import calibrated, n_outputs, prediction
 from fastnn.convert.onnx_graph import CLASSIFIER_OPTIONS, Graph, is_text
+from fastnn.tabular.calibration import Calibration
 from fastnn.tabular.classifier import TabularClassifier
 from fastnn.tabular.fitted import fitted_of
 from fastnn.tabular.regressor import TabularRegressor
@@ -126,7 +127,8 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of a `TabularClassifier`: its labels, then its probabilities."""
     g = Graph(scope, container, is_double=True)
     predictor, calibration = fitted_of(operator.raw_operator)
-    p = calibrated(g, prediction(g, predictor, _cells(g, operator)), calibration)
+    p = prediction(g, predictor, _cells(g, operator))
+    p = calibrated(g, p, cast(Calibration, calibration))
     classes = operator.raw_operator.classes_
     element = TensorProto.STRING if is_text(classes) else TensorProto.INT64
     likeliest = g("ArgMax", p, axis=1, keepdims=0)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from sklearn.utils.validation import check_is_fitted
+
 from fastnn.tabular.base import BaseTabular
 from fastnn.tabular.calibration import Calibration
 from fastnn.tabular.ensemble import Predictor
@@ -30,6 +32,7 @@ def fitted_of(model: BaseTabular) -> Fitted:
     NotFittedError
         If it is not fitted.
     """
-    predictor = model._predictor()
+    check_is_fitted(model)
+    predictor = model._make_predictor()
     calibration = vars(model).get("_calibration")
     return Fitted(predictor, None if calibration is None else Calibration(**calibration))
