@@ -59,7 +59,8 @@ def new_rows(n=150):
         frame.loc[:7, name] = unseen
     frame.loc[8:10, "number"] = [1e300, -4.0, 2.0**63]
     frame.loc[11:12, "due"] = START + pd.Timedelta(7, "h")
-    frame.loc[0, "when"], frame.loc[1, "when"] = pd.Timestamp("1901-01-01"), START + pd.Timedelta(1)
+    frame["when"] = frame["when"].astype("datetime64[ns]")
+    frame.loc[0, "when"] = pd.Timestamp("1901-01-01T00:00:00.000000999")
     frame.loc[2:3, "wild"] = [1e300, -1e300]
     return frame
 
@@ -69,9 +70,9 @@ def cells(column, kind):
     if kind == "tensor(string)":
         values = column.astype(object).where(column.notna(), "").to_numpy(object)
     elif kind == "tensor(int64)":
-        held = next(type(value) for value in column if value is not pd.NaT and value is not None)
-        unit = "m8[ns]" if issubclass(held, pd.Timedelta) else "M8[ns]"
-        values = np.array(column.to_list(), dtype=unit).view(np.int64)
+        are_durations = column.name in ("length", "lasts")
+        read, unit = (pd.to_timedelta, "m8[ns]") if are_durations else (pd.to_datetime, "M8[ns]")
+        values = read(column.astype(object)).to_numpy().astype(unit).view(np.int64)
     elif kind == "tensor(bool)":
         values = column.to_numpy(bool)
     else:
