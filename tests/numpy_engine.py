@@ -92,9 +92,6 @@ class NumpyObjective(Objective):
         self.last = self.predictor.gradient(self.problem, self.problem.rows)
         return self.last
 
-    def regularize(self, share):
-        assert share == 1  # it neither drops nor decays
-
     def last_gradient(self):
         return self.last.vector
 
@@ -137,6 +134,9 @@ class NumpyStepper(Stepper):
             m[:] = beta_1 * m + (1 - beta_1) * gradient
             v[:] = beta_2 * v + (1 - beta_2) * gradient**2
             params -= rate * m / (np.sqrt(v) + hyper["epsilon"])
+
+    def regularize(self, share):
+        assert share == 1  # it neither drops nor decays
 
     def last_gradient(self):
         return self.last.vector

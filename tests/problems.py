@@ -14,6 +14,7 @@ from fastnn.kernels import (
     updates,
 )
 from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
+from fastnn.memory import padded
 from fastnn.network import Architecture, Network
 from fastnn.training.initialization import initialize
 
@@ -47,7 +48,7 @@ def optimizer_of(problem, solver="sgd", amsgrad=False):
     """A solver, its state at zero: Adam makes a step of what is rounding in a gradient of 0."""
     update, params = updates.update_of(solver, amsgrad), problem.network.params
     hyper = dict(zip(update.hyper, [0.9, 0.99, 1e-8], strict=False))
-    state = np.zeros((update.n_states, params.size), params.dtype)
+    state = np.zeros((update.n_states, padded(params.size, params.dtype)), params.dtype)
     solver = SimpleNamespace(
         name=solver, hyper=hyper, weight_decay=0.01, state=state, progress=np.zeros(4)
     )

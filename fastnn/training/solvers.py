@@ -148,13 +148,15 @@ class Solver:
     def plain_state(self) -> PlainSolver:
         """Give all that it is as arrays, numbers and texts, which any version can read.
 
-        A user's own schedule is not among them: it is a parameter of the estimator.
+        A user's own schedule is not among them: it is a parameter of the estimator. Nor are the
+        pieces of an epoch, which only the networks of tables have, and these are not resumed.
         """
         is_users = callable(self.schedule.name)
+        schedule = {name: value for name, value in vars(self.schedule).items() if name != "pieces"}
         return {
             "name": self.name,
             "hyper": dict(self.hyper),
-            "schedule": vars(self.schedule) | ({"name": USERS_OWN} if is_users else {}),
+            "schedule": schedule | ({"name": USERS_OWN} if is_users else {}),
             "power_t": self.power_t,
             "weight_decay": self.weight_decay,
             "epochs": self.epochs,

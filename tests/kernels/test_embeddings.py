@@ -15,6 +15,7 @@ from fastnn.engine.base import Problem, Segment
 from fastnn.engine.cpu import CPU
 from fastnn.engine.data import Data, sample_of
 from fastnn.kernels import embeddings, epoch
+from fastnn.memory import padded
 from fastnn.network import Architecture, Network
 
 EMBEDDINGS = {
@@ -105,7 +106,8 @@ def test_gradient_is_that_of_central_differences(name):
 def solver(problem):
     params = problem.network.params
     hyper = {"beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8}
-    state, progress = np.zeros((2, params.size), params.dtype), np.zeros(4)
+    state = np.zeros((2, padded(params.size, params.dtype)), params.dtype)
+    progress = np.zeros(4)
     return SimpleNamespace(
         name="adamw", hyper=hyper, weight_decay=0.0, state=state, progress=progress
     )
