@@ -162,20 +162,28 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         self.verbose = verbose
 
     def _read_targets(self, X: Any, y: Any) -> np.ndarray:
-        y = column_or_1d(_check_y(y, estimator=self), warn=True)
+        y = self._checked_labels(y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if self.classes_.size < 2:
-            raise ValueError(
-                f"y has one class, {self.classes_[0]!r}: a classifier needs rows of two or more."
-            )
+            only = self.classes_.tolist()[0]
+            raise ValueError(f"y has one class, {only!r}: a classifier needs rows of two or more.")
         return codes.reshape(-1, 1)
 
+    def _checked_labels(self, y: Any) -> np.ndarray:
+        values = np.asarray(y)
+        if values.dtype.kind == "O" and (gaps := np.flatnonzero([*map(_is_gap, values.flat)])).size:
+            raise ValueError(
+                f"Input y contains a missing value in row {gaps[0]}: leave such rows out, as they "
+                "have nothing to teach."
+            )
+        return column_or_1d(_check_y(y, estimator=self), warn=True)
+
     def _known_targets(self, y: Any) -> np.ndarray:
-        y = column_or_1d(_check_y(y, estimator=self), warn=True)
+        y = self._checked_labels(y)
         codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
         if (unknown := y[self.classes_[codes] != y]).size:
-            raise ValueError(f"y has a class that fit has not seen, {unknown[0]!r}.")
+            raise ValueError(f"y has a class that fit has not seen, {unknown.tolist()[0]!r}.")
         return codes.reshape(-1, 1)
 
     def _fold_model(
@@ -278,3 +286,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
                 for part in self._by_parts(X)
             ]
         )
+
+
+def _is_gap(label: Any) -> bool:
+    """Whether a label is None, NaN or pandas' NA."""
+    is_nan = isinstance(label, float) and label != label
+    return label is None or is_nan or type(label).__name__ in ("NAType", "NaTType")

@@ -20,6 +20,8 @@ from fastnn.tabular.base import BaseTabular, check_coverage, folds_of
 from fastnn.tabular.data import Task
 from fastnn.tabular.importance import FoldRegressor
 
+LARGEST = 1e140  # target: the squares of a billion add up to a float64
+
 
 class TabularRegressor(RegressorMixin, BaseTabular):
     """Regressor for tables: an ensemble of networks and trees over folds of the rows.
@@ -187,8 +189,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
             self._is_vector = True
-        targets = number_targets(y, self.loss, self._loss_settings())
-        return np.asarray(targets.Y, np.float64)
+        Y = np.asarray(number_targets(y, self.loss, self._loss_settings()).Y, np.float64)
+        if np.abs(Y).max() > LARGEST:
+            raise ValueError(
+                f"y has values as large as {np.abs(Y).max():.3g}, whose squares are more than a "
+                f"float64 can hold: divide y by a number that makes them less than {LARGEST:.0g}."
+            )
+        return Y
 
     def _known_targets(self, y: Any) -> np.ndarray:
         return twin_of(self)._read_targets(None, y)

@@ -339,7 +339,9 @@ def test_skrub_makes_a_pipeline_of_it():
     ("X", "y", "message"),
     [
         (NUMBERS, np.where(CLASSES, 1.0, np.nan), "Input y contains NaN"),
-        (NUMBERS, np.ones(N), "y has one class, .*1.0"),
+        (NUMBERS, np.where(CLASSES, "a", None), "missing value in row [0-9]"),
+        (NUMBERS, pd.Series(np.where(CLASSES, "a", None), dtype="string"), "missing value in row"),
+        (NUMBERS, np.ones(N), "y has one class, 1.0: a classifier needs"),
         (NUMBERS, TARGET, "Unknown label type"),
         (NUMBERS[:-1], CLASSES, "inconsistent numbers of samples"),
         (np.where(NUMBERS > 2, np.inf, NUMBERS), CLASSES, "infinity in column 'x"),
@@ -356,8 +358,9 @@ def test_bad_rows_are_told_in_one_sentence(X, y, message):
 def test_bad_targets_of_a_regressor():
     for y, message in (
         (np.where(CLASSES, np.inf, 1.0), "Input y contains infinity"),
-        (None, "y cannot be None"),
+        (None, "the target y is None"),
         (["a"] * N, "could not convert|dtype"),
+        (TARGET * 1e200, "y has values as large as"),
     ):
         with pytest.raises(ValueError, match=message):
             regressor().fit(NUMBERS, y)
