@@ -36,7 +36,7 @@ from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData
 from fastnn.tabular.ensemble import Member, Predictor
 from fastnn.tabular.fit import Trained, plain_settings, train_members
-from fastnn.tabular.folds import Folds, make_folds
+from fastnn.tabular.folds import Folds, make_folds, others
 from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
 from fastnn.tabular.members import KINDS, Recipe
 from fastnn.tabular.recipes import EFFORTS, recipes
@@ -505,9 +505,8 @@ def fingerprint(cells: Cells, Y: np.ndarray) -> str:
 
 def plain_folds(folds: Folds) -> dict[str, Any]:
     """Give folds as arrays; training rows only where they are not all the others."""
-    all_rows = np.arange(folds.n_samples)
     are_others = all(
-        np.array_equal(train, np.setdiff1d(all_rows, test))
+        np.array_equal(train, others(folds.n_samples, test))
         for train, test in zip(folds.train, folds.test, strict=True)
     )
     train = [] if are_others else [rows.astype(np.int32) for rows in folds.train]
@@ -517,7 +516,7 @@ def plain_folds(folds: Folds) -> dict[str, Any]:
 
 def folds_of(plain: dict[str, Any]) -> Folds:
     """Make the folds that an estimator keeps as arrays."""
-    all_rows = np.arange(plain["n_samples"])
+    n = plain["n_samples"]
     test = [rows.astype(np.int64) for rows in plain["test"]]
     train = [rows.astype(np.int64) for rows in plain["train"]]
-    return Folds(train or [np.setdiff1d(all_rows, rows) for rows in test], test, all_rows.size)
+    return Folds(train or [others(n, rows) for rows in test], test, n)

@@ -136,8 +136,7 @@ def make_folds(
             test = _grouped(n_folds, y, groups, counts, is_classifier, random_state)
         else:
             test = _stratified(n_folds, y, counts, is_classifier, random_state)
-        every = np.arange(n_samples)
-        pairs = [(np.setdiff1d(every, rows, assume_unique=True), rows) for rows in test]
+        pairs = [(others(n_samples, rows), rows) for rows in test]
     else:
         pairs = _given(cv, X, y, groups, n_samples)
     train = [rows[counts[rows]] for rows, _ in pairs]
@@ -145,6 +144,13 @@ def make_folds(
         if not rows.size:
             raise ValueError(f"cv={cv}: split {k} has no row to train on whose weight is above 0.")
     return Folds(train, [rows for _, rows in pairs], n_samples)
+
+
+def others(n_samples: int, rows: np.ndarray) -> np.ndarray:
+    """List all rows but these."""
+    is_other = np.ones(n_samples, bool)
+    is_other[rows] = False
+    return np.flatnonzero(is_other)
 
 
 def _number(cv: Any) -> int:
