@@ -174,7 +174,7 @@ def find(name: str) -> MachineCode | None:
     try:
         data = _read(folder / name)
         checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
-        if checksum != _checksum(content):
+        if checksum != _checksum(name, content):
             return None
         head, _, code = content.partition(b"\n")
         symbol, *needs = head.decode().split(" ")
@@ -196,8 +196,9 @@ def _read(file: Path) -> bytes:
 CHECKSUM_SIZE = 4
 
 
-def _checksum(content: bytes) -> bytes:
-    return zlib.crc32(content).to_bytes(CHECKSUM_SIZE, "little")
+def _checksum(name: str, content: bytes) -> bytes:
+    """Checksum of a file and its name: that of another kernel is as bad as a damaged one."""
+    return zlib.crc32(content, zlib.crc32(name.encode())).to_bytes(CHECKSUM_SIZE, "little")
 
 
 def keep(name: str, made: MachineCode) -> None:
@@ -208,7 +209,7 @@ def keep(name: str, made: MachineCode) -> None:
     content = " ".join([made.symbol, *made.needs]).encode() + b"\n" + made.code
     with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
         file = Path(own, name)
-        file.write_bytes(_checksum(content) + content)
+        file.write_bytes(_checksum(name, content) + content)
         file.chmod(0o644)  # whatever the user's mask: what a group can write is not read again
         file.replace(folder / name)
 

@@ -6,7 +6,7 @@ A fit goes: `inputs` checks X and y as scikit-learn does, `parameters` records w
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -20,6 +20,7 @@ from fastnn.engine.cpu import CPU
 from fastnn.engine.prediction import predict
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
+from fastnn.estimators.guard import guarded
 from fastnn.estimators.inputs import has_plain_shape, validated
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
@@ -150,6 +151,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------------------ fit
 
+    @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -198,6 +200,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
+    @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def resume(
@@ -248,8 +251,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         resume: bool = False,
     ) -> Any:
         fit = Fit(self, self._engine, incremental, resume)
-        with _all_or_nothing(self):
-            fit.run(X, y, sample_weight, validation)
+        fit.run(X, y, sample_weight, validation)
         fit.end()
         if fit.warning is not None:  # the model is whole, also where that is made an error
             warn_user(*fit.warning)
@@ -413,15 +415,3 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         super().__setstate__(plain_state(state))
         with contextlib.suppress(AttributeError, ValueError):  # not fitted, or weights by hand
             fitted.adopt(self, fitted.network_of(self))
-
-
-@contextlib.contextmanager
-def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Put an estimator's attributes back where what stands within fails."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise

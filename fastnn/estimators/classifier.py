@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import (
 )
 
 from fastnn.estimators.base import BaseMLP
+from fastnn.estimators.guard import guarded
 from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain, validated
 from fastnn.estimators.targets import (
     accuracy,
@@ -501,6 +502,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return accuracy(outputs, targets, rows, weights)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -538,15 +540,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "to properly estimate the class frequency distributions. Pass the resulting "
                 "weights as the class_weight parameter."
             )
-        y, before = dense_labels(y), self.__dict__.copy()
-        try:
-            self._learn_classes_of_all_calls(y, classes)
-            return self._fit(X, y, sample_weight, incremental=True)
-        except BaseException:
-            if "classes_" not in before:  # this call has set them
-                self.__dict__.pop("classes_", None)
-                self.__dict__.pop("_label_binarizer", None)
-            raise
+        y = dense_labels(y)
+        self._learn_classes_of_all_calls(y, classes)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def _learn_classes_of_all_calls(self, y: Any, classes: Any) -> None:
         """Note the classes that the first partial_fit names, check those of the others."""

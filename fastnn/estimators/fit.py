@@ -22,6 +22,11 @@ from fastnn.training.loop import Training
 from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge
 
+LEARNED = (  # attributes that a fit learns from its data, before it trains
+    *("n_features_in_", "feature_names_in_", "classes_", "_label_binarizer", "_random_state"),
+    *("n_outputs_", "n_layers_", "out_activation_"),
+)
+
 
 class Fit:
     """A call of `fit`, `partial_fit` or `resume`.
@@ -71,6 +76,7 @@ class Fit:
         estimator.n_outputs_ = self.dataset.targets.n_outputs
         estimator.n_layers_ = len(self.network.units)
         estimator.out_activation_ = self.dataset.targets.out_activation
+        self.learned = {name: vars(estimator)[name] for name in LEARNED if name in vars(estimator)}
         with self.engine.running():
             if settings.solver.is_stochastic:
                 self._by_mini_batches()
@@ -78,9 +84,30 @@ class Fit:
                 self._by_lbfgs()
 
     def end(self) -> None:
-        """Tell the callbacks that all is done."""
-        if self.tasks:
-            self.tasks.end()
+        """Tell the callbacks that all is done, and see to it that they have left a whole model.
+
+        Raises
+        ------
+        ValueError
+            If they have left parameters or weights that cannot predict.
+        """
+        if not self.tasks:
+            return
+        self.tasks.end()
+        estimator = self.estimator
+        for name in LEARNED:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(self.learned)
+        try:
+            estimator._validate_params()
+            network = fitted.network_of(estimator)
+            architecture = estimator._architecture(len(network.coefs))
+            self.engine.predictor(network, architecture, estimator.n_jobs)
+        except (AttributeError, TypeError, ValueError) as reason:
+            raise ValueError(
+                f"A callback has changed the {type(estimator).__name__}, which cannot predict any "
+                f"more: {reason}"
+            ) from reason
 
     # --------------------------------------------------------------------------- where it begins
 
@@ -142,8 +169,6 @@ class Fit:
             *(network, stepper, problem.rows, solver, settings, self.incremental),
             *(history, random_state, self.clock, judge, self.tasks),
         )
-        if not self.goes_on:
-            training.initial = training.copies()
         if self.resume:
             plan.check_same_judging(history, judge)
             self._take_up(training)

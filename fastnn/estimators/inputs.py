@@ -90,9 +90,10 @@ def flattened(y: np.ndarray) -> np.ndarray:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    """Sum that is finite only if all values are; BLAS does not warn where it overflows."""
+    """Sum that is finite only if all values are."""
     flat = values.ravel(order="K")
-    return float(flat.dot(flat))
+    with np.errstate(over="ignore"):
+        return float(flat.dot(flat))
 
 
 class _Zeros(ISeedSequence):

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
+from fastnn.estimators.guard import guarded
 from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain, validated
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
@@ -440,9 +441,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if not np.isfinite(outputs).all():
             return float("nan")
         Y = targets.Y[rows]
-        if self.loss == "quantile":
-            return self._pinball_score(Y, outputs, weights)
-        return r2_score(Y, outputs, sample_weight=weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # of huge numbers; the score is NaN then
+            if self.loss == "quantile":
+                return self._pinball_score(Y, outputs, weights)
+            return r2_score(Y, outputs, sample_weight=weights)
 
     def _pinball_score(self, Y: np.ndarray, outputs: np.ndarray, weights: Any) -> float:
         """D2 of the pinball loss, its mean over several quantiles."""
@@ -456,6 +458,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return float(np.mean(scores))
 
     @available_if(lambda estimator: estimator._check_solver())
+    @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":

@@ -11,7 +11,7 @@ from fastnn.engine.base import Objective
 from fastnn.network import Network
 from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.history import History
-from fastnn.training.loop import DivergenceError, Watcher
+from fastnn.training.loop import DivergenceError, Watcher, diverged
 from fastnn.training.settings import Settings
 
 
@@ -51,6 +51,7 @@ class Minimization:
         self.history, self.clock, self.judge, self.watcher = history, clock, judge, watcher
         self.last = network.params.copy()  # by iteration, not by evaluation
         self.best: np.ndarray | None = None
+        self.error: StopIteration | None = None  # of a user's callback or scorer
 
     def run(self) -> None:
         """Train, until the search, a callback, the clock or the user says to stop.
@@ -77,12 +78,16 @@ class Minimization:
             self.network.params[:] = self.last if self.best is None else self.best
             history.warning = self.clock.warning(stop, resumes=False)
             return
+        if self.error is not None:
+            raise self.error
         self.network.params[:] = result.x if self.best is None else self.best
         history.loss = np.float64(result.fun)
         history.n_iter = min(result.nit, settings.max_iter)
         if not self.network.is_finite():
             raise DivergenceError
-        if result.status != 0:
+        if not np.isfinite(result.fun):
+            history.warning = diverged(f"the last loss is {result.fun}")
+        elif result.status != 0:
             history.warning = _not_converged(result, settings.max_iter), ConvergenceWarning
 
     def _loss_and_gradient(self, params: np.ndarray) -> tuple[float, np.ndarray]:
@@ -91,17 +96,28 @@ class Minimization:
         return gradient.loss, gradient.vector.copy()
 
     def _keep(self, intermediate_result: OptimizeResult) -> None:
-        """Note what an iteration has brought."""
+        """Note what an iteration has brought; SciPy stops at a StopIteration, and tells nobody."""
+        try:
+            stops = self._iteration(intermediate_result)
+        except StopIteration as error:
+            self.error = error
+            raise
+        if stops:
+            raise StopIteration
+
+    def _iteration(self, result: OptimizeResult) -> bool:
+        """Note what an iteration has brought; returns whether to stop."""
         history, mark = self.history, self.history.mark()
         try:
-            self._record(intermediate_result.x, intermediate_result.fun)
+            self._record(result.x, result.fun)
         except BaseException:  # an interrupt leaves no half of a record
             history.rewind(mark)
             raise
         if self.watcher and self.watcher.end_epoch(self._gradient_norms):
-            raise StopIteration
+            return True
         if self.watcher and history.n_iter < self.settings.max_iter:
             self.watcher.begin_epoch()
+        return False
 
     def _record(self, params: np.ndarray, loss: float) -> None:
         history = self.history

@@ -29,6 +29,15 @@ class DivergenceError(ValueError):
         super().__init__(NOT_FINITE)
 
 
+def diverged(how: str) -> tuple[str, type[Warning]]:
+    """Tell that training has diverged, and left weights that are finite all the same."""
+    return (
+        f"Training diverged: {how}. Scale the input data and the targets, or lower the learning "
+        "rate.",
+        ConvergenceWarning,
+    )
+
+
 class Watcher(Protocol):
     """Is told of each epoch, for a user's callbacks."""
 
@@ -89,7 +98,6 @@ class Training:
         self.history, self.random_state, self.clock = history, random_state, clock
         self.judge, self.watcher = judge, watcher
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
-        self.initial: tuple[np.ndarray, np.ndarray] | None = None  # where no epoch is the best
 
     def skip(self, n_epochs: int) -> None:
         """Bring the order of rows to where it is after so many epochs."""
@@ -117,11 +125,22 @@ class Training:
                     "reached and the optimization hasn't converged yet.",
                     ConvergenceWarning,
                 )
+        except DivergenceError:
+            if not self.settings.restore_best or self.best is None:
+                raise
+            self._take_back(marks)
         except (KeyboardInterrupt, TimeIsOverError) as stop:
             if solver.progress[ROWS] == self.order.size:  # in the midst of an epoch's record
-                history.rewind(marks[0])
-                solver.rewind(marks[1])
+                self._take_back(marks)
             history.warning = self.clock.warning(stop)
+        else:
+            if not math.isfinite(history.loss or 0):
+                history.warning = diverged(f"the last loss is {history.loss}")
+
+    def _take_back(self, marks: tuple) -> None:
+        """Forget the epoch whose record is not whole."""
+        self.history.rewind(marks[0])
+        self.solver.rewind(marks[1])
 
     def _epoch(self) -> None:
         """Take one step for each mini-batch that is left of the epoch."""
@@ -159,6 +178,7 @@ class Training:
         history.learning_rates.append(self.solver.base_rate)
         if settings.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        _stop_if_diverged(self.network, history.loss)
         score = None if self.judge is None else self.judge(history)
         if settings.early_stopping and score is not None:
             if settings.verbose:
@@ -168,7 +188,6 @@ class Training:
             is_best = history.record_loss(history.loss, settings.tol)
             if score is not None:
                 is_best = history.note_score(score)
-            _stop_if_diverged(self.network, history.loss)
         if settings.restore_best and is_best:
             self.best = self.copies()
         self.solver.epoch_ends(history.rows_seen)
@@ -193,13 +212,12 @@ class Training:
             If the weights are not finite.
         """
         last, network = None, self.network
-        is_finite = network.is_finite()
-        best = self.initial if self.best is None and not is_finite else self.best
-        if self.settings.restore_best and best is not None:
+        if self.settings.restore_best and self.best is not None:
+            if not network.is_finite():
+                self.history.warning = diverged("the weights are those of the best epoch before")
             last = self.copies()
-            network.params[:], network.running[:] = best
-            is_finite = network.is_finite()
-        if not is_finite:
+            network.params[:], network.running[:] = self.best
+        if not network.is_finite():
             raise DivergenceError
         return last
 

@@ -66,6 +66,15 @@ def test_a_file_that_is_not_whole_is_written_anew(harm, tmp_path):
     assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
 
 
+def test_a_file_under_another_kernels_name_is_written_anew(tmp_path, monkeypatch):
+    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    one, other = (next(tmp_path.rglob(name)) for name in ("activations.relu-*", "outputs.logist*"))
+    one.write_bytes(other.read_bytes())
+    monkeypatch.setattr(machine_code, "cache_directory", lambda: one.parent)
+    assert machine_code.find(one.name) is None
+    assert machine_code.find(other.name) is not None
+
+
 def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path, monkeypatch):
     python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
     file = next(tmp_path.rglob("epoch.train_steps-*"))

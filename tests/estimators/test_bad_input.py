@@ -1,6 +1,7 @@
 """What cannot be right is refused in scikit-learn's words, and nothing is lost by it."""
 
 import _thread
+import re
 import threading
 import warnings
 
@@ -10,10 +11,12 @@ import pytest
 import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from watchers import Watcher
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor
+from fastnn.training.loop import DivergenceError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -298,6 +301,66 @@ DIVERGING = {"solver": "sgd", "learning_rate_init": 1e300, "max_iter": 10}
 @pytest.mark.parametrize("name", NETWORKS)
 def test_divergence_raises(name, parameters):
     assert_told_alike(lambda home: getattr(home, name)(**parameters).fit(X, y))
+
+
+MODES = [{}, {"early_stopping": True}, {"restore_best_weights": True}, {"scoring": "loss"}]
+TOLD = "Training diverged: .* Scale the input data and the targets, or lower the learning rate"
+
+
+def assert_told(fit):
+    """A fit ends with a finite loss, or tells that it has none, or that it has diverged."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            model = fit()
+        except DivergenceError:
+            return
+    messages = [str(warning.message) for warning in told]
+    assert not any("overflow" in message for message in messages)
+    if not any(re.search(TOLD, message) for message in messages):
+        assert np.isfinite([model.loss_, *model.loss_curve_]).all()
+
+
+@pytest.mark.parametrize("parameters", MODES, ids=str)
+@pytest.mark.parametrize("scale", [1e10, 1e20, 1e37, 1e160])
+@pytest.mark.parametrize("validates", [False, True])
+def test_divergence_is_told_in_every_mode(validates, scale, parameters):
+    """Early stopping gave the weights from before it, a loss of NaN, and not a word."""
+    for dtype in ["float32", "float64"] if scale < 1e38 else ["float64"]:
+        data, targets = X.astype(dtype), (X[:, 0] * scale).astype(dtype)
+        judged = {"X_val": data, "y_val": targets} if validates else {}
+        for solver in ("sgd", "adam"):
+            model = MLPRegressor(solver=solver, random_state=0, max_iter=30, **parameters)
+            assert_told(lambda: model.fit(data, targets, **judged))  # noqa: B023
+        assert_told(lambda: MLPRegressor(solver="sgd").partial_fit(data, targets))  # noqa: B023
+        lbfgs = MLPRegressor(solver="lbfgs", max_iter=30)
+        assert_told(lambda: lbfgs.fit(data, targets, **judged))  # noqa: B023
+
+
+def test_the_best_epoch_before_a_divergence_is_kept_and_told():
+    """The epoch in which weights ran away is none: all curves end with the one before."""
+
+    def rate(epoch):
+        return 1e-3 if epoch < 5 else 1e300
+
+    parameters = {"solver": "sgd", "learning_rate": rate, "random_state": 0, "shuffle": False}
+    model = MLPClassifier(**parameters, early_stopping=True)
+    with pytest.warns(ConvergenceWarning, match=TOLD):
+        model.fit(X, y)
+    assert 5 <= model.n_iter_ == len(model.loss_curve_) == len(model.validation_scores_) <= 6
+    assert np.isfinite(params_of(model)).all()
+    assert np.isfinite(model.loss_curve_).all()
+    with pytest.raises(DivergenceError):
+        MLPClassifier(**parameters).fit(X, y)
+    with pytest.raises(DivergenceError):
+        MLPClassifier(**parameters, early_stopping=True, restore_best_weights=False).fit(X, y)
+
+
+def test_an_infinite_loss_is_told_of():
+    model = MLPRegressor(solver="sgd", learning_rate_init=1e-300)
+    with pytest.warns(ConvergenceWarning, match=r"the last loss is inf"):
+        model.partial_fit(X, X[:, 0] * 1e200)
+    assert np.isfinite(params_of(model)).all()
 
 
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
