@@ -192,14 +192,13 @@ def _drop(estimator: Any, names: tuple[str, ...]) -> None:
 
 
 def adopt(estimator: Any, network: Network) -> None:
-    """Make a network's weights the estimator's."""
-    estimator._own_network = network
-    estimator.coefs_ = list(network.coefs)  # lists of its own, in which a user may replace a matrix
-    estimator.intercepts_ = list(network.intercepts)
-    estimator.n_parameters_ = int(network.params.size)
+    """Make a network's weights the estimator's, all at once: other threads may predict with it."""
+    parts = {"coefs_": network.coefs, "intercepts_": network.intercepts}
     if network.scales:
-        parts = (network.scales, network.shifts, network.means, network.variances)
-        estimator.__dict__.update(zip(NORMALIZED, map(list, parts), strict=True))
+        normalized = (network.scales, network.shifts, network.means, network.variances)
+        parts.update(zip(NORMALIZED, normalized, strict=True))
+    lists = {name: list(arrays) for name, arrays in parts.items()}  # a user may replace a matrix
+    vars(estimator).update(lists, _own_network=network, n_parameters_=int(network.params.size))
 
 
 def network_of(estimator: Any) -> Network:
@@ -210,7 +209,8 @@ def network_of(estimator: Any) -> Network:
     ValueError
         If they are no weights of a network.
     """
-    network, attributes = estimator.__dict__.get("_own_network"), vars(estimator)
+    attributes = vars(estimator).copy()  # all of one fit: another thread may end one meanwhile
+    network = attributes.get("_own_network")
     is_normalized = any(name in attributes for name in NORMALIZED)
     names = PARTS if is_normalized else PARTS[:2]
     parts = [attributes.get(name) for name in names]

@@ -177,48 +177,44 @@ def test_callbacks_that_misbehave():
 
 PREDICTIONS = """
     import sys, threading, time
-    import numpy as np
     from work import X, bits, classifier, in_threads, y
 
-    seconds = float(sys.argv[1])
+    sys.setswitchinterval(1e-6)  # threads change places as often as they can
+    seconds, kind = float(sys.argv[1]), sys.argv[2]
     model = classifier(hidden_layer_sizes=(20,)).fit(X, y)
-    kind = sys.argv[2]
-    states = [model.predict_proba(X[:50])]
-    ended, seen = threading.Event(), []
+    known, seen, ended = set(), set(), threading.Event()
+    n_answers = 0
+
+    def answers():
+        return {model.predict_proba(rows).tobytes() for rows in (X[:50], X[:1])}
 
     def train():
+        known.update(answers())
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             if kind == "partial_fit":
                 model.partial_fit(X, y)
-                states.append(model.predict_proba(X[:50]))
+                known.update(answers())
             else:  # another estimator
                 classifier(hidden_layer_sizes=(20,)).fit(X, y)
         ended.set()
 
     def predict():
+        global n_answers
         while not ended.is_set():
-            seen.append(model.predict_proba(X[:50]))
-            seen.append(np.vstack([model.predict_proba(X[:1]), seen[-1][1:]]))
-            del seen[:-1000]
+            seen.update(answers())
+            n_answers += 2
 
     assert in_threads(train, *[predict] * 8) == []
-    known = {state.tobytes() for state in states}
-    ours = [answer for answer in seen[::2]]
-    strange = [answer for answer in ours if answer.tobytes() not in known]
-    assert len(seen) > 100
-    if kind == "fit":
-        assert not strange and len(known) == 1, len(strange)
-    for answer in seen:
-        assert np.isfinite(answer).all()
-        np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-9)
-    print(len(strange), len(seen))
+    assert seen <= known, f"{len(seen - known)} answers are of no model"
+    assert n_answers > 100
+    assert (len(known) > 2) == (kind == "partial_fit")
 """
 
 
 @pytest.mark.parametrize("kind", ["fit", "partial_fit"])
 def test_predictions_beside_a_training_thread(kind):
-    run(PREDICTIONS, amount(2, 60), kind)
+    run(PREDICTIONS, amount(4, 60), kind)
 
 
 TWO_FITS = """
