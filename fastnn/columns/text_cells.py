@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from fastnn.columns import text_dates
-from fastnn.columns.text_numbers import NumberFormat
+from fastnn.columns.text_numbers import NumberFormat, plain_matrix
 
 MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers overflow
 MISSING_WORDS = (
@@ -26,6 +26,7 @@ MISSING_WORDS = (
     *("#VALUE!", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),  # errors of spreadsheets
 )
 LONGEST_SHOWN = 60
+AT_ONCE = 64  # columns that are read together
 
 
 class InputError(ValueError):
@@ -55,7 +56,9 @@ class Missing:
 
     def __post_init__(self) -> None:
         lowered = pa.array([word.strip().lower() for word in self.words], pa.string())
+        named = pa.array([float(w) for w in self.words if _is_number(w)], pa.float64())
         object.__setattr__(self, "_lowered", lowered)
+        object.__setattr__(self, "_numbers", named)
 
     def are_words(self, cells: pa.Array) -> pa.Array:
         """Tell which trimmed cells are among the words."""
@@ -71,10 +74,8 @@ class Missing:
 
     def without_numbers(self, numbers: pa.Array) -> pa.Array:
         """Make null those numbers that a user names as missing, as -999."""
-        named = [float(word) for word in self.words if _is_number(word)]
-        gaps = pc.or_(
-            pc.is_nan(numbers), pc.is_in(numbers, value_set=pa.array(named, pa.float64()))
-        )
+        named = self._numbers  # type: ignore[attr-defined]
+        gaps = pc.or_(pc.is_nan(numbers), pc.is_in(numbers, value_set=named))
         return pc.if_else(gaps, None, numbers)
 
 
@@ -350,10 +351,14 @@ class CellReader(TransformerMixin, BaseEstimator):
         """
         missing = self.missing
         kept = [reading for reading in self.readings if reading.kind != "left out"]
-        values = [
-            reading.read(batch.column(str(place)), missing, first_row)
-            for reading, place in zip(kept, places, strict=True)
-        ]
+        cells = [batch.column(str(place)) for place in places]
+        values: list[pa.Array] = []
+        for begin in range(0, len(kept), AT_ONCE):
+            some = kept[begin : begin + AT_ONCE], cells[begin : begin + AT_ONCE]
+            values += _read_plain(*some, missing) or [
+                reading.read(column, missing, first_row)
+                for reading, column in zip(*some, strict=True)
+            ]
         return pa.RecordBatch.from_arrays(values, [reading.name for reading in kept])
 
     @property
@@ -458,11 +463,29 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return text if len(names) <= most else f"{text}, and {len(names) - most} more"
 
 
+def _read_plain(
+    readings: Sequence[Reading], columns: Sequence[pa.Array], missing: Missing
+) -> list[pa.Array] | None:
+    """Read columns at once, if all hold nothing but plain numbers."""
+    plain = NumberFormat()
+    if not all(reading.kind == "number" and reading.number == plain for reading in readings):
+        return None
+    read = plain_matrix(columns)
+    if read is None or missing.everywhere or not len(read[0]):
+        return None
+    numbers, n = read[1], len(columns[0])
+    if pc.max(pc.abs(numbers)).as_py() > MAX_NUMBER:
+        return None
+    return [numbers.slice(i * n, n) for i in range(len(columns))]
+
+
 def _changed(reading: Reading) -> dict[str, Any]:
     """Fields that are not what they are by default: records of 100000 columns stay small."""
-    plain = asdict(Reading(reading.name, reading.kind))
-    held = asdict(reading)
-    return {k: v for k, v in held.items() if v != plain[k] or k in ("name", "kind")}
+    plain = Reading(reading.name, reading.kind)
+    held = {k: v for k, v in vars(reading).items() if v != getattr(plain, k)}
+    if "number" in held:
+        held["number"] = asdict(reading.number)
+    return {"name": reading.name, "kind": reading.kind, **held}
 
 
 @lru_cache(maxsize=4)

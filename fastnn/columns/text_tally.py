@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from fastnn.columns import text_dates
 from fastnn.columns.text_cells import (
+    AT_ONCE,
     InputError,
     Missing,
     Reading,
@@ -19,7 +20,7 @@ from fastnn.columns.text_cells import (
     shown,
     to_numbers,
 )
-from fastnn.columns.text_numbers import NumberFormat, NumberTally
+from fastnn.columns.text_numbers import NumberFormat, NumberTally, add_matrix, plain_matrix
 
 LONGEST_NUMBER = 100  # bytes; a longer cell is no number or date, whatever it looks like
 MOSTLY = 0.5  # a text of which more cells are numbers or dates is told
@@ -86,17 +87,7 @@ class Tally:
             self._add_typed(cells.dictionary_decode(), cells.null_count)
 
     def _add_texts(self, cells: pa.Array) -> None:
-        cells = cells.drop_null()
-        try:  # most columns hold nothing but plain numbers
-            numbers = pc.cast(cells, pa.float64())
-            if not pc.any(pc.is_nan(numbers)).as_py():
-                self.values += len(cells)
-                if len(cells):
-                    self.numbers.add_plain(cells, numbers)
-                return
-        except pa.ArrowInvalid:
-            pass
-        counted = pc.value_counts(cells)
+        counted = pc.value_counts(cells.drop_null())
         self._add_different(counted.field("values"), counted.field("counts").to_numpy())
 
     def _add_different(self, cells: pa.Array, counts: np.ndarray) -> None:
@@ -133,6 +124,27 @@ class Tally:
     def n_left(self) -> int:
         """How many cells are neither empty nor stand for a missing number."""
         return self.values - self.words
+
+
+def add_batch(tallies: Sequence[Tally], columns: Sequence[pa.Array]) -> None:
+    """Add a batch of cells to the tally of each column; most hold nothing but plain numbers."""
+    for begin in range(0, len(tallies), AT_ONCE):
+        some, cells = tallies[begin : begin + AT_ONCE], columns[begin : begin + AT_ONCE]
+        if not _add_plain(some, cells):
+            for tally, column in zip(some, cells, strict=True):
+                if not _add_plain([tally], [column]):
+                    tally.add(column)
+
+
+def _add_plain(tallies: Sequence[Tally], columns: Sequence[pa.Array]) -> bool:
+    read = plain_matrix(columns) if len(columns[0]) else None
+    if read is None:
+        return False
+    add_matrix([tally.numbers for tally in tallies], *read)
+    for tally in tallies:
+        tally.rows += len(columns[0])
+        tally.values += len(columns[0])
+    return True
 
 
 def _truths(cells: pa.Array) -> tuple[str, str] | None:

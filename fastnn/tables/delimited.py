@@ -17,6 +17,7 @@ from fastnn.tables.layout import find_layout, parsed
 from fastnn.tables.source import Utf8, open_bytes
 
 BLOCK = 1 << 23  # bytes that Arrow reads at once; a row has to fit in
+WIDE = 5000  # columns from which blocks are larger, as each column of a block takes its time
 
 
 class DelimitedTable:
@@ -116,13 +117,14 @@ class DelimitedTable:
     def _arrow_batches(
         self, raw: Utf8, names: list[str], read: list[str]
     ) -> Iterator[pa.RecordBatch]:
-        reader = io.BufferedReader(raw, BLOCK)
+        block = BLOCK if len(names) < WIDE else 8 * BLOCK
+        reader = io.BufferedReader(raw, block)
         if not reader.peek(1):  # of which Arrow says that it is an empty file
             return
         try:
             yield from pyarrow.csv.open_csv(
                 pa.PythonFile(reader, mode="r"),
-                pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
+                pyarrow.csv.ReadOptions(column_names=names, block_size=block),
                 pyarrow.csv.ParseOptions(
                     delimiter=self._layout.separator,
                     newlines_in_values=True,

@@ -17,7 +17,7 @@ from fastnn.columns.text_cells import (
     places_of,
     shown,
 )
-from fastnn.columns.text_tally import Tally, Wishes, decide, decimal_of
+from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
 from fastnn.tables.open import Table
 
 MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
@@ -124,8 +124,7 @@ def survey(table: Table, request: Request) -> Decision:
     n_rows = 0
     for batch in table.batches():
         n_rows += len(batch)
-        for tally, column in zip(tallies, batch.columns, strict=True):
-            tally.add(column)
+        add_batch(tallies, batch.columns)
         counts = _counted(counts, batch.column(place))
     if not n_rows:
         raise InputError("the table has no rows.")

@@ -21,12 +21,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
 from threadpoolctl import threadpool_limits
 
 from fastnn.kernels.trees import Lookups, Trees
@@ -478,6 +472,8 @@ def fit_boosting(
 
 
 def _boosting_model(table: Table, rows: _Rows, settings: Boosting, watch: _Watch, seed: int) -> Any:
+    from sklearn import ensemble  # 200 ms, which predictions do without
+
     parameters: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
         "max_iter": settings.max_iter,
@@ -496,8 +492,8 @@ def _boosting_model(table: Table, rows: _Rows, settings: Boosting, watch: _Watch
         "tol": 0.0,
     }
     if table.n_classes:
-        return HistGradientBoostingClassifier(**parameters)
-    return HistGradientBoostingRegressor(
+        return ensemble.HistGradientBoostingClassifier(**parameters)
+    return ensemble.HistGradientBoostingRegressor(
         loss=settings.loss, quantile=settings.quantile, **parameters
     )
 
@@ -531,9 +527,11 @@ def fit_random_trees(
 
 
 def _grow(growth: _Growth, settings: RandomTrees, seed: int, deadline: float, stop: Stop) -> Member:
+    from sklearn import ensemble  # as above
+
     fold, X = growth.fold, growth.rows.train
     X, draws = np.clip(X, -LARGEST / len(X), LARGEST / len(X)), len(X) > settings.max_rows
-    kind = ExtraTreesClassifier if fold.table.n_classes else ExtraTreesRegressor
+    kind = ensemble.ExtraTreesClassifier if fold.table.n_classes else ensemble.ExtraTreesRegressor
     model = kind(
         max_features=settings.max_features,
         min_samples_leaf=settings.min_samples_leaf,

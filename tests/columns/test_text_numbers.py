@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastnn.columns.text_numbers import NumberFormat, NumberTally
+from fastnn.columns.text_numbers import NumberFormat, NumberTally, add_matrix, plain_matrix
 
 
 def read(texts, format):
@@ -113,10 +113,15 @@ def test_codes_and_whole_numbers():
 
 
 def test_plain_numbers_are_tallied_alike():
-    texts = ["1", "-2.5", "1e5", "007", ".5"]
-    slow, quick = tally(*texts), NumberTally()
-    cells = pa.array(texts)
-    quick.add_plain(cells, cells.cast(pa.float64()))
-    assert (quick.either, quick.codes, quick.whole) == (slow.either, slow.codes, slow.whole)
-    assert quick.sure == slow.sure
-    assert quick.readable["."] == slow.readable["."]
+    columns = [["1", "-2.5", "1e5", "007", ".5"], ["1", "2", "3", "4", "1.234"]]
+    quick = [NumberTally(), NumberTally()]
+    add_matrix(quick, *plain_matrix([pa.array(column) for column in columns]))
+    for column, counts in zip(columns, quick, strict=True):
+        slow = tally(*column)
+        assert vars(counts) == vars(slow)
+
+
+def test_only_plain_numbers_are_read_together():
+    assert plain_matrix([pa.array(["1"]), pa.array(["x"])]) is None
+    assert plain_matrix([pa.array(["1"]), pa.array(["nan"])]) is None
+    assert plain_matrix([pa.array(["1"]), pa.array([1])]) is None

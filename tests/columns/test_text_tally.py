@@ -5,13 +5,13 @@ import pyarrow as pa
 import pytest
 
 from fastnn.columns.text_cells import InputError, Missing
-from fastnn.columns.text_tally import Tally, Wishes, decide, decimal_of
+from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
 
 
 def decided(cells, decimal=".", missing=None, parts=1, **wishes):
     tally = Tally("c", missing or Missing())
     for part in np.array_split(np.arange(len(cells)), parts):
-        tally.add(pa.array([cells[i] for i in part], getattr(cells, "type", None)))
+        add_batch([tally], [pa.array([cells[i] for i in part], getattr(cells, "type", None))])
     return decide(tally, decimal, Wishes(**wishes))
 
 
