@@ -124,7 +124,7 @@ TUNED = {
     "MAX_FEW_FLOPS": Tuned(
         (10_000, 100_000, 1_000_000), (work("prediction", rows=5), work("prediction", rows=20))
     ),
-    "TREE_ROWS": Tuned((16, 64, 256, 1024), (work("forest", "tabular", rows=10_000),)),
+    "TREE_ROWS": Tuned((64, 256, 512, 1024), (work("forest", "tabular", rows=10_000),)),
     "TREE_STEP_FLOPS": Tuned(
         (50, 200, 800),
         tuple(work("forest", "tabular", rows=rows) for rows in (30, 300, 3000)),

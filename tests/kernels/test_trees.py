@@ -58,9 +58,9 @@ ROWS = np.array(  # and the outputs
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("n_rows", [1, 7, 10, 75])
+@pytest.mark.parametrize("n_rows", [1, 7, 10, 1030])
 def test_rows_reach_their_leaves(n_rows, several):
-    rows = np.tile(ROWS, (8, 1))[:n_rows]
+    rows = np.tile(ROWS, (103, 1))[:n_rows]
     X, expected = rows[:, :3].copy(), rows[:, 3:]
     compiled, written = np.full((2, n_rows, 2), 0.25)
     Call(ADD_TREES[several], DTYPES, TREES)(X, compiled)
