@@ -1,4 +1,4 @@
-"""What a fitted estimator predicts with, for conversions."""
+"""What a fitted estimator predicts with, for conversions and displays."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn.tabular.base import BaseTabular
 from fastnn.tabular.calibration import Calibration
 from fastnn.tabular.ensemble import Predictor
+from fastnn.tabular.scaling import Scaling
 
 
 class Fitted(NamedTuple):
@@ -36,3 +37,8 @@ def fitted_of(model: BaseTabular) -> Fitted:
     predictor = model._make_predictor()
     calibration = vars(model).get("_calibration")
     return Fitted(predictor, None if calibration is None else Calibration(**calibration))
+
+
+def scaling_of(model: BaseTabular) -> Scaling:
+    """Tell how the networks of a fitted estimator take numbers and codes."""
+    return model._scaling
