@@ -176,7 +176,6 @@ def train_network(
             *(network, stepper, problem.rows, solver, wanted, False, history, random_state),
             *(clock, judge, watcher),
         )
-        training.initial = training.copies()
         training.run()
         training.finish()
         outputs = predictor.outputs(problem.data, held_out)

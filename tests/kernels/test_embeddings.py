@@ -121,10 +121,10 @@ def params_after_steps(dtype, is_compiled=True, several=False):
     fixed = (problem.data.sample, problem.rows, 205, layers, problem.network.params)
     fixed += optimizer_of(problem, "adamw"), backward, work
     loops = bind.shard_loop(several, dtypes), bind.block_loop(several, False, dtypes)
-    if is_compiled:
-        Call(epoch.train_steps, dtypes, *fixed)(0, N_ROWS, *loops)
-    else:
-        with np.errstate(over="ignore"):  # the hash of the dropout is meant to
+    with np.errstate(over="ignore"):  # as the dropout's hash is meant to
+        if is_compiled:
+            Call(epoch.train_steps, dtypes, *fixed)(0, N_ROWS, *loops)
+        else:
             epoch.train_steps(*fixed, 0, N_ROWS, *loops)
     return problem.network.params
 
