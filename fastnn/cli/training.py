@@ -29,6 +29,7 @@ from fastnn.tables.training_rows import (
     TrainingRows,
     free_texts,
     read_rows,
+    share_of_rows,
     survey,
 )
 
@@ -72,7 +73,8 @@ def run(
     separator = options.separator(separator)
     with open_table(data, separator, encoding, expected) as table:
         decision = survey(table, request)
-        rows = read_rows(table, decision, request)
+        share = share_of_rows(decision)
+        rows = read_rows(table, decision, request, share, seed)
     reader = decision.reader.without(free_texts(rows, decision.reader))
     rows = replace(rows, X=rows.X.select(reader.names))
     if decision.task == "classification":
@@ -226,8 +228,10 @@ def _tell(
 ) -> list[dict[str, Any]]:
     """Tell what was read, and how; returns the facts of each column."""
     described = columns_of(reader, _learnt(rows))
-    n_without = decision.n_rows - len(rows.y)
+    n_without = rows.n_without
     left = f", {n_without} left out as they have no {shown(request.target)}" if n_without else ""
+    if len(rows.y) < decision.n_rows - n_without:
+        left += f", a sample of {decision.n_rows}, as more take more memory"
     task, target = decision.task, request.target
     voice.note(f"{task} of {target!r}: {len(rows.y)} rows{left}, {len(described)} columns")
     for line in count_lines(described):

@@ -66,7 +66,7 @@ def open_table(
     told = "standard input" if path == STANDARD else str(path)
     if path != STANDARD and not path.name.lower().endswith(ENDINGS):
         raise InputError(f"{told}: a table's name ends in {', '.join(ENDINGS[:-1])} or .xlsx.")
-    with kept(path) as file:
+    with kept(path) as file, _naming(told):
         with open_bytes(file, told) as stream:
             first = stream.read(4)
         if first == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
@@ -75,3 +75,14 @@ def open_table(
             yield SheetTable(file, told)
         else:
             yield DelimitedTable(file, told, separator, encoding, expected)
+
+
+@contextmanager
+def _naming(told: str) -> Iterator[None]:
+    """Name the file in a message about what it holds."""
+    try:
+        yield
+    except InputError as error:
+        if told in str(error):
+            raise
+        raise InputError(f"{told}: {error}") from error

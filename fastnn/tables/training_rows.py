@@ -21,6 +21,7 @@ from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_
 from fastnn.tables.open import Table
 
 MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
+MOST_CELLS = 1 << 24  # that are learnt from; training takes some 40 bytes for each
 MOST_CLASSES = 100_000  # different texts of a target that are counted
 LONGEST_CLASS = 200  # characters; each row's label takes as much memory as the longest
 GOOD_NUMBER = 0.05  # share of rows by which a word for missing values is a class of its own
@@ -88,6 +89,8 @@ class TrainingRows:
         Their weights; what keeps them together.
     numbers : ndarray of int64 of shape (n,)
         Which rows of the file they are, from 1.
+    n_without : int
+        Rows of the file that have no target.
     """
 
     X: pa.Table
@@ -95,6 +98,7 @@ class TrainingRows:
     weights: np.ndarray | None
     groups: np.ndarray | None
     numbers: np.ndarray
+    n_without: int
 
 
 def survey(table: Table, request: Request) -> Decision:
@@ -200,8 +204,28 @@ def _notes(readings: Sequence[Reading], decimal: str, request: Request) -> list[
     return notes
 
 
-def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRows:
+def share_of_rows(decision: Decision) -> float:
+    """Tell which share of a file's rows is learnt from, so that memory stays bounded."""
+    return min(1.0, MOST_CELLS / (decision.n_rows * max(1, len(decision.reader.names))))
+
+
+def read_rows(
+    table: Table, decision: Decision, request: Request, share: float = 1.0, seed: int = 0
+) -> TrainingRows:
     """Read the rows of a file that have a target.
+
+    Parameters
+    ----------
+    table : Table
+        An open file.
+    decision : Decision
+        How it is read.
+    request : Request
+        What is wanted.
+    share : float, default=1.0
+        Of the rows that are kept, drawn at random.
+    seed : int, default=0
+        Draws them.
 
     Raises
     ------
@@ -227,7 +251,8 @@ def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRow
     }
     parts, numbers = [], []
     held: dict[str, list[pa.Array]] = {role: [] for role in aside}
-    n = 0
+    random = np.random.default_rng(seed)
+    n = n_without = 0
     for batch in table.batches([*places, *aside.values()]):
         cells = {role: batch.column(str(place)) for role, place in aside.items()}
         values = {"y": reader.target.read(cells["y"], reader.target_missing, n)}
@@ -238,6 +263,9 @@ def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRow
         if request.groups is not None:
             values["groups"] = Reading(request.groups, "text").read(cells["groups"], Missing(()), n)
         has = pc.is_valid(values["y"])
+        n_without += len(batch) - (pc.sum(has).as_py() or 0)
+        if share < 1:
+            has = pc.and_(has, pa.array(random.random(len(batch)) < share))
         parts.append(reader.read(batch, places, n).filter(has))
         for role, column in values.items():
             held[role].append(column.filter(has))
@@ -255,6 +283,7 @@ def read_rows(table: Table, decision: Decision, request: Request) -> TrainingRow
         arrays.get("weights"),
         arrays.get("groups"),
         np.concatenate(numbers),
+        n_without,
     )
 
 
