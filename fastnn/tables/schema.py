@@ -134,6 +134,10 @@ class _Reader:
 
     def read_object(self, node: Node) -> Any:
         name = _name(node)
+        if name == GUESSING:
+            raise SchemaError(
+                "an earlier version made it, which guessed types anew for each file: train it again"
+            )
         if name not in self._classes:
             raise SchemaError(f"holds {name}, which no model of fastnn has")
         module = importlib.import_module(self._classes[name])
@@ -150,6 +154,9 @@ class _Reader:
         if _name(node) != name:
             raise SchemaError(f"holds {_name(node)}, which no model of fastnn has")
 
+
+# What read the columns before the model kept how their cells are read.
+GUESSING = "sklearn.compose._column_transformer.ColumnTransformer"
 
 _NODES: dict[str, Callable[[_Reader, Node], Any]] = {
     "JsonNode": _Reader.read_text,
