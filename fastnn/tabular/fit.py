@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
@@ -23,6 +24,11 @@ from fastnn.tabular.pilot import epoch_seconds
 
 NETWORKS_SHARE = 0.8  # of a limited time, where trees take part too
 LEAST_EPOCHS = 8  # of a network: with fewer another member's time is better spent on it
+
+OF_A_FOLD = (
+    "The number of unique classes is greater than 50%",
+    "`sklearn.utils.parallel.delayed` should be used",
+)
 
 Job = tuple[Recipe, int]  # a member, and the fold on whose rows it is trained
 Models = Generator[tuple[int, FoldModel | None], None, None]  # with the place of each job
@@ -103,7 +109,7 @@ def train_members(
     if watcher is not None:
         watcher.begin(jobs, n_workers, lambda: _trained(jobs, models, folds))
     run = _Run(jobs, data, folds, deadline, max(1, n_workers // max(1, len(jobs))))
-    with contextlib.closing(run.models(n_workers)) as done:
+    with quiet(), contextlib.closing(run.models(n_workers)) as done:
         for place, models[place] in done:
             if watcher is None or run.stopping.is_set():
                 continue
@@ -129,6 +135,19 @@ def train_members(
         told = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
         trained.warning = told, ConvergenceWarning
     return trained
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what scikit-learn says of the rows of one fold, and filters, from the user.
+
+    Its trees change the filters of warnings for a moment, and put them back: where threads do so
+    at the same time, what one has set would stay.
+    """
+    with warnings.catch_warnings():
+        for message in OF_A_FOLD:
+            warnings.filterwarnings("ignore", message, UserWarning)
+        yield
 
 
 def workers(n_jobs: int | None) -> int:
