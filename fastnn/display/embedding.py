@@ -1,5 +1,6 @@
 """What a network of an ensemble has learnt of one column: waves of a number, points of levels."""
 
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
@@ -178,7 +179,7 @@ class EmbeddingDisplay:
     def _of_category(
         cls, model: BaseTabular, name: str, embedding: Embedding, learnt: dict[str, np.ndarray]
     ) -> "EmbeddingDisplay":
-        scaling, columns = model._scaling, model.columns_
+        scaling, columns = scaling_of(model), model.columns_
         names = [column.name for column in describe(columns)]
         place = int(np.flatnonzero(columns["categories"] == names.index(name))[0])
         n_kept = int(scaling["levels"][place]) - 1
@@ -280,25 +281,23 @@ def _network_state(model: BaseTabular, member: int | None, fold: int) -> dict[st
 def _name(model: BaseTabular, column: str | int) -> str:
     """Find the name of a column, or of a number of a date, that members have learnt from."""
     described = {one.name: one for one in describe(model.columns_)}
-    if isinstance(column, str):
-        name = column
-    else:
-        name = dict(enumerate(described)).get(column, "")
-    if name not in described:
+    names, name = list(described), column
+    if isinstance(column, Integral) and 0 <= column < len(names):
+        name = names[column]
+    if name not in names:
         if name in number_names(model.columns_):  # of a date
-            return name
-        raise ValueError(f"column={column!r} is none of the columns of fit, {_listed(described)}.")
-    told = described[name]
+            return str(name)
+        raise ValueError(f"column={column!r} is none of the columns of fit, {_listed(names)}.")
+    told = described[str(name)]
     if told.reason:
         raise ValueError(f"Column {name!r} was left out in fit: it {told.reason}.")
     if told.features:
         numbers = [f"{name}_{feature}" for feature in told.features]
-        raise ValueError(f"Column {name!r} is a date, which has become numbers: name of {numbers}.")
-    return name
+        raise ValueError(f"Column {name!r} is a date, kept as the numbers {numbers}: name one.")
+    return str(name)
 
 
-def _listed(names: Any, most: int = 10) -> str:
-    names = list(names)
+def _listed(names: list[str], most: int = 10) -> str:
     return ", ".join(map(repr, names[:most])) + (" ..." if len(names) > most else "")
 
 

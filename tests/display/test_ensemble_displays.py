@@ -229,6 +229,7 @@ def test_levels_that_are_all_alike_have_no_shares():
         ("weight", "column='weight' is none of the columns of fit, 'age', 'income'"),
         (8, "column=8 is none of"),
         (-1, "column=-1 is none of"),
+        (["age"], "is none of"),
         ("same", "'same' was left out in fit: it has one value only"),
         ("twin", "'twin' was left out in fit: it repeats column 'income'"),
         ("smokes", "'smokes' has two values only"),
