@@ -172,7 +172,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def _checked_labels(self, y: Any) -> np.ndarray:
         values = np.asarray(y)
-        if values.dtype.kind == "O" and (gaps := np.flatnonzero([*map(_is_gap, values.flat)])).size:
+        is_gap = [*map(_is_gap, values.flat)] if values.ndim and values.dtype.kind == "O" else []
+        if (gaps := np.flatnonzero(is_gap)).size:
             raise ValueError(
                 f"Input y contains a missing value in row {gaps[0]}: leave such rows out, as they "
                 "have nothing to teach."
