@@ -3,7 +3,6 @@
 import os
 import pickle
 import shutil
-import zlib
 
 import joblib
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from harness import SEED, Program, amount, run
 
 from fastnn import MLPClassifier
-from fastnn.compiling.cache import CHECKSUM_SIZE
+from fastnn.compiling import cache as kernels
 
 
 def test_models_and_tables(tmp_path):
@@ -38,9 +37,9 @@ def plant(folder):
     """Put other code than a kernel's in the place of each, whole by its own checksum."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     for file in files:
-        head, _, code = file.read_bytes()[CHECKSUM_SIZE:].partition(b"\n")
+        head, _, code = file.read_bytes()[kernels.CHECKSUM_SIZE :].partition(b"\n")
         content = head + b"\n" + bytes(len(code))
-        file.write_bytes(zlib.crc32(content).to_bytes(CHECKSUM_SIZE, "little") + content)
+        file.write_bytes(kernels._checksum(file.name, content) + content)
     return files
 
 
