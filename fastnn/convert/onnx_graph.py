@@ -29,6 +29,7 @@ CLASSIFIER_OPTIONS = {
     "output_class_labels": [False, True],
     "nocl": [True, False],
 }
+OPSET = 18  # of 2022; the next to define anew what is used here, as Sin, is 22 of 2024
 LAST = 2**31 - 1  # a slice that ends here ends with the last column
 
 
@@ -252,6 +253,7 @@ def convert(model: Any, X_sample: Any, **options: Any) -> Any:
 def convert_typed(model: Any, inputs: list[tuple[str, Any]], **options: Any) -> Any:
     """Convert a model whose inputs are known, each a name and a type."""
     _register()
+    options.setdefault("target_opset", OPSET)
     converted = skl2onnx.to_onnx(model, initial_types=inputs, **options)
     _rename(converted.graph, [name for name, _ in inputs])
     return converted
