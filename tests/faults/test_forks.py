@@ -108,7 +108,7 @@ WORKERS = """
             with multiprocessing.get_context(name).Pool(2) as pool:
                 waiting = pool.map_async(work, range(4))  # the parent has not fitted anything yet
                 done = [work(0)]
-                done += = waiting.get(60)
+                done += waiting.get(60)
         assert set(done) == {work(0)}, done
 """
 KINDS = [("joblib", name) for name in ("loky", "threading", "multiprocessing")]

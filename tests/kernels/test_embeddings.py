@@ -89,8 +89,8 @@ def test_embedded_rows(name, dtype, form):
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_gradient_is_that_of_central_differences(name):
     problem = problem_of(name)
-    stepper = CPU.stepper(problem, solver(problem), N_ROWS)
-    rows = np.arange(N_ROWS)
+    rows = np.arange(20)
+    stepper = CPU.stepper(problem, solver(problem), rows.size)
     gradient = stepper.gradient(rows).vector.copy()
     params, numeric = problem.network.params, np.empty_like(gradient)
     for i in range(params.size):
@@ -101,7 +101,7 @@ def test_gradient_is_that_of_central_differences(name):
         params[i] = kept
         numeric[i] = (losses[0] - losses[1]) / 2e-5
     assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-9)
-    assert np.count_nonzero(gradient) > 0.9 * gradient.size  # nothing was left out
+    assert np.count_nonzero(gradient) > 0.8 * gradient.size  # nothing was left out
 
 
 def solver(problem):
