@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 Method = TypeVar("Method", bound=Callable)
 
 _under_way: dict[int, int] = {}  # thread by the id of an estimator that is fitted
+_whole: set[int] = set()  # ids of those whose model is whole already
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_under_way.clear)  # the other threads' are not in the child
@@ -35,13 +36,20 @@ def guarded(method: Method) -> Method:
         try:
             return method(estimator, *args, **kwargs)
         except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
+            if key not in _whole:
+                vars(estimator).clear()
+                vars(estimator).update(before)
             raise
         finally:
+            _whole.discard(key)
             _under_way.pop(key, None)
 
     return fits  # type: ignore[return-value]
+
+
+def model_is_whole(estimator: Any) -> None:
+    """Keep the model whatever is raised after this, such as a warning that is made an error."""
+    _whole.add(id(estimator))
 
 
 class _Token(int):

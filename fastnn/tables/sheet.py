@@ -1,6 +1,7 @@
 """The first sheet of an Excel file, by openpyxl."""
 
 import datetime
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,8 +29,10 @@ class SheetTable:
                 "`pip install 'fastnn-mlp[xlsx]'`."
             ) from error
         self._told = told
+        file = path.open("rb")  # openpyxl reads on from it, row by row, and would not close it
+        weakref.finalize(self, file.close)
         try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             self._sheet = book.worksheets[0]
             header = next(self._sheet.iter_rows(values_only=True), ())
         except Exception as error:  # a damaged file fails in as many ways as it can be damaged

@@ -1,5 +1,6 @@
 """The embedding of a table's rows: beside NumPy, plain Python and central differences."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,6 +138,22 @@ def test_steps_compiled_and_as_python(dtype):
 
 def test_threads_change_no_bit():
     assert_array_equal(*(params_after_steps(np.float32, several=n) for n in (False, True)))
+
+
+def test_segments_of_other_blocks_are_passed_over():
+    problem = problem_of("all")
+    wide = Network.zeros(
+        (EMBEDDINGS["all"].n_outputs, 300, 3), np.float64, embedding=EMBEDDINGS["all"]
+    )
+    size, before = wide.params.size, wide.params.copy()
+    segments = Segment(7, 0.0), Segment(size)
+    architecture = replace(problem.architecture, activations=("mish",), dropout=())
+    wide_problem = replace(problem, network=wide, architecture=architecture, segments=segments)
+    stepper = CPU.stepper(wide_problem, solver(wide_problem), 20)
+    stepper.update(np.ones(size), 0.1)
+    changed = wide.params != before
+    assert not changed[:7].any()
+    assert changed[7:].all()
 
 
 def test_segments_learn_and_decay_at_their_own_rates():
