@@ -199,6 +199,8 @@ def to_numbers(cells: pa.Array) -> pa.Array:
 
 def to_texts(cells: pa.Array, truths: tuple[str, str] = ("False", "True")) -> pa.Array:
     """Write cells of any type as texts: a whole number without a point, a date as ISO has it."""
+    if pa.types.is_string_view(cells.type):  # which pyarrow before 19 casts to nothing
+        return pa.array(cells.to_pylist(), pa.string())
     if is_text(cells.type):
         return pc.cast(cells, pa.string())
     if pa.types.is_boolean(cells.type):
@@ -451,7 +453,8 @@ def places_of(names: Sequence[str], needed: Sequence[str]) -> list[int]:
 def _read_chunks(reading: Reading, column: pa.ChunkedArray, missing: Missing) -> pa.ChunkedArray:
     row, chunks = 0, []
     for chunk in column.chunks:
-        chunks.append(reading.read(chunk, missing, row))
+        cells = to_texts(chunk) if pa.types.is_string_view(chunk.type) else chunk
+        chunks.append(reading.read(cells, missing, row))
         row += len(chunk)
     return pa.chunked_array(chunks, reading.type)
 
