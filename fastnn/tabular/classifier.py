@@ -97,7 +97,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         never held out.
 
     columns_ : dict
-        What each column of X was read as; see :func:`fastnn.columns.describe`.
+        What each column of X was read as; see ``fastnn.columns.describe``.
 
     See Also
     --------

@@ -110,7 +110,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         held out.
 
     columns_ : dict
-        What each column of X was read as; see :func:`fastnn.columns.describe`.
+        What each column of X was read as; see ``fastnn.columns.describe``.
 
     See Also
     --------
