@@ -20,7 +20,7 @@ from fastnn.engine.cpu import CPU
 from fastnn.engine.prediction import predict
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
-from fastnn.estimators.guard import guarded, model_is_whole
+from fastnn.estimators.guard import guarded, whole_model
 from fastnn.estimators.inputs import has_plain_shape, validated
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
@@ -253,9 +253,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         fit = Fit(self, self._engine, incremental, resume)
         fit.run(X, y, sample_weight, validation)
         fit.end()
-        model_is_whole(self)
         if fit.warning is not None:
-            warn_user(*fit.warning)
+            with whole_model(self):
+                warn_user(*fit.warning)
         return self
 
     @property

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -47,9 +48,12 @@ def guarded(method: Method) -> Method:
     return fits  # type: ignore[return-value]
 
 
-def model_is_whole(estimator: Any) -> None:
-    """Keep the model whatever is raised after this, such as a warning that is made an error."""
+@contextmanager
+def whole_model(estimator: Any) -> Iterator[None]:
+    """Keep the model where what stands within fails, such as a warning that is made an error."""
     _whole.add(id(estimator))
+    yield
+    _whole.discard(id(estimator))
 
 
 class _Token(int):
