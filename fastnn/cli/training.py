@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,92 +36,117 @@ from fastnn.tables.training_rows import (
 HELD_OUT = 0.2  # of the rows, to score a plain network on
 
 
-def run(
-    data: Path,
-    target: str,
-    out: Path,
-    task: str,
-    model: str | None,
-    hidden: str | None,
-    max_iter: int | None,
-    seconds: float | None,
-    held_out: float | None,
-    test: Path | None,
-    seed: int,
-    kinds: tuple[str, ...],
-    drop: tuple[str, ...],
-    weights: str | None,
-    groups: str | None,
-    missing: tuple[str, ...],
-    separator: str | None,
-    decimal: str | None,
-    encoding: str | None,
-    columns: bool,
-    report: Path | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What the options of `fastnn train` say, by their names."""
+
+    data: Path
+    target: str
+    out: Path
+    task: str
+    model: str | None
+    hidden: str | None
+    max_iter: int | None
+    seconds: float | None
+    held_out: float | None
+    test: Path | None
+    seed: int
+    kinds: tuple[str, ...]
+    drop: tuple[str, ...]
+    weights: str | None
+    groups: str | None
+    missing: tuple[str, ...]
+    separator: str | None
+    decimal: str | None
+    encoding: str | None
+    columns: bool
+    report: Path | None
+    quiet: bool
+    as_json: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a plain network is wanted, in place of an ensemble."""
+        return options.is_plain_network(self.model, self.hidden, self.max_iter)
+
+    @property
+    def share_held_out(self) -> float | None:
+        """Share of the rows to score on; an ensemble scores by its own folds."""
+        is_scored = not self.is_plain or self.test is not None
+        return HELD_OUT if self.held_out is None and not is_scored else self.held_out
+
+    @property
+    def request(self) -> Request:
+        """What the columns are to be, and to be used for."""
+        wishes = Wishes(self.decimal, options.kinds(self.kinds), self.drop)
+        missing = options.missing(self.missing)
+        return Request(self.target, self.task, self.weights, self.groups, wishes, missing)
+
+
+def run(**given: Any) -> None:
     """Train a model as the options of `fastnn train` say."""
-    voice = Voice(quiet, as_json)
-    options.check_name(out, ".skops")
-    pages: Any = None if report is None else _pages(report)
-    is_plain = options.is_plain_network(model, hidden, max_iter)
-    units = options.units(hidden or "100")
-    wishes = Wishes(decimal, options.kinds(kinds), drop)
-    request = Request(target, task, weights, groups, wishes, options.missing(missing))
-    expected = [name for name in (target, weights, groups, *drop) if name is not None]
-    separator = options.separator(separator)
-    with open_table(data, separator, encoding, expected) as table:
-        decision = survey(table, request)
-        share = share_of_rows(decision)
-        rows = read_rows(table, decision, request, share, seed)
-    reader = decision.reader.without(free_texts(rows, decision.reader))
-    rows = replace(rows, X=rows.X.select(reader.names))
-    if decision.task == "classification":
-        _check_classes(rows.y, target)
-    facts_of_columns = _tell(voice, decision, request, rows, reader, columns)
-    if held_out is None and is_plain and test is None:
-        held_out = HELD_OUT
-    train, judged = _split(rows, decision.task, held_out, seed)
-    settings = Settings(decision.task, units, max_iter or 200, seconds, seed, quiet)
+    asked = Asked(**given)
+    voice = Voice(asked.quiet, asked.as_json)
+    options.check_name(asked.out, ".skops")
+    pages: Any = None if asked.report is None else _pages(asked.report)
+    units = options.units(asked.hidden or "100")
+    decision, rows, reader = _read(asked)
+    facts_of_columns = _tell(voice, decision, asked.request, rows, reader, asked.columns)
+    train, judged = _split(rows, decision.task, asked.share_held_out, asked.seed)
+    settings = Settings(
+        decision.task, units, asked.max_iter or 200, asked.seconds, asked.seed, asked.quiet
+    )
     clock = [] if pages is None else [pages.EpochClock()]
-    if is_plain:
+    if asked.is_plain:
         trained, took = timed(fit_network, reader, rows, train, settings, clock)
     else:
         trained, took = timed(fit_ensemble, reader, rows, train, settings)
-    score = _score(trained, rows, judged, test, separator, encoding)
+    separator = options.separator(asked.separator)
+    score = _score(trained, rows, judged, asked.test, separator, asked.encoding)
     facts = {
         "task": decision.task,
-        "target": target,
+        "target": asked.target,
         "rows": len(train),
         "score": score,
         "fastnn": __version__,
     }
     trained.steps[0] = ("cells", reader.noting(**facts))
-    save(trained, out)
+    save(trained, asked.out)
     told = f"{score['name']} on {score['rows']} {score['on']}: {score['value']:.4f}"
     voice.result(told, **facts)
-    voice.result(f"model: {out}", model=str(out))
-    if report is not None:
-        judged, answers, probabilities = _judged(trained, rows, judged)
-        frame = rows.X.to_pandas()
-        frame.index = rows.numbers - 1
-        training = pages.Training(
-            data,
-            target,
-            frame,
-            frame.iloc[judged],
-            rows.y[judged],
-            answers,
-            probabilities,
-            trained,
-            facts_of_columns,
-            took,
-            clock[0] if is_plain else None,
-        )
-        pages.write(training, report)
-        voice.result(f"report: {report}", report=str(report))
+    voice.result(f"model: {asked.out}", model=str(asked.out))
+    if asked.report is not None:
+        epochs = clock[0] if asked.is_plain else None
+        shown_rows = _shown_rows(trained, rows, judged)
+        about = trained, facts_of_columns, took, epochs
+        pages.write(pages.Training(asked.data, asked.target, *shown_rows, *about), asked.report)
+        voice.result(f"report: {asked.report}", report=str(asked.report))
     voice.end()
+
+
+def _read(asked: Asked) -> tuple[Decision, TrainingRows, CellReader]:
+    """Decide what the columns are, and read the rows to train on by it."""
+    request = asked.request
+    named = (asked.target, asked.weights, asked.groups, *asked.drop)
+    expected = [name for name in named if name is not None]
+    with open_table(
+        asked.data, options.separator(asked.separator), asked.encoding, expected
+    ) as table:
+        decision = survey(table, request)
+        rows = read_rows(table, decision, request, share_of_rows(decision), asked.seed)
+    reader = decision.reader.without(free_texts(rows, decision.reader))
+    rows = replace(rows, X=rows.X.select(reader.names))
+    if decision.task == "classification":
+        _check_classes(rows.y, asked.target)
+    return decision, rows, reader
+
+
+def _shown_rows(model: Pipeline, rows: TrainingRows, judged: np.ndarray) -> tuple[Any, ...]:
+    """Give the rows that a report shows: all, those that are judged, their targets and answers."""
+    judged, answers, probabilities = _judged(model, rows, judged)
+    frame = rows.X.to_pandas()
+    frame.index = rows.numbers - 1
+    return frame, frame.iloc[judged], rows.y[judged], answers, probabilities
 
 
 def _score(

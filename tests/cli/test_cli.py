@@ -14,24 +14,8 @@ import skops.io
 from sklearn.datasets import load_diabetes, load_wine
 
 from fastnn import MLPClassifier
-from fastnn.cli import main
 from fastnn.tables import InputError
 from fastnn.tables.answers import writing
-
-
-@pytest.fixture
-def fastnn(capsys, tmp_path, monkeypatch):
-    """Run a command in a folder of its own; returns status, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture
