@@ -239,10 +239,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             self.members_ = [_tempered(member, Y[:, 0], counts) for member in self.members_]
         predictions = np.stack([member["oof"] for member in self.members_])
         y = Y[:, 0] if Y.shape[1] == 1 else Y
-        loss = task.loss, task.settings
+        loss = task.loss, self._loss_settings_in_units(task)
         if self.scoring is None:
             chosen = ensemble_weights.weights_by_loss(
-                predictions, y, task.loss, settings=task.settings, sample_weight=counts
+                predictions, y, task.loss, settings=loss[1], sample_weight=counts
             )
         else:
             score = self._scorer(Y, counts)
@@ -251,6 +251,13 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             losses = ensemble_weights.row_losses(predictions[k], y, *loss)
             mean = float(np.average(losses, weights=counts))
             self.members_[k] = Member(**{**member, "weight": float(chosen[k]), "loss": mean})
+
+    def _loss_settings_in_units(self, task: Task) -> tuple[float, ...]:
+        """Give what the loss reads by the targets as they are: huber's delta is in deviations."""
+        if task.loss != "huber":
+            return task.settings
+        size = float(np.mean(self._target_scale["scale"]))
+        return tuple(delta * size for delta in task.settings)
 
     def _classes(self) -> np.ndarray | None:
         return vars(self).get("classes_")
@@ -313,7 +320,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         """Keep the score and the loss of the rows held out."""
         Y = y.reshape(len(y), -1)
         task = self._task(Y)
-        losses = ensemble_weights.row_losses(predictions, y, task.loss, task.settings)
+        settings = self._loss_settings_in_units(task)
+        losses = ensemble_weights.row_losses(predictions, y, task.loss, settings)
         self.validation_loss_ = float(np.average(losses, weights=counts))
         if self.scoring is None:
             self.validation_score_ = self._own_score(predictions, y, counts)

@@ -74,6 +74,19 @@ class TargetScale:
         """Scale targets."""
         return (Y - self.center) / self.scale
 
+    def loss_in_units(self, loss: str) -> float:
+        """Give the factor from a network's loss, of scaled targets, to that of the targets.
+
+        1 where the one is no multiple of the other.
+        """
+        size = float(self.scale.mean())
+        factors = {
+            "squared_error": 2 * float((self.scale**2).mean()),  # a network's has a half in front
+            "absolute_error": size,
+            "quantile": size,
+        }
+        return factors.get(loss, 1.0)
+
     def back(self, outputs: np.ndarray) -> np.ndarray:
         """Predictions of a network's outputs: no target lies outside the training rows' range."""
         return np.clip(outputs * self.scale + self.center, self.low, self.high)

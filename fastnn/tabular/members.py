@@ -173,8 +173,9 @@ def _network(
         return None
     if clock.was_interrupted and not trained.history.validation_scores:
         return None
+    factor = 1.0 if scale is None or given else scale.loss_in_units(data.task.loss)
     return FoldModel(
         state=networks.to_dict(trained),
         held_out=predicted(trained.outputs),
-        history=[float(-value) for value in trained.history.validation_scores],
+        history=[-factor * float(value) for value in trained.history.validation_scores],
     )

@@ -213,3 +213,27 @@ def test_importance_is_of_the_rows_of_fit(fitted):
     for rows, labels in ((X[::-1], y), (X, y[::-1]), (X[:50], y[:50])):
         with pytest.raises(ValueError, match="rows of fit"):
             fitted.permutation_importance(rows, labels)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile"])
+def test_held_out_losses_of_all_kinds_are_in_units_of_the_target(loss):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    y = 1000 * (X[:, 0] + 0.3 * random.normal(size=120))
+    model = regressor(loss=loss).fit(X, y)
+    for member in model.members_:
+        best = np.mean([min(history) for history in member["histories"]])
+        assert best == pytest.approx(member["loss"], rel=0.1)
+
+
+def test_huber_delta_is_in_deviations_of_the_target_for_weights_too():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    y = X[:, 0] + 0.3 * random.standard_t(2, size=120)
+    fits = [
+        regressor(loss="huber").fit(X, size * y)
+        for size in (1, 1024)  # a power of 2, which rounds nothing
+    ]
+    first, second = ([member["weight"] for member in model.members_] for model in fits)
+    assert first == pytest.approx(second, abs=0.02)
+    assert fits[1].validation_loss_ == pytest.approx(1024**2 * fits[0].validation_loss_, rel=1e-3)
