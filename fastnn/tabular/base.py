@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
@@ -33,10 +32,10 @@ from fastnn.sklearn_versions import (
 )
 from fastnn.tabular import weights as ensemble_weights
 from fastnn.tabular.calibration import fit_power, raised
-from fastnn.tabular.data import TargetScale, Task, TrainingData
+from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
 from fastnn.tabular.ensemble import Member, Predictor
 from fastnn.tabular.fit import Trained, plain_settings, train_members
-from fastnn.tabular.folds import Folds, make_folds, others
+from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
 from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
 from fastnn.tabular.members import KINDS, Recipe
 from fastnn.tabular.recipes import EFFORTS, recipes
@@ -44,7 +43,6 @@ from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.tasks import ModelTasks
 
 MAX_MEMBERS = 64
-FINGERPRINT_ROWS = 1000
 PART_ROWS = 8192  # that are predicted at once, so that memory beyond the result is bounded
 Told = tuple[str, type[Warning]]
 STATE_FORMAT = 1  # of a pickled estimator; counts up when an older fastnn could not read it
@@ -491,40 +489,9 @@ def check_coverage(coverage: Any) -> None:
         raise ValueError(f"coverage={coverage!r} has to be a number between 0 and 1, such as 0.9.")
 
 
-def without_columns(cells: Cells) -> Cells:
-    """Give rows that have no column at all one of zeros: all members take it."""
-    return Cells(np.zeros((len(cells.numbers), 1)), cells.codes)
-
-
 def is_known(recipe: Recipe, past: list[Member]) -> bool:
     """Whether another training would bring the same: boosting draws nothing by its seed."""
     settings = plain_settings(recipe)
     return recipe.kind == "boosting" and any(
         member["kind"] == recipe.kind and member["settings"] == settings for member in past
     )
-
-
-def fingerprint(cells: Cells, Y: np.ndarray) -> str:
-    """Tell rows from others by some of their cells and all targets, of which nothing is kept."""
-    some = slice(None, None, -(-len(Y) // FINGERPRINT_ROWS))
-    parts = cells.numbers[some], cells.codes[some], Y
-    return joblib.hash((len(Y), *map(np.ascontiguousarray, parts)))
-
-
-def plain_folds(folds: Folds) -> dict[str, Any]:
-    """Give folds as arrays; training rows only where they are not all the others."""
-    are_others = all(
-        np.array_equal(train, others(folds.n_samples, test))
-        for train, test in zip(folds.train, folds.test, strict=True)
-    )
-    train = [] if are_others else [rows.astype(np.int32) for rows in folds.train]
-    test = [rows.astype(np.int32) for rows in folds.test]
-    return {"train": train, "test": test, "n_samples": folds.n_samples}
-
-
-def folds_of(plain: dict[str, Any]) -> Folds:
-    """Make the folds that an estimator keeps as arrays."""
-    n = plain["n_samples"]
-    test = [rows.astype(np.int64) for rows in plain["test"]]
-    train = [rows.astype(np.int64) for rows in plain["train"]]
-    return Folds(train or [others(n, rows) for rows in test], test, n)

@@ -12,9 +12,10 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from fastnn.columns import Cells
 from fastnn.estimators.targets import row_weights
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular, check_coverage, folds_of
+from fastnn.tabular.base import BaseTabular, check_coverage
 from fastnn.tabular.calibration import Calibration, calibrated, fit_calibration
 from fastnn.tabular.data import Task
+from fastnn.tabular.folds import folds_of
 from fastnn.tabular.importance import FoldClassifier
 
 

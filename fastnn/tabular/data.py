@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import joblib
 import numpy as np
 
 from fastnn.columns import Cells
@@ -11,6 +12,7 @@ from fastnn.tabular.scaling import Scaling, network_columns, network_rows
 from fastnn.tabular.trees import Score, Table
 from fastnn.training.dataset import Targets
 
+FINGERPRINT_ROWS = 1000
 EXPONENTIAL = ("poisson", "gamma")  # losses whose predictions are e^z
 
 
@@ -173,3 +175,15 @@ def tree_rows(cells: Cells, sizes: np.ndarray) -> np.ndarray:
     codes = cells.codes.astype(np.float64)
     codes[cells.codes == sizes] = np.nan
     return np.hstack([cells.numbers, codes])
+
+
+def without_columns(cells: Cells) -> Cells:
+    """Give rows that have no column at all one of zeros: all members take it."""
+    return Cells(np.zeros((len(cells.numbers), 1)), cells.codes)
+
+
+def fingerprint(cells: Cells, Y: np.ndarray) -> str:
+    """Tell rows from others by some of their cells and all targets, of which nothing is kept."""
+    some = slice(None, None, -(-len(Y) // FINGERPRINT_ROWS))
+    parts = cells.numbers[some], cells.codes[some], Y
+    return joblib.hash((len(Y), *map(np.ascontiguousarray, parts)))

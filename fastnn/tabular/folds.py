@@ -303,3 +303,25 @@ def _positions(rows: Any, what: str, n_samples: int) -> np.ndarray:
             "counted from 0."
         )
     return rows
+
+
+# ------------------------------------------------------------------------------ their saved form
+
+
+def plain_folds(folds: Folds) -> dict[str, Any]:
+    """Give folds as arrays; training rows only where they are not all the others."""
+    are_others = all(
+        np.array_equal(train, others(folds.n_samples, test))
+        for train, test in zip(folds.train, folds.test, strict=True)
+    )
+    train = [] if are_others else [rows.astype(np.int32) for rows in folds.train]
+    test = [rows.astype(np.int32) for rows in folds.test]
+    return {"train": train, "test": test, "n_samples": folds.n_samples}
+
+
+def folds_of(plain: dict[str, Any]) -> Folds:
+    """Make the folds that an estimator keeps as arrays."""
+    n = plain["n_samples"]
+    test = [rows.astype(np.int64) for rows in plain["test"]]
+    train = [rows.astype(np.int64) for rows in plain["train"]]
+    return Folds(train or [others(n, rows) for rows in test], test, n)

@@ -16,8 +16,9 @@ from fastnn.estimators.parameters import check_in_interval
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular, check_coverage, folds_of
+from fastnn.tabular.base import BaseTabular, check_coverage
 from fastnn.tabular.data import Task
+from fastnn.tabular.folds import folds_of
 from fastnn.tabular.importance import FoldRegressor
 
 LARGEST = 1e140  # target: the squares of a billion add up to a float64

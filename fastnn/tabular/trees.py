@@ -24,6 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fastnn.kernels.trees import Lookups, Trees
+from fastnn.tabular.encoding import encode
 from fastnn.tabular.forest import (
     ABSENT,
     LINKS,
@@ -39,11 +40,10 @@ from fastnn.tabular.forest import (
     over_columns,
     random_tree,
 )
+from fastnn.tabular.weights import row_losses
 
 MAX_CATEGORIES = 255  # of a column that boosting takes as it is
-N_INNER_FOLDS = 5  # in which the training rows' own categories are encoded
 MAX_ENCODED_CLASSES = 8  # the most frequent ones: each makes a column of numbers
-PRIOR_ROWS = 10.0  # weight of the mean over all rows in that over a category's rows
 LARGEST = float(np.finfo(np.float32).max)  # sum of a column that random trees can hold
 ROWS_PER_STEP = 250_000  # that random trees are grown of before the next look at the clock: 1 s
 
@@ -247,73 +247,6 @@ def _target_columns(fold: _Fold) -> np.ndarray:
     return (fold.targets[:, None] == np.sort(most)).astype(float)
 
 
-def encode(
-    X: np.ndarray,
-    columns: np.ndarray,
-    targets: np.ndarray,
-    weights: np.ndarray | None,
-    seed: int,
-) -> tuple[np.ndarray, Lookups]:
-    """Replace categories by the mean target of their rows, drawn to the mean of all rows.
-
-    Training rows get means over the other rows of `N_INNER_FOLDS` folds: their own targets would
-    tell them too much (Micci-Barreca, SIGKDD Explorations 3, 2001, has the formula, and
-    scikit-learn's `TargetEncoder` the folds). It takes weights, which `TargetEncoder` does not.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Training rows.
-    columns : ndarray of int
-        Those that hold codes of categories.
-    targets : ndarray of shape (n_samples, n_targets)
-    weights : ndarray of shape (n_samples,) or None
-    seed : int
-        Of the folds.
-
-    Returns
-    -------
-    numbers : ndarray of shape (n_samples, n_columns * n_targets)
-        For the training rows.
-    lookups : Lookups
-        For other rows.
-    """
-    n, n_targets = targets.shape
-    weights = np.ones(n) if weights is None else weights / weights.mean()
-    fold = np.random.default_rng(seed).permutation(n) % N_INNER_FOLDS
-    numbers, tables = np.empty((n, len(columns), n_targets)), []
-    for j, column in enumerate(columns):
-        missing = np.isnan(X[:, column])
-        n_codes = int(X[~missing, column].max(initial=-1)) + 1
-        codes = np.where(missing, n_codes, X[:, column]).astype(np.intp)
-        for k in range(N_INNER_FOLDS):
-            others = fold != k
-            means = _means(codes[others], targets[others], weights[others], n_codes + 1)
-            numbers[~others, j] = means[codes[~others]]
-        tables.append(_means(codes, targets, weights, n_codes + 1).T.ravel())
-    lookups = Lookups(
-        sources=np.repeat(columns, n_targets).astype(np.int32),
-        starts=np.cumsum([0, *np.repeat([len(t) // n_targets for t in tables], n_targets)]).astype(
-            np.int32
-        ),
-        tables=np.concatenate(tables),
-    )
-    return numbers.reshape(n, -1), lookups
-
-
-def _means(codes: np.ndarray, targets: np.ndarray, weights: np.ndarray, n_codes: int) -> np.ndarray:
-    """Mean target of each code (n_codes, n_targets), with some rows of the mean over all."""
-    if not len(codes):
-        return np.zeros((n_codes, targets.shape[1]))
-    counts = np.bincount(codes, weights, n_codes) + PRIOR_ROWS
-    means = np.average(targets, axis=0, weights=weights)
-    sums = [
-        np.bincount(codes, weights * t, n_codes) + PRIOR_ROWS * m
-        for t, m in zip(targets.T, means, strict=True)
-    ]
-    return np.column_stack(sums) / counts[:, None]
-
-
 # --------------------------------------------------------------------------------------- growing
 
 
@@ -456,12 +389,14 @@ def fit_boosting(
         With several targets, trees for each and the mean of the scores.
     """
     settings = settings or Boosting()
-    loss = LOSSES["log_loss" if table.n_classes else settings.loss]
-    score, members = partial(loss.score, settings.quantile), []
+    loss = "log_loss" if table.n_classes else settings.loss
+    link = "softmax" if table.n_classes else "exp" if loss in POWERS else "identity"
+    quantile = 0.5 if settings.quantile is None else settings.quantile
+    score, members = partial(_mean_loss, loss, quantile), []
     with threadpool_limits(1, user_api="openmp"):  # of this Python thread alone
-        for fold in _folds(table, train, held_out, score, loss.link == "identity"):
+        for fold in _folds(table, train, held_out, score, link == "identity"):
             if (fold.targets == fold.targets[0]).all():
-                members.append(_constant_member(fold, loss.link))
+                members.append(_constant_member(fold, link))
                 continue
             growth = _Growth(fold, _rows(fold, settings.encodes, seed), chooses=True)
             watch = _Watch(growth, settings.patience, deadline, stop)
@@ -515,8 +450,8 @@ def fit_random_trees(
     A deadline, or `stop`, ends training after 250000 rows: 60 trees of 4000, 12 of 20000.
     """
     settings, members = settings or RandomTrees(), []
-    loss = LOSSES["log_loss" if table.n_classes else "squared_error"]
-    score = partial(loss.score, None)
+    loss = "log_loss" if table.n_classes else "squared_error"
+    score = partial(_mean_loss, loss, 0.5)
     for fold in _folds(table, train, held_out, score, scales=True):
         if (fold.targets == fold.targets[0]).all():
             members.append(_constant_member(fold, "identity"))
@@ -554,52 +489,12 @@ def _grow(growth: _Growth, settings: RandomTrees, seed: int, deadline: float, st
 
 # ---------------------------------------------------------------------------------------- scores
 
-
-def _log_loss(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    chosen = p[np.arange(len(y)), y.astype(np.intp)]
-    return -np.log(np.maximum(chosen, np.finfo(float).eps))  # scikit-learn's limit, too
+POWERS = ("poisson", "gamma")  # losses of boosting whose predictions are e^z
 
 
-def _squared_error(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    return (y - p) ** 2
-
-
-def _absolute_error(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    return np.abs(y - p)
-
-
-def _quantile_loss(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    q = 0.5 if quantile is None else quantile
-    return np.maximum(q * (y - p), (q - 1) * (y - p))
-
-
-def _poisson(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    return p - y * np.log(p)
-
-
-def _gamma(quantile: float | None, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    return np.log(p) + y / p
-
-
-class _Loss(NamedTuple):
-    """What boosting minimizes."""
-
-    link: str
-    of_rows: Callable[[float | None, np.ndarray, np.ndarray], np.ndarray]
-
-    def score(
-        self, quantile: float | None, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        """Mean loss of predictions of shape (n_samples, n_outputs)."""
-        losses = self.of_rows(quantile, y, p if self.link == "softmax" else p[:, 0])
-        return float(np.average(losses, weights=weights))
-
-
-LOSSES = {
-    "log_loss": _Loss("softmax", _log_loss),
-    "squared_error": _Loss("identity", _squared_error),
-    "absolute_error": _Loss("identity", _absolute_error),
-    "quantile": _Loss("identity", _quantile_loss),
-    "poisson": _Loss("exp", _poisson),
-    "gamma": _Loss("exp", _gamma),
-}
+def _mean_loss(
+    loss: str, quantile: float, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None
+) -> float:
+    """Mean loss of predictions of shape (n_samples, n_outputs)."""
+    y = y.astype(np.intp) if loss == "log_loss" else y
+    return float(np.average(row_losses(p, y, loss, (quantile,)), weights=weights))

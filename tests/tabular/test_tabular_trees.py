@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_info
 
+from fastnn.tabular.encoding import encode
 from fastnn.tabular.forest import concatenate, predict, to_dict
 from fastnn.tabular.trees import (
     Boosting,
     RandomTrees,
     Table,
-    encode,
     fit_boosting,
     fit_random_trees,
 )
