@@ -77,7 +77,10 @@ def fit_ensemble(
     """
     Ensemble = TabularClassifier if settings.task == "classification" else TabularRegressor
     ensemble = Ensemble(
-        max_time=settings.seconds, random_state=settings.seed, verbose=not settings.quiet
+        effort="balanced" if settings.seconds is None else "thorough",  # as far as time allows
+        max_time=settings.seconds,
+        random_state=settings.seed,
+        verbose=not settings.quiet,
     )
     told = {} if rows.groups is None else {"groups": rows.groups[places]}
     with contextlib.redirect_stdout(sys.stderr):  # where progress belongs

@@ -103,7 +103,15 @@ class Gradient(NamedTuple):
 
 
 class Stepper(ABC):
-    """Takes the steps of a training by mini-batches."""
+    """Takes the steps of a training by mini-batches.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows of each mini-batch but an epoch's last.
+    """
+
+    batch_size: int
 
     @abstractmethod
     def steps(self, start: int, stop: int, learning_rate: float) -> None:

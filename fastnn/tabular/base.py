@@ -161,12 +161,17 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             None if task.n_classes else TargetScale.of(Y, weights, task.loss),
             self._held_out_score(Y, weights, task),
         )
-        listed = recipes(kinds, self.effort, folds.train[0].size, task, seeds)
+        known = folds.train[0].size, task, seeds
+        listed = recipes(kinds, self.effort, *known)
         if not listed:
             raise ValueError(
                 f"members={self.members!r} has none that knows loss={task.loss!r}: add 'networks'."
             )
-        new = [recipe for recipe in listed if not is_known(recipe, past)]
+        limited = EFFORTS[: EFFORTS.index(self.effort)] if self.max_time else ()
+        by_effort = [
+            [recipe for recipe in one if not is_known(recipe, past)]
+            for one in (*(recipes(kinds, less, *known) for less in limited), listed)
+        ]
 
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
@@ -185,7 +190,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         metadata = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in metadata.items() if value is not None}
         tasks = ModelTasks(self, {"X": X, "y": y, "metadata": metadata or None}, fitted)
-        trained = train_members(new, data, folds, self.n_jobs, self.max_time, began, tasks)
+        trained = train_members(by_effort, data, folds, self.n_jobs, self.max_time, began, tasks)
         keep(self, trained)
         self._make_predictor()
         told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]

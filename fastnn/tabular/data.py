@@ -129,7 +129,7 @@ class TrainingData:
     def prepare(self, kinds: set[str]) -> None:
         """Make the forms that some kinds of members take, once for all."""
         if "networks" in kinds:
-            _ = self.network_rows, self.network_targets
+            _ = self.network_rows
         if kinds - {"networks"}:
             _ = self.table
 

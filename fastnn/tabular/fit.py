@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import joblib
@@ -15,22 +15,17 @@ from joblib.parallel import get_active_backend
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.engine import threads
+from fastnn.tabular.budget import Budget, Job, share_out
 from fastnn.tabular.data import TrainingData
 from fastnn.tabular.ensemble import Member
 from fastnn.tabular.folds import Folds
 from fastnn.tabular.members import FoldModel, Recipe, train
-from fastnn.tabular.networks import NetworkSettings
-from fastnn.tabular.pilot import epoch_seconds
-
-NETWORKS_SHARE = 0.8  # of a limited time, where trees take part too
-LEAST_EPOCHS = 8  # of a network: with fewer another member's time is better spent on it
 
 OF_A_FOLD = (
     "The number of unique classes is greater than 50%",
     "`sklearn.utils.parallel.delayed` should be used",
 )
 
-Job = tuple[Recipe, int]  # a member, and the fold on whose rows it is trained
 Models = Generator[tuple[int, FoldModel | None], None, None]  # with the place of each job
 
 
@@ -64,7 +59,7 @@ class Watcher(Protocol):
 
 
 def train_members(
-    recipes: list[Recipe],
+    by_effort: list[list[Recipe]],
     data: TrainingData,
     folds: Folds,
     n_jobs: int | None,
@@ -76,7 +71,9 @@ def train_members(
 
     Parameters
     ----------
-    recipes : list of Recipe
+    by_effort : list of list of Recipe
+        The members that were asked for come last; before them, where time is limited, what takes
+        their place if there is not enough of it.
     data : TrainingData
     folds : Folds
     n_jobs : int or None
@@ -94,21 +91,19 @@ def train_members(
     ValueError
         If no model stays finite.
     """
-    deadline = None if max_time is None else began + max_time
     n_workers = workers(n_jobs)
+    recipes, budget = by_effort[-1], None
     data.prepare({recipe.kind for recipe in recipes})
-    if deadline is not None:
-        seconds, compiling = epoch_seconds(recipes, data, folds)
-        deadline += compiling
-        left = (deadline - time.time()) * n_workers
-        recipes = fitting_recipes(recipes, seconds, len(folds), left)
-    # The longest first, so that no worker is left with one when the others have ended.
-    recipes = sorted(recipes, key=lambda recipe: recipe.kind != "networks")
-    jobs = [(recipe, fold) for recipe in recipes for fold in range(len(folds))]
+    if max_time is None:
+        # The longest first, so that no worker is left with one when the others have ended.
+        recipes = sorted(recipes, key=lambda recipe: recipe.kind != "networks")
+        jobs = [(recipe, fold) for recipe in recipes for fold in range(len(folds))]
+    else:
+        jobs, budget = share_out(by_effort, data, folds, began + max_time, n_workers)
     models: list[FoldModel | None] = [None] * len(jobs)
     if watcher is not None:
         watcher.begin(jobs, n_workers, lambda: _trained(jobs, models, folds))
-    run = _Run(jobs, data, folds, deadline, max(1, n_workers // max(1, len(jobs))))
+    run = _Run(jobs, data, folds, budget, max(1, n_workers // max(1, len(jobs))))
     with quiet(), contextlib.closing(run.models(n_workers)) as done:
         for place, models[place] in done:
             if watcher is None or run.stopping.is_set():
@@ -131,7 +126,7 @@ def train_members(
     if run.was_interrupted:
         told = "Training interrupted by user: the ensemble is of what was trained so far."
         trained.warning = told, UserWarning
-    elif deadline is not None and time.time() > deadline:
+    elif budget is not None and time.time() > budget.deadline:
         told = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
         trained.warning = told, ConvergenceWarning
     return trained
@@ -168,7 +163,7 @@ class _Run:
     jobs : list of Job
     data : TrainingData
     folds : Folds
-    deadline : float or None
+    budget : Budget or None
     n_threads : int
         Of each.
 
@@ -185,11 +180,11 @@ class _Run:
         jobs: list[Job],
         data: TrainingData,
         folds: Folds,
-        deadline: float | None,
+        budget: Budget | None,
         n_threads: int,
     ) -> None:
         self.jobs, self.stopping, self.was_interrupted = jobs, threading.Event(), False
-        self._common = data, folds, deadline, n_threads
+        self._common = data, folds, budget, n_threads
 
     def interrupt(self) -> None:
         """End the jobs; the second time, raise."""
@@ -242,6 +237,10 @@ class _Run:
         calls = (
             joblib.delayed(_train)(place, job, *self._common) for place, job in enumerate(self.jobs)
         )
+        backend, _ = get_active_backend()
+        if not getattr(backend, "supports_return_generator", False):  # as Ray's
+            yield from joblib.Parallel(n_workers)(calls)
+            return
         results = joblib.Parallel(n_workers, return_as="generator_unordered")(calls)
         try:
             for place, model in results:
@@ -260,49 +259,18 @@ def _train(
     job: Job,
     data: TrainingData,
     folds: Folds,
-    deadline: float | None,
+    budget: Budget | None,
     n_threads: int,
     stopping: threading.Event | None = None,
 ) -> tuple[int, FoldModel | None]:
     recipe, fold = job
+    deadline = None
+    if budget is not None:
+        recipe, deadline = budget.begin(place, recipe)
     rows, held_out = folds.train[fold], folds.test[fold]
     is_first = place == 0
     model = train(recipe, data, rows, held_out, fold, deadline, n_threads, stopping, is_first)
     return place, model
-
-
-def fitting_recipes(
-    recipes: list[Recipe], seconds: dict[int, float], n_folds: int, left: float
-) -> list[Recipe]:
-    """Choose members, and the epochs of networks, that a limited time has room for.
-
-    Parameters
-    ----------
-    recipes : list of Recipe
-    seconds : dict of int to float
-        Of an epoch of each network, by the member's seed.
-    n_folds : int
-    left : float
-        Seconds of all workers together.
-    """
-    nets = [recipe for recipe in recipes if isinstance(recipe.settings, NetworkSettings)]
-    if not nets:
-        return recipes
-    room = left * (NETWORKS_SHARE if len(nets) < len(recipes) else 0.95)
-    for n_nets in range(len(nets), 0, -1):
-        kept = nets[:n_nets]
-        one_each = n_folds * sum(seconds[recipe.seed] for recipe in kept)
-        n_epochs = int(room / one_each)
-        if n_epochs >= LEAST_EPOCHS or n_nets == 1:
-            break
-    chosen = []
-    for recipe in recipes:
-        if not isinstance(recipe.settings, NetworkSettings):
-            chosen.append(recipe)
-        elif recipe in kept:
-            wanted = max(1, min(recipe.settings.n_epochs, n_epochs))
-            chosen.append(replace(recipe, settings=replace(recipe.settings, n_epochs=wanted)))
-    return chosen
 
 
 def _trained(jobs: list[Job], models: list[FoldModel | None], folds: Folds) -> Trained:

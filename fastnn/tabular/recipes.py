@@ -15,7 +15,7 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 12, "balanced": 32, "thorough": 64}
+N_EPOCHS = {"quick": 16, "balanced": 32, "thorough": 64}
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
@@ -39,7 +39,7 @@ def recipes(
     """
     chosen: list[tuple[str, Settings]] = []
     if "boosting" in kinds:
-        chosen += [("boosting", settings) for settings in _boosting(effort, task)]
+        chosen += [("boosting", settings) for settings in _boosting(effort, task, kinds)]
     if "networks" in kinds:
         alone = len(kinds) == 1
         chosen += [("networks", settings) for settings in _networks(effort, n_rows, task, alone)]
@@ -62,14 +62,18 @@ def grows_trees(task: Task, n_rows: int) -> bool:
     return task.loss in GROWN and task.n_classes <= MOST_CLASSES_GROWN and n_rows <= MANY_ROWS
 
 
-def _boosting(effort: str, task: Task) -> list[Boosting]:
+def _boosting(effort: str, task: Task, kinds: Sequence[str]) -> list[Boosting]:
     if task.loss not in BOOSTED or (task.loss == "quantile" and len(task.settings) > 1):
         return []
     loss: dict[str, Any] = (
         {} if task.n_classes else {"loss": task.loss, "quantile": (*task.settings, None)[0]}
     )
     if effort == "quick":
-        return [Boosting(max_iter=60, **loss)]
+        if task.n_classes > MOST_CLASSES_BOOSTED and "networks" in kinds:
+            return []
+        # An iteration grows a tree for each of three classes and more.
+        n_iter = max(12, 90 // task.n_classes) if task.n_classes > 2 else 30
+        return [Boosting(learning_rate=0.2, max_iter=n_iter, **loss)]
     several = [
         Boosting(**loss),
         Boosting(**GENTLE, **loss),
@@ -135,4 +139,4 @@ def batch_size(n_rows: int) -> int:
         return 512
     if n_rows > 20_000:
         return 256
-    return 2 ** int(np.clip(np.log2(max(n_rows, 1) / 12), 4, 7))
+    return 2 ** int(np.clip(np.log2(max(n_rows, 1) / 12), 2, 7))

@@ -154,8 +154,9 @@ class Training:
             self.stepper.regularize(fading(self.history.n_iter, self.settings.max_iter))
         while (start := int(progress[ROWS])) < n:
             # Some at least, so that fits cut short come to an end.
-            pieces = self.solver.schedule.pieces
-            stop = min(n, -(-n * (start * pieces // n + 1) // pieces))
+            pieces, batch = self.solver.schedule.pieces, self.stepper.batch_size
+            stop = -(-n * (start * pieces // n + 1) // pieces)
+            stop = min(n, -(-stop // batch) * batch)  # a piece is of whole mini-batches
             self.stepper.steps(start, stop, self.solver.rate_within(start / n))
             if progress[ROWS] < n:
                 self.clock.check()

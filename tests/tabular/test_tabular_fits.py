@@ -12,8 +12,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastnn import TabularClassifier, TabularRegressor
+from fastnn.tabular import budget, members
 from fastnn.tabular import fit as fits
-from fastnn.tabular import members
+from fastnn.tabular.data import Task
+from fastnn.tabular.folds import Folds
+from fastnn.tabular.recipes import recipes
 from fastnn.training.loop import DivergenceError
 
 draw = np.random.default_rng(0)
@@ -51,6 +54,33 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs(alone, n_jobs):
 def test_the_users_backend_trains_the_members(alone, backend):
     with parallel_config(backend, n_jobs=2):
         model = classifier().fit(X, y)
+    assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+
+
+def test_dask_trains_the_members(alone):
+    distributed = pytest.importorskip("dask.distributed", reason="the oldest versions lack Dask")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as some,
+        distributed.Client(some),
+        parallel_config("dask"),
+    ):
+        model = classifier().fit(X, y)
+        limited = classifier(max_time=20).fit(X, y)
+    assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+    assert_array_equal(limited.predict_proba(X), alone.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
+def test_ray_trains_the_members(alone):
+    ray = pytest.importorskip("ray", reason="Ray is too large for the libraries of the tests")
+    register = pytest.importorskip("ray.util.joblib").register_ray
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        register()
+        with parallel_config("ray"):
+            model = classifier().fit(X, y)
+    finally:
+        ray.shutdown()
     assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
 
 
@@ -203,22 +233,67 @@ def test_where_not_one_epoch_fits_there_is_one_short_member():
         assert model.predict_proba(X).shape == (60, 2)
 
 
-def test_time_shortens_the_schedule_of_networks():
-    recipes = [
-        members.Recipe("networks", members.NetworkSettings(n_epochs=64), 1),
-        members.Recipe("networks", members.NetworkSettings(n_epochs=64), 2),
-        members.Recipe("boosting", members.Boosting(), 3),
-    ]
-    epochs = dict.fromkeys((1, 2), 0.01)  # seconds each: 128 of five folds are 6.4 s
+def network(n_epochs, seed, hidden=(256,)):
+    return members.Recipe("networks", members.NetworkSettings(hidden, n_epochs=n_epochs), seed)
 
-    def chosen(left):
-        found = fits.fitting_recipes(recipes, epochs, 5, left)
-        return [getattr(recipe.settings, "n_epochs", "trees") for recipe in found]
 
-    assert chosen(100.0) == [64, 64, "trees"]
-    assert chosen(4.0) == [32, 32, "trees"]
-    assert chosen(0.6) == [9, "trees"]  # one network of 9 epochs, rather than two of 4
-    assert chosen(0.01) == [1, "trees"]
+def test_the_largest_ensemble_is_chosen_that_has_time_for_most_epochs():
+    trees = members.Recipe("boosting", members.Boosting(), 3)
+    quick = [trees, network(16, 1, (128,))]
+    balanced = [trees, network(64, 1), network(64, 2)]
+
+    def seconds(recipe):  # of an epoch: .01, or .002 of the small network
+        return recipe.settings.n_epochs * (0.01 if recipe.settings.hidden == (256,) else 0.002)
+
+    def chosen(left, by_effort=(quick, balanced)):
+        found = budget.choose(list(by_effort), seconds, lambda: left)
+        return [getattr(r.settings, "n_epochs", "trees") for r in found]
+
+    assert chosen(10.0) == ["trees", 64, 64]
+    assert chosen(1.1) == ["trees", 64, 64]  # .66 s for networks: half of their epochs
+    assert chosen(1.0) == ["trees", 64]
+    assert chosen(0.5) == ["trees", 64]  # the small one, no longer than the large ones
+    assert budget.choose([quick, balanced], seconds, lambda: 0.5)[1].settings.hidden == (128,)
+    assert chosen(0.0) == ["trees", 64]
+    assert chosen(0.4, [[network(64, 1)], [network(64, 1), network(64, 2)]]) == [64]
+
+
+def test_time_shortens_the_schedules_of_networks(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(budget.time, "time", lambda: now)
+    shared = budget.Budget(10.0, 4.0, 2, (0.0, 0.0, 0.0, 6.0, 6.0, 6.0, 6.0))
+    trees = members.Recipe("boosting", members.Boosting(), 3)
+    assert shared.begin(0, trees) == (trees, 2.0)  # two of three, one after the other
+    assert shared.begin(1, trees) == (trees, 4.0)
+    now = 3.0
+    assert shared.begin(2, trees) == (trees, 4.0)
+    now = 4.0
+    shorter, end = shared.begin(3, network(40, 1))  # 3 s for each of two that take 6 s
+    assert (shorter.settings.n_epochs, end) == (int(40 * 0.5 * budget.SLACK), 10.0)
+    now = 9.9
+    assert shared.begin(6, network(40, 1))[0].settings.n_epochs == 1
+    now = 0.0
+    assert shared.begin(6, network(40, 1))[0].settings.n_epochs == 40
+
+
+def test_a_pilot_times_each_shape_of_network_once(monkeypatch):
+    trained = []
+    monkeypatch.setattr(budget, "train", lambda recipe, *_: trained.append(recipe.settings))
+    folds = Folds([np.arange(40)], [np.arange(40, 60)], 60)
+    pilot = budget.Pilot(None, folds)
+    assert pilot.seconds(network(8, 2)) == 2 * pilot.seconds(network(4, 1)) > 0
+    assert [settings.n_epochs for settings in trained] == [1, 3]
+    pilot.seconds(network(8, 2, (128,)))
+    assert len(trained) == 4
+
+
+@pytest.mark.parametrize(("n_classes", "n_iter"), [(2, 30), (3, 30), (5, 18), (10, 12), (11, None)])
+def test_quick_boosting_grows_few_trees_for_each_class(n_classes, n_iter):
+    task = Task(n_classes, n_classes, "log_loss")
+    listed = recipes(members.KINDS, "quick", 5000, task, np.arange(9))
+    found = {recipe.kind: recipe.settings for recipe in listed}
+    assert getattr(found.get("boosting"), "max_iter", None) == n_iter
+    assert [r.kind for r in recipes(["boosting"], "quick", 5000, task, np.arange(9))]
 
 
 def test_ample_time_changes_nothing(alone):
