@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from fastnn.kernels.trees import Lookups, Trees
 from fastnn.tabular.encoding import encode
@@ -393,7 +393,9 @@ def fit_boosting(
     link = "softmax" if table.n_classes else "exp" if loss in POWERS else "identity"
     quantile = 0.5 if settings.quantile is None else settings.quantile
     score, members = partial(_mean_loss, loss, quantile), []
-    with threadpool_limits(1, user_api="openmp"):  # of this Python thread alone
+    # Of this Python thread alone; without `select`, BLAS would get back what it had meanwhile.
+    openmp = ThreadpoolController().select(user_api="openmp")
+    with openmp.limit(limits=1):
         for fold in _folds(table, train, held_out, score, link == "identity"):
             if (fold.targets == fold.targets[0]).all():
                 members.append(_constant_member(fold, link))

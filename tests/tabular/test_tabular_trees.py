@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_info
 
+from fastnn.compiling.intrinsics import blas
+from fastnn.engine import threads
 from fastnn.tabular.encoding import encode
 from fastnn.tabular.forest import concatenate, predict, to_dict
 from fastnn.tabular.trees import (
@@ -264,6 +266,26 @@ def test_one_thread_of_openmp_and_the_others_are_left_alone():
 
 def openmp_threads():
     return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "openmp"]
+
+
+def test_what_others_set_for_blas_meanwhile_stays():
+    """A network that trains beside keeps products on one thread: its bits depend on it."""
+    libraries = blas.libraries()
+    before = [library.num_threads for library in libraries]
+
+    def stop():
+        for library in libraries:
+            threads._limit(library, 1)
+        return False
+
+    try:
+        for library in libraries:
+            threads._limit(library, 2)
+        fit_boosting(table_of(*data()), *folds(300), Boosting(max_iter=2), stop=stop)
+        assert [library.num_threads for library in libraries] == [1] * len(libraries)
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            threads._limit(library, n_threads)
 
 
 def test_encoding():
