@@ -1,7 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +9,14 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Name a temporary file beside `path` that takes its place when all has gone well."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    """Name a temporary file beside `path` that takes its place when all has gone well.
+
+    Whoever is given the name makes the file, within the guard: an interrupt leaves none behind, and
+    the system sees to its rights, as for any new file.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{path.suffix}")
     try:
-        yield Path(name)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp's file is for its owner alone
-        os.replace(name, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        temporary.unlink(missing_ok=True)
