@@ -6,6 +6,7 @@ import numpy as np
 
 from fastnn.engine.base import Engine, Problem
 from fastnn.estimators import fitted, parameters
+from fastnn.estimators.guard import settle_at_end
 from fastnn.estimators.inputs import random_state_of
 from fastnn.estimators.scoring import score_of
 from fastnn.estimators.tasks import EpochTasks, has_callbacks
@@ -84,16 +85,19 @@ class Fit:
                 self._by_lbfgs()
 
     def end(self) -> None:
-        """Tell the callbacks that all is done, and see to it that they have left a whole model.
+        """Tell the callbacks that all is done."""
+        if self.tasks:
+            settle_at_end(self.estimator, self._settle)
+            self.tasks.end()
+
+    def _settle(self) -> None:
+        """See to it that callbacks have left a whole model.
 
         Raises
         ------
         ValueError
             If they have left parameters or weights that cannot predict.
         """
-        if not self.tasks:
-            return
-        self.tasks.end()
         estimator = self.estimator
         for name in LEARNED:
             vars(estimator).pop(name, None)

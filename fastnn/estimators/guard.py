@@ -9,15 +9,24 @@ from typing import Any, TypeVar
 
 Method = TypeVar("Method", bound=Callable)
 
-_under_way: dict[int, int] = {}  # thread by the id of an estimator that is fitted
-_whole: set[int] = set()  # ids of those whose model is whole already
+
+class _UnderWay:
+    """A fit that goes on."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.is_over = self.is_whole = False  # whole: the model is kept, whatever fails yet
+        self.settle: Callable[[], None] = lambda: None
+
+
+_under_way: dict[int, _UnderWay] = {}  # by the id of the estimator
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_under_way.clear)  # the other threads' are not in the child
 
 
 def guarded(method: Method) -> Method:
-    """Decorate a method that fits.
+    """Decorate a method that fits; it stands outside of what tears callbacks down.
 
     A call that fails, whatever has failed, callbacks included, leaves the attributes as they were.
     A second call meanwhile is refused, and leaves the first one alone.
@@ -25,36 +34,64 @@ def guarded(method: Method) -> Method:
 
     @wraps(method)
     def fits(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-        key, thread = id(estimator), threading.get_ident()
-        other = _under_way.setdefault(key, token := _Token(thread))
-        if other is not token:
-            by = "one of its callbacks" if other == thread else "another thread"
-            raise RuntimeError(
-                f"This {type(estimator).__name__} is being fitted, and {by} has called "
-                f"{method.__name__}: let that fit a clone, or wait."
-            )
-        before = vars(estimator).copy()
-        try:
-            return method(estimator, *args, **kwargs)
+        key, ours = id(estimator), _UnderWay()
+        before, other = vars(estimator).copy(), None
+        try:  # an interrupt may come at any call, and finds all in order: a store is none
+            other = _under_way.setdefault(key, ours)
+            if other.is_over:  # an interrupt has left it
+                other = _under_way[key] = ours
+            if other is not ours:
+                by = "one of its callbacks" if other.thread == ours.thread else "another thread"
+                raise RuntimeError(
+                    f"This {type(estimator).__name__} is being fitted, and {by} has called "
+                    f"{method.__name__}: let that fit a clone, or wait."
+                )
+            result = _settled(ours, method, estimator, *args, **kwargs)
         except BaseException:
-            if key not in _whole:
-                vars(estimator).clear()
-                vars(estimator).update(before)
+            if not ours.is_whole and other is ours:
+                estimator.__dict__ = before
             raise
         finally:
-            _whole.discard(key)
-            _under_way.pop(key, None)
+            ours.is_over = True
+            if _under_way.get(key) is ours:
+                del _under_way[key]
+        return result
 
     return fits  # type: ignore[return-value]
+
+
+def _settled(ours: _UnderWay, method: Callable, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+    """Fit, and see to what callbacks have left."""
+    try:
+        result = method(estimator, *args, **kwargs)
+    except BaseException:
+        if ours.is_whole:
+            ours.is_whole = False
+            ours.settle()
+            ours.is_whole = True
+        raise
+    ours.settle()
+    return result
+
+
+def settle_at_end(estimator: Any, settle: Callable[[], None]) -> None:
+    """Have a function see to it that callbacks have left a whole model, once all are torn down.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Whose `guarded` method is about to return.
+    settle : callable
+        Raises an error where the model is not whole: the fit has failed then.
+    """
+    if ours := _under_way.get(id(estimator)):  # a child of a fork has none
+        ours.settle = settle
 
 
 @contextmanager
 def whole_model(estimator: Any) -> Iterator[None]:
     """Keep the model where what stands within fails, such as a warning that is made an error."""
-    _whole.add(id(estimator))
+    ours = _under_way.get(id(estimator), _UnderWay())
+    ours.is_whole = True
     yield
-    _whole.discard(id(estimator))
-
-
-class _Token(int):
-    """Number of a thread, and an object of its own."""
+    ours.is_whole = False

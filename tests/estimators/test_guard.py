@@ -1,6 +1,8 @@
 """One fit at a time, and all of it or nothing, whatever callbacks and threads do."""
 
+import dis
 import os
+import sys
 import threading
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
+from fastnn.estimators import guard
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 random = np.random.default_rng(0)
@@ -80,7 +83,7 @@ def test_an_error_of_a_callback_leaves_the_estimator_as_it_was(call, moment, err
     np.testing.assert_array_equal(model.predict_proba(X), expected)
 
 
-@pytest.mark.parametrize("moment", MOMENTS[:-1])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_callback_that_wipes_all_attributes_fails_the_fit_or_harms_nothing(moment):
     model = fitted()
     expected = model.predict_proba(X)
@@ -102,7 +105,7 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("moment", MOMENTS[2:-1])
+@pytest.mark.parametrize("moment", MOMENTS[2:])
 @pytest.mark.parametrize("name", NONSENSE)
 def test_what_a_fit_has_learned_of_its_data_is_its_own(name, moment, solver):
     model = MLPClassifier((5,), solver=solver, max_iter=4, random_state=0)
@@ -111,14 +114,15 @@ def test_what_a_fit_has_learned_of_its_data_is_its_own(name, moment, solver):
     np.testing.assert_array_equal(model.fit(X, y).predict(X), expected)
 
 
+@pytest.mark.parametrize("moment", ["end", "teardown"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [("activation", "nope"), ("coefs_", None), ("coefs_", [np.ones((4, 2))]), ("dtype", 5)],
 )
-def test_a_callback_that_leaves_what_cannot_predict_fails_the_fit(name, value):
+def test_a_callback_that_leaves_what_cannot_predict_fails_the_fit(name, value, moment):
     model = fitted()
     expected = model.predict_proba(X)
-    model.set_callbacks(At("end", lambda estimator: setattr(estimator, name, value)))
+    model.set_callbacks(At(moment, lambda estimator: setattr(estimator, name, value)))
     with pytest.raises(ValueError, match="A callback has changed the MLPClassifier, which cannot"):
         model.fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
@@ -194,3 +198,82 @@ def test_a_child_of_a_fork_may_fit_what_its_parent_is_fitting():
 
     model.set_callbacks(At("epoch end", fork)).fit(X, y)
     assert statuses == [0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_child_of_a_fork_may_end_the_fit_of_its_parent():
+    parent, expected, children = os.getpid(), fitted().predict_proba(X), []
+    model = MLPClassifier((5,), max_iter=4, random_state=0)
+    model.set_callbacks(At("begin", lambda estimator: children.append(os.fork())))
+    status = 1
+    try:
+        same_bits = np.array_equal(model.fit(X, y).predict_proba(X), expected)
+        status = 0 if same_bits else 2
+    finally:
+        if os.getpid() != parent:
+            os._exit(status)
+    assert same_bits
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+
+
+class Halt(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_interrupt_at_any_step_of_the_guard_leaves_the_estimator_whole_and_free(fails):
+    """A fit that has begun is left as it was or fitted, and never taken for one under way."""
+
+    class Model:
+        before = True
+
+        @guard.guarded
+        def fit(self):
+            self.fitted = True
+            if fails:
+                raise ZeroDivisionError
+
+    def interrupted_at(moment, model):
+        steps = iter(range(moment))
+
+        def step(frame, event, argument):
+            # Python looks for signals where a function begins, a loop goes round, and after calls
+            if frame.f_code.co_filename == guard.__file__:
+                frame.f_trace_opcodes = True
+                code = frame.f_code.co_code
+                last = frame.f_lasti - 2
+                while last > 0 and dis.opname[code[last]] == "CACHE":
+                    last -= 2
+                is_due = event == "call" or (
+                    event == "opcode" and last > 0 and "CALL" in dis.opname[code[last]]
+                )
+                if is_due and next(steps, None) is None:
+                    sys.settrace(None)
+                    raise Halt
+            return step
+
+        sys.settrace(step)
+        try:
+            model.fit()
+        except Halt:
+            return True
+        except ZeroDivisionError:
+            return False
+        finally:
+            sys.settrace(None)
+        return False
+
+    moment, left = 0, True
+    while left:
+        model = Model()
+        left = interrupted_at(moment, model)
+        if fails:
+            assert vars(model) == {}, moment
+            with pytest.raises(ZeroDivisionError):
+                model.fit()
+        else:
+            assert vars(model) in ({}, {"fitted": True}), moment
+            model.fit()
+        moment += 1
+    assert moment > 5
