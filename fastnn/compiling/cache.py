@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastnn.compiling import llvm
-from fastnn.compiling.interrupts import late_imports
+from fastnn.compiling.interrupts import held_back, late_imports
+from fastnn.memory import ask
 
 # Rooms whose every file decides on the code of kernels, or on the form of its files.
 FOLDERS = ("compiling", "kernels")
@@ -207,7 +208,7 @@ def keep(name: str, made: MachineCode) -> None:
     if folder is None:
         return
     content = " ".join([made.symbol, *made.needs]).encode() + b"\n" + made.code
-    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
+    with held_back(), contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
         file = Path(own, name)
         file.write_bytes(_checksum(name, content) + content)
         file.chmod(0o644)  # whatever the user's mask: what a group can write is not read again
@@ -217,8 +218,12 @@ def keep(name: str, made: MachineCode) -> None:
 # ----------------------------------------------------------------------------------- in memory
 
 
+FOR_LINKER = 64 << 20  # LLVM ends a process that has no memory for it
+
+
 @cache
 def _linker() -> Any:
+    ask(FOR_LINKER, "to load a kernel")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()
@@ -233,6 +238,7 @@ def load(made: MachineCode) -> int:
     RuntimeError
         If it has no such function: a kernel would jump to the address 0.
     """
+    ask(FOR_LINKER, "to load a kernel")
     linker = _linker()
     linker.add_object_file(llvm.ObjectFileRef.from_data(made.code))
     linker.finalize_object()

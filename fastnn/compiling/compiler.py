@@ -28,6 +28,9 @@ from fastnn.compiling.numba_internals import (
     machine_code_of_cfunc,
 )
 from fastnn.compiling.signatures import ArrayType, BundleType, DTypes, Type, resolve, variables
+from fastnn.memory import ask
+
+FOR_COMPILER = 128 << 20  # LLVM ends a process that has no memory for it
 
 FLAGS: dict[str, Any] = {
     # Python's check for a division by zero is a branch that stops the vectoriser: Adam over a flat
@@ -101,6 +104,7 @@ def compiled(
     n_fixed : int or None
         How many of them a `Call` lays down beforehand; None for a kernel called by its address.
     """
+    ask(FOR_COMPILER, "to compile a kernel")
     with held_back(), global_compiler_lock, _without_collector():
         _register(dtypes)
         kinds = numba_types(arguments)

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from typing import Any
 
 from fastnn.compiling import time_spent
 from fastnn.compiling.lock import lock
+from fastnn.memory import ask
+
+FOR_IMPORTS = 256 << 20  # Numba and LLVM take 190 MB, and a part of them would be left by an error
 
 
 @contextlib.contextmanager
@@ -31,6 +35,8 @@ def held_back() -> Iterator[None]:
 
 def whole_module(name: str) -> Any:
     """Import Numba, or what needs it, whole or not at all; clocks do not count it."""
+    if name not in sys.modules:
+        ask(FOR_IMPORTS, "to import the compiler")
     with late_imports():
         return import_module(name)
 

@@ -20,6 +20,12 @@ from fastnn.compiling.interrupts import late_imports, whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.numba_internals import are_threads_launched
 from fastnn.kernels.tuning import FLOPS_PER_SECOND, LAUNCH_SECONDS, MIN_FLOPS_PER_THREAD
+from fastnn.memory import ask
+
+# What a thread's first products take, by the two copies of OpenBLAS that NumPy and SciPy bring;
+# without it they wait for ever. And what a thread takes itself: OpenMP ends the process that has
+# no memory for one.
+FOR_PRODUCTS, FOR_A_THREAD = 64 << 20, 8 << 20
 
 LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
 
@@ -30,6 +36,7 @@ class _Process:
     def __init__(self, may_launch: bool) -> None:
         self.lock = threading.Lock()
         self.running: set[object] = set()  # fits and predicts under way
+        self.most_running = 0
         self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
         self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
         self.may_launch = may_launch
@@ -93,6 +100,7 @@ def layer() -> str:
     try:
         with late_imports():
             numba = _numba()
+            ask(numba.config.NUMBA_NUM_THREADS * FOR_A_THREAD, "for threads")
             numba.get_num_threads()  # launches the threads, which decides on the layer
             return numba.threading_layer()
     except (ImportError, ValueError):
@@ -113,6 +121,9 @@ def one_thread_blas() -> Iterator[None]:
     try:  # an interrupt may come at any place
         with process.lock:
             process.running.add(ours)
+            if len(process.running) > process.most_running:
+                ask(FOR_PRODUCTS, "for the products of matrices")
+                process.most_running = len(process.running)
             if not process.blas_limits:
                 libraries = blas.libraries()
                 process.blas_limits = [(library, library.num_threads) for library in libraries]

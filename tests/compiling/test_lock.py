@@ -9,6 +9,7 @@ import pytest
 from processes import python
 
 from fastnn import MLPClassifier
+from fastnn.compiling import llvm
 from fastnn.compiling.lock import lock
 from fastnn.estimators import inputs
 from fastnn.sklearn_versions import VERSION
@@ -78,6 +79,27 @@ def test_a_fork_by_the_thread_that_holds_it():
     assert os.waitpid(child, 0)[1] == 0
     assert lock.acquire(timeout=5)
     lock.release()
+
+
+def test_a_fork_waits_for_a_call_of_llvm_in_another_thread():
+    """A child had hung for ever where its first fit asked LLVM for the processor."""
+    llvm.get_host_cpu_name()
+    llvm_lock, held, free = llvm.ffi.lib._lock, threading.Event(), threading.Event()
+
+    def call():
+        with llvm_lock:
+            held.set()
+            free.wait(0.3)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if llvm_lock._lock.acquire(timeout=5) else 1)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert llvm.get_host_cpu_name()
 
 
 def test_the_first_frame_of_a_kind_is_looked_at_within_the_lock(monkeypatch):

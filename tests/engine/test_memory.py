@@ -90,3 +90,9 @@ def test_slopes_have_memory_where_they_are_written(activation, own, monkeypatch)
     assert len(works) == 4
     for work in works:
         assert (work.slopes != work.outputs) == own
+
+
+def test_memory_that_is_not_there_is_told_before_a_library_ends_the_process():
+    memory.ask(1 << 20, "for this")
+    with pytest.raises(MemoryError, match=r"There are not \d+ MB of memory left for that\."):
+        memory.ask(1 << 62, "for that")

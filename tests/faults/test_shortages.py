@@ -58,7 +58,7 @@ def steps(n, most):
 
 
 def test_memory_that_ends_in_warm_work():
-    told = run(MEMORY, "warm", *steps(amount(12, 100), 90e6), limit=amount(120, 900)).split()
+    told = run(MEMORY, "warm", *steps(amount(8, 100), 200e6), limit=amount(120, 900)).split()
     assert {"fitted", "MemoryError"} <= set(told)
 
 
