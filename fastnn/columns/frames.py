@@ -18,6 +18,7 @@ from sklearn.utils.validation import validate_data
 
 from fastnn.columns import values as read
 from fastnn.columns.values import Values
+from fastnn.memory import native
 
 AT_ONCE = 16  # columns of an array that are read together: a cache line holds eight of a row
 ROWS_AT_ONCE = 4096  # whose numbers are copied at a time, so that no second table is made
@@ -164,7 +165,7 @@ class SparseTable(ArrayTable):
 
     def __init__(self, X: Any) -> None:
         self.n_rows, self.n_columns = X.shape
-        self._by_rows, self._by_columns = sp.csr_array(X), sp.csc_array((0, 0))
+        self._by_rows, self._by_columns = native(sp.csr_array(X)), sp.csc_array((0, 0))
         self._begin, self._read = 0, np.empty((self.n_rows, 0))
 
     def _columns(self, begin: int, end: int) -> np.ndarray:

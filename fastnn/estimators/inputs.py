@@ -20,6 +20,7 @@ from sklearn.utils.validation import validate_data
 from fastnn.compiling.interrupts import late_imports
 from fastnn.estimators.warn import warn_user
 from fastnn.kernels.tuning import MAX_PLAIN_NUMBERS
+from fastnn.memory import native
 
 
 def is_plain(estimator: Any, X: Any) -> bool:
@@ -72,11 +73,6 @@ def validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
         checked = validate_data(estimator, X, *y, **options)
     _seen.add(type(X))
     return (native(checked[0]), *checked[1:]) if y else native(checked)
-
-
-def native(X: Any) -> Any:
-    """Give X in this machine's byte order."""
-    return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
 
 
 def flattened(y: np.ndarray) -> np.ndarray:

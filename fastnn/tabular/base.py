@@ -10,6 +10,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -22,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastnn._version import __version__
 from fastnn.columns import Cells, fit_columns, transform, transform_parts
 from fastnn.estimators.fitted import twin_of
+from fastnn.estimators.guard import guarded, settle_at_end, whole_model
 from fastnn.estimators.warn import warn_user
 from fastnn.sklearn_versions import (
     CALLBACKS,
@@ -90,6 +92,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------------------ fit
 
+    @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
@@ -117,18 +120,35 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         ValueError
             Where a column or the target cannot be learnt from: the message names it.
         """
-        before = dict(vars(self))
-        try:
-            tasks, warnings = self._fit(X, y, sample_weight, groups)
-        except BaseException:
-            kept = {name: vars(self)[name] for name in OF_A_FIT if name in vars(self)}
-            self.__dict__.clear()
-            self.__dict__.update(before | kept)
-            raise
+        tasks, warnings = self._fit(X, y, sample_weight, groups)
+        if tasks.has_callbacks:
+            settle_at_end(self, partial(self._settle, self._learned()))
         tasks.end()
-        for warning in warnings:  # the model is whole, also where one is made an error
-            warn_user(*warning)
+        with whole_model(self):
+            for warning in warnings:
+                warn_user(*warning)
         return self
+
+    def _learned(self) -> dict[str, Any]:
+        """Give the attributes that a fit has set."""
+        apart = {*CALLBACKS, *OF_A_FIT, *self.get_params(deep=False)}
+        return {name: value for name, value in vars(self).items() if name not in apart}
+
+    def _settle(self, learned: dict[str, Any]) -> None:
+        """See to it that the ensemble is the fit's own, whatever callbacks have done to it.
+
+        Raises
+        ------
+        ValueError
+            If they have left parameters that are none.
+        """
+        vars(self).update(learned)
+        try:
+            self._validate_params()
+        except (AttributeError, ValueError) as reason:
+            raise ValueError(
+                f"A callback has changed the parameters of the {type(self).__name__}: {reason}"
+            ) from reason
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
@@ -184,8 +204,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         def fitted(trained: Trained) -> dict[str, Any]:
             twin = twin_of(self)
             keep(twin, trained)
-            apart = {*CALLBACKS, *OF_A_FIT, *self.get_params(deep=False)}
-            return {name: value for name, value in vars(twin).items() if name not in apart}
+            return twin._learned()
 
         metadata = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in metadata.items() if value is not None}

@@ -584,3 +584,14 @@ def test_any_place_of_sparse_data_gives_the_same_model(form, tmp_path):
 def test_bad_validation_data_is_named(X_val, y_val, told):
     with pytest.raises(ValueError, match=told):
         MLPClassifier(max_iter=2).fit(X, y, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+def test_a_sparse_matrix_whose_parts_have_another_byte_order(part, kind):
+    X, y = np.random.default_rng(0).random((30, 4)), np.arange(30) % 2
+    matrix, model = kind(X), fastnn.MLPClassifier((5,), max_iter=3, random_state=0)
+    expected = model.fit(matrix.copy(), y).predict_proba(matrix.copy())
+    values = getattr(matrix, part)
+    setattr(matrix, part, values.astype(values.dtype.newbyteorder()))
+    assert_array_equal(model.fit(matrix, y).predict_proba(matrix), expected)

@@ -1,6 +1,7 @@
 """What callbacks, the bar and a verbose fit are told of an ensemble's models."""
 
 import re
+import threading
 
 import joblib
 import numpy as np
@@ -172,3 +173,81 @@ def test_a_verbose_fit_tells_each_model(capsys):
     assert len(told) == 6
     assert re.fullmatch(r"Model 1 of 6, networks, fold 1, loss = \d\.\d{8}", told[0])
     assert told[-1].startswith("Model 6 of 6, random_trees, fold 2")
+
+
+class At(Watcher):
+    """Calls a function with the estimator at a hook of the whole fit."""
+
+    def __init__(self, hook, call):
+        self.hook, self.call = hook, call
+
+    def _at(self, hook, estimator):
+        if hook == self.hook:
+            self.call(estimator)
+
+    def on_fit_task_begin(self, estimator, context):
+        self._at(f"begin {context.task_name}", estimator)
+
+    def on_fit_task_end(self, estimator, context):
+        self._at(f"end {context.task_name}", estimator)
+
+    def teardown(self, estimator, context):
+        self._at("teardown", estimator)
+
+
+def fitted(**parameters):
+    return classifier(members=["random_trees"], **parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, StopIteration])
+@pytest.mark.parametrize("hook", ["begin fit", "end fit", "teardown"])
+def test_a_callback_that_fails_leaves_the_ensemble_as_it_was(hook, error):
+    def fail(estimator):
+        estimator.members_ = "gone"
+        raise error
+
+    model = fitted()
+    expected, before = model.predict_proba(X), vars(model).copy()
+    model.set_callbacks(At(hook, fail))
+    with pytest.raises((error, RuntimeError)):  # within which contextlib has a StopIteration
+        model.set_params(random_state=5).fit(X[:, ::-1], y)
+    model.set_callbacks().set_params(random_state=0)
+    assert vars(model).keys() == before.keys()
+    assert_array_equal(model.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("hook", ["end fit", "teardown"])
+@pytest.mark.parametrize("name", ["members_", "columns_", "classes_", "_folds_", "_scaling"])
+def test_what_an_ensemble_has_learned_is_its_own(name, hook):
+    model = classifier(members=["random_trees"])
+    model.set_callbacks(At(hook, lambda estimator: setattr(estimator, name, None))).fit(X, y)
+    assert_array_equal(model.predict_proba(X), fitted().predict_proba(X))
+
+
+def test_a_callback_that_leaves_nonsense_for_parameters_fails_the_fit():
+    model = fitted()
+    expected = model.predict_proba(X)
+    model.set_callbacks(At("teardown", lambda estimator: estimator.set_params(n_jobs="all")))
+    with pytest.raises(ValueError, match="A callback has changed the parameters of the Tabular"):
+        model.fit(X, y)
+    assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_a_second_thread_is_refused_and_the_first_fit_undisturbed():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(estimator):
+        begun.set()
+        go_on.wait(60)
+
+    model = classifier(members=["random_trees"]).set_callbacks(At("begin fit", wait))
+    thread = threading.Thread(target=model.fit, args=(X, y))
+    thread.start()
+    assert begun.wait(60)
+    try:
+        with pytest.raises(RuntimeError, match=r"another thread has called fit: let that fit a c"):
+            model.fit(X, y)
+    finally:
+        go_on.set()
+        thread.join()
+    assert_array_equal(model.predict_proba(X), fitted().predict_proba(X))

@@ -422,3 +422,17 @@ def test_coverage_is_a_share(coverage):
 def test_narwhals_frames():
     X = nw.from_native(pl.DataFrame(mixed_table()))
     assert classifier().fit(X, CLASSES).score(X, CLASSES) > 0.9
+
+
+@pytest.mark.parametrize("form", ["array", "frame", "sparse"])
+def test_numbers_in_another_byte_order(form):
+    X = NUMBERS.astype(NUMBERS.dtype.newbyteorder())
+    y = CLASSES.astype(CLASSES.dtype.newbyteorder())
+    if form == "frame":
+        X = pd.DataFrame({name: X[:, k] for k, name in enumerate("abc")})
+    elif form == "sparse":
+        numbers, X = X, sp.csr_array(NUMBERS)
+        X.data = numbers.ravel()
+    model = classifier(members=["random_trees"])
+    expected = model.fit(NUMBERS, CLASSES).predict_proba(NUMBERS)
+    assert_array_equal(classifier(members=["random_trees"]).fit(X, y).predict_proba(X), expected)

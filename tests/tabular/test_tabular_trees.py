@@ -199,7 +199,7 @@ def test_many_categories():
 @pytest.mark.parametrize(("fit", "settings"), [(fit_boosting, Boosting()), FITS[2]])
 @pytest.mark.parametrize("reason", ["deadline", "stop"])
 def test_training_ends_early(fit, settings, reason, monkeypatch):
-    monkeypatch.setattr("fastnn.tabular.trees.ROWS_PER_STEP", 240)
+    monkeypatch.setattr("fastnn.tabular.trees.CELLS_PER_STEP", 240)
     X, y = data()
     train, held_out = folds(300)
     reasons = {"deadline": {"deadline": time.monotonic()}, "stop": {"stop": lambda: True}}
