@@ -22,7 +22,10 @@ def run(
     trained = load(model)
     if decimal is not None:
         trained.steps[0] = ("cells", trained.steps[0][1].with_decimal(decimal))
-    score = score_file(trained, data, options.separator(separator), encoding)
+    sign = options.separator(separator)
+    score = score_file(trained, data, sign, encoding, marks_may_differ=decimal is None)
+    for note in score.notes:
+        voice.note(note)
     if score.n_without:
         target = trained.steps[0][1].target.name
         voice.note(f"{score.n_without} rows are left out as they have no {target!r}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastnn.columns.text_cells import InputError, Missing, shown
+from fastnn.columns.text_dates import ISO, PARTS, unknown_part
 from fastnn.tables.source import STANDARD
 
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
@@ -33,7 +34,18 @@ def kinds(texts: Sequence[str]) -> dict[str, str]:
                 f"--kind {shown(text)}: give COLUMN=KIND, where KIND is number, category, date or "
                 "date:FORMAT."
             )
+        _check_format(text, kind)
     return {name: kind for name, _, kind in pairs}
+
+
+def _check_format(text: str, kind: str) -> None:
+    _, colon, format = kind.partition(":")
+    unknown = unknown_part(format) if colon and format != ISO else None
+    if unknown is not None:
+        told = f"{unknown} is none of" if unknown else "the format has none of"
+        raise InputError(
+            f"--kind {shown(text)}: {told} the parts of a date, which are {', '.join(PARTS)}."
+        )
 
 
 def missing(words: Sequence[str]) -> Missing:

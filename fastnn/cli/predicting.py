@@ -9,11 +9,12 @@ from sklearn.base import is_classifier
 
 from fastnn.cli import options
 from fastnn.cli.scoring import parts
+from fastnn.cli.unseen import Unseen
 from fastnn.cli.voice import Voice
 from fastnn.columns.text_cells import InputError, places_of, shown
 from fastnn.tables.answers import writing
 from fastnn.tables.models import load
-from fastnn.tables.open import Table, open_table
+from fastnn.tables.open import open_table
 from fastnn.tables.source import STANDARD
 
 
@@ -45,24 +46,22 @@ def run(
     expected = [*reader.names, *keep]
     with open_table(data, options.separator(separator), encoding, expected) as table:
         kept = places_of(table.names, list(keep))
+        places_of(table.names, reader.names)
         labels = _labels(trained, proba, interval)
         if clash := set(keep) & set(labels):
             raise InputError(
                 f"--keep {shown(clash.pop())}: the answers have a column of this name."
             )
-        empty = _empty_in_training(reader, table)
-        filled: set[str] = set()
+        unseen = Unseen(trained, table)
         n = 0
         with writing(out, [*keep, *labels], safe_cells) as answers:
-            for X, batch, _ in parts(trained, table, [*kept, *empty]):
+            for X, batch, _ in parts(trained, table, [*kept, *unseen.places], decimal is None):
                 columns: list[Any] = [batch.column(str(place)) for place in kept]
                 answers.write([*columns, *_answers(trained, X, proba, interval)])
-                filled |= {empty[i] for i in empty if _has_values(batch.column(str(i)))}
+                unseen.add(X, batch)
                 n += len(batch)
-        for note in table.notes:
+        for note in (*table.notes, *unseen.notes()):
             voice.note(note)
-    for name in sorted(filled):
-        voice.note(f"column {shown(name)} was empty in training and is ignored.")
     if out != STANDARD:
         voice.result(f"{n} predictions: {out}", predictions=n, out=str(out))
     voice.end()
@@ -86,15 +85,3 @@ def _answers(
         return [rest.predict(table)]
     bounds = model.steps[-1][1].predict_interval(table, coverage=interval)
     return [rest.predict(table), *bounds.T]
-
-
-def _empty_in_training(reader: Any, table: Table) -> dict[int, str]:
-    """Columns of a file that had no value in training, by their places."""
-    names = {r.name for r in reader.readings if r.reason == "it is empty"}
-    return {i: name for i, name in enumerate(table.names) if name in names}
-
-
-def _has_values(cells: pa.Array) -> bool:
-    if pa.types.is_string(cells.type):
-        return bool(np.any([bool(cell) for cell in cells.unique().to_pylist()]))
-    return cells.null_count < len(cells)

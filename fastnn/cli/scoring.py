@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from sklearn import metrics
 from sklearn.pipeline import Pipeline
 
+from fastnn.cli.unseen import Unseen
 from fastnn.columns.text_cells import InputError, places_of
 from fastnn.tables.open import Table, open_table
 
@@ -31,15 +32,18 @@ class FileScore:
         By name.
     n_rows, n_without : int
         Rows that have the target, and that have none.
+    notes : list of str
+        What was found, and what training had not.
     """
 
     scores: dict[str, float]
     n_rows: int
     n_without: int
+    notes: list[str]
 
 
 def parts(
-    model: Pipeline, table: Table, more: list[int]
+    model: Pipeline, table: Table, more: list[int], marks_may_differ: bool = True
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, int]]:
     """Read a file part by part, as a model reads it.
 
@@ -51,6 +55,8 @@ def parts(
         An open file.
     more : list of int
         Places of other columns that are wanted.
+    marks_may_differ : bool, default=True
+        Whether the file may have another decimal mark than training, as nobody named it.
 
     Yields
     ------
@@ -58,6 +64,11 @@ def parts(
         What the model takes, and the cells as they stand in the file, called by their places.
     first_row : int
         Rows before them.
+
+    Raises
+    ------
+    InputError
+        If a cell cannot be read, or could be two numbers.
     """
     reader = model.steps[0][1]
     places = places_of(table.names, reader.names)
@@ -66,14 +77,31 @@ def parts(
     for batch in table.batches(list(dict.fromkeys([*places, *more]))):
         for begin in range(0, len(batch), size):
             part = batch.slice(begin, size)
+            if marks_may_differ:
+                reader.check_marks(part, places, table.usual_decimal, n)
             yield reader.read(part, places, n), part, n
             n += len(part)
 
 
 def score_file(
-    model: Pipeline, path: Path, separator: str | None, encoding: str | None
+    model: Pipeline,
+    path: Path,
+    separator: str | None,
+    encoding: str | None,
+    marks_may_differ: bool = True,
 ) -> FileScore:
     """Score a model on a file.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A model of `fastnn train`.
+    path : Path
+        Of the file.
+    separator, encoding : str or None
+        Of a CSV file; None finds it.
+    marks_may_differ : bool, default=True
+        Whether the file may have another decimal mark than training, as nobody named it.
 
     Raises
     ------
@@ -86,7 +114,11 @@ def score_file(
     task = "classification" if hasattr(model, "classes_") else "regression"
     with open_table(path, separator, encoding, expected) as table:
         at = places_of(table.names, [reader.target.name])
-        for X, batch, first in parts(model, table, at):
+        unseen = Unseen(model, table)
+        for X, batch, first in parts(model, table, [*at, *unseen.places], marks_may_differ):
+            unseen.add(X, batch)
+            if marks_may_differ and table.usual_decimal != reader.usual_decimal:
+                reader.target.check_mark(batch.column(str(at[0])), first)
             y = reader.target.read(batch.column(str(at[0])), reader.target_missing, first)
             has = pc.is_valid(y)
             n += len(batch)
@@ -96,6 +128,7 @@ def score_file(
                 answers.append(model[1:].predict(X))
                 if task == "classification":
                     proba.append(model[1:].predict_proba(X))
+        notes = [*table.notes, *unseen.notes()]
     if not ys:
         raise InputError(f"{path}: no row has a target.")
     y, answer = np.concatenate(ys), np.concatenate(answers)
@@ -108,7 +141,7 @@ def score_file(
             "mean absolute error": metrics.mean_absolute_error(y, answer),
             "root mean squared error": metrics.root_mean_squared_error(y, answer),
         }
-    return FileScore({k: float(v) for k, v in scores.items()}, len(y), n - len(y))
+    return FileScore({k: float(v) for k, v in scores.items()}, len(y), n - len(y), notes)
 
 
 def _of_classes(

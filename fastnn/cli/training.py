@@ -137,7 +137,7 @@ def _read(asked: Asked) -> tuple[Decision, TrainingRows, CellReader]:
     reader = decision.reader.without(free_texts(rows, decision.reader))
     rows = replace(rows, X=rows.X.select(reader.names))
     if decision.task == "classification":
-        _check_classes(rows.y, asked.target)
+        _check_classes(rows, asked.target)
     return decision, rows, reader
 
 
@@ -201,11 +201,12 @@ def _pages(report: Path) -> Any:
     return pages
 
 
-def _check_classes(y: np.ndarray, target: str) -> None:
-    labels = np.unique(y)
+def _check_classes(rows: TrainingRows, target: str) -> None:
+    labels, n = np.unique(rows.y), rows.n_without
     if labels.size < 2:
-        raise InputError(f"the target {shown(target)} is {shown(labels[0])} in every row.")
-    if labels.size == len(y):
+        has = f" that has one; {n} have none" if n else ""
+        raise InputError(f"the target {shown(target)} is {shown(labels[0])} in every row{has}.")
+    if labels.size == len(rows.y):
         raise InputError(
             f"the target {shown(target)} is another one in every row, which are no classes: set "
             "--task regression if they are numbers."
@@ -261,10 +262,7 @@ def _tell(
     voice.note(f"{task} of {target!r}: {len(rows.y)} rows{left}, {len(described)} columns")
     for line in count_lines(described):
         voice.note(line)
-    words = request.missing.words
-    where = "" if request.missing.everywhere else " among numbers and dates"
-    listed = ", ".join(words[:4]) + (" and the like" if len(words) > 4 else "")
-    voice.note(f"  missing: empty cells, {listed}{where} (--missing)")
+    voice.note(f"  missing: {_missing(request)} (--missing)")
     for note in decision.notes:
         voice.note(f"  {note}")
     facts = column_facts(reader, described)
@@ -277,6 +275,13 @@ def _tell(
         for line in column_lines(facts):
             voice.result(line)
     return facts
+
+
+def _missing(request: Request) -> str:
+    words = [word for word in request.missing.words if word.strip()]
+    where = "" if request.missing.everywhere else " among numbers and dates"
+    more = " and the like" if len(words) > 4 else ""
+    return ", ".join(["empty cells", *words[:4]]) + (more + where if words else "")
 
 
 def _learnt(rows: TrainingRows) -> Any:

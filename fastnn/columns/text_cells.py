@@ -6,6 +6,7 @@ is a step of the model, and reads the cells of every later file by it.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -25,6 +26,7 @@ MISSING_WORDS = (
     *("none", "nil", "missing", "unknown", "undefined", "--", "---", ".", "..", "*"),
     *("#VALUE!", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),  # errors of spreadsheets
 )
+TRUTHS = (("False", "True"), ("FALSE", "TRUE"), ("false", "true"))
 LONGEST_SHOWN = 60
 AT_ONCE = 64  # columns that are read together
 
@@ -98,6 +100,8 @@ class Reading:
         Format of a column of dates, as of `strptime`.
     truths : tuple of str
         How False and True are written in a column of texts.
+    has_one_truth : bool
+        Whether False and True in other capitals mean the same, as training had but one form.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Reading:
     number: NumberFormat = field(default_factory=NumberFormat)
     date: str = text_dates.ISO
     truths: tuple[str, str] = ("False", "True")
+    has_one_truth: bool = False
 
     @property
     def type(self) -> pa.DataType:
@@ -139,9 +144,10 @@ class Reading:
         values, wrong = _READERS[self.kind](self, cells, missing)
         if wrong is not None and pc.any(wrong).as_py():
             row = int(np.argmax(pc.fill_null(wrong, False).to_numpy(zero_copy_only=False)))
+            cell = cells[row].as_py()
             raise InputError(
-                f"column {shown(self.name)} holds {shown(cells[row].as_py())} in row "
-                f"{first_row + row + 1}, where {self._needed()} is needed."
+                f"column {shown(self.name)} holds {shown(cell)} in row {first_row + row + 1}, "
+                f"where {self._needed(cell)}."
             )
         return values
 
@@ -155,13 +161,31 @@ class Reading:
             values = values.dictionary_decode()
         return pc.cast(values.take(cells.indices), self.type)
 
-    def _needed(self) -> str:
+    def check_mark(self, cells: pa.Array, first_row: int = 0) -> None:
+        """Refuse numbers like 1,234 that have decimals or thousands.
+
+        Raises
+        ------
+        InputError
+            If a cell is such.
+        """
+        if self.kind != "number" or not is_text(cells.type):
+            return
+        doubtful = pc.match_substring_regex(cells, r"^\D*[1-9]\d{0,2}[.,]\d{3}\D*$")
+        if pc.any(doubtful).as_py():
+            row = doubtful.index(True).as_py()
+            raise InputError(
+                f"column {shown(self.name)} holds {shown(cells[row].as_py())} in row "
+                f"{first_row + row + 1}, of which --decimal has to tell whether it has decimals or "
+                "thousands."
+            )
+
+    def _needed(self, cell: object) -> str:
         if self.kind == "date":
-            return f"a date as {self.date}"
-        told = f", written with {self.number.decimal!r} for decimals," * (
-            self.number.decimal != "."
-        )
-        return f"a finite number{told}, of size {MAX_NUMBER:g} at most,"
+            return f"a date as {self.date} is needed"
+        mark = f", with {self.number.decimal!r} for decimals (--decimal)"
+        told = mark if isinstance(cell, str) and re.search("[.,]", cell) else ""
+        return f"a finite number of size {MAX_NUMBER:g} at most is needed{told}"
 
 
 TYPES = {
@@ -205,7 +229,10 @@ def to_texts(cells: pa.Array, truths: tuple[str, str] = ("False", "True")) -> pa
         return pc.cast(cells, pa.string())
     if pa.types.is_boolean(cells.type):
         return pc.if_else(cells, truths[1], truths[0])
-    if pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
+    if pa.types.is_decimal(cells.type):
+        digits = pa.array([None if c is None else f"{c:f}" for c in cells.to_pylist()], pa.string())
+        return pc.replace_substring_regex(digits, r"\.0*$|(\.\d*[1-9])0+$", r"\1")
+    if pa.types.is_floating(cells.type):
         if not pa.types.is_float32(cells.type):
             cells = pc.cast(cells, pa.float64(), safe=False)
         texts = pc.cast(pc.if_else(pc.is_nan(cells), None, cells), pa.string())
@@ -244,7 +271,18 @@ def _read_date(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
 
 
 def _read_text(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
-    return missing.without(to_texts(cells, reading.truths), are_texts=True), None
+    texts = missing.without(to_texts(cells, reading.truths), are_texts=True)
+    return _in_one_form(texts, reading.truths) if reading.has_one_truth else texts, None
+
+
+def _in_one_form(texts: pa.Array, truths: tuple[str, str]) -> pa.Array:
+    """Write False and True as training had them: TRUE of a spreadsheet is True of a program."""
+    for i, own in enumerate(truths):
+        others = pa.array({pair[i] for pair in TRUTHS} - {own}, pa.string())
+        is_other = pc.is_in(texts, value_set=others)
+        if pc.any(is_other).as_py():
+            texts = pc.if_else(is_other, own, texts)
+    return texts
 
 
 def _read_category(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
@@ -284,6 +322,8 @@ class CellReader(TransformerMixin, BaseEstimator):
         How the target was read.
     target_missing : Missing
         Which of its cells are missing.
+    usual_decimal : str
+        The decimal mark of the training file where its cells did not tell.
     """
 
     __module__ = "fastnn.tables"  # by which saved models name it
@@ -298,9 +338,11 @@ class CellReader(TransformerMixin, BaseEstimator):
         missing: Missing,
         target: Reading,
         target_missing: Missing,
+        usual_decimal: str = ".",
     ) -> "CellReader":
         """Make a reader of a decision."""
         record = {
+            "usual_decimal": usual_decimal,
             "missing": asdict(missing),
             "target": _changed(target),
             "target_missing": asdict(target_missing),
@@ -324,8 +366,8 @@ class CellReader(TransformerMixin, BaseEstimator):
             replace(reading, number=replace(reading.number, decimal=mark))
             for reading in (*self.readings, self.target)
         ]
-        other = self.of(changed[:-1], self.missing, changed[-1], self.target_missing)
-        return other.noting(**self.training)
+        rest = changed[-1], self.target_missing, self.usual_decimal
+        return self.of(changed[:-1], self.missing, *rest).noting(**self.training)
 
     def without(self, reasons: Mapping[str, str]) -> "CellReader":
         """Make a reader that leaves out more columns, each for its reason."""
@@ -335,7 +377,8 @@ class CellReader(TransformerMixin, BaseEstimator):
             else reading
             for reading in self.readings
         ]
-        return self.of(readings, self.missing, self.target, self.target_missing)
+        rest = self.target, self.target_missing, self.usual_decimal
+        return self.of(readings, self.missing, *rest)
 
     def read(
         self, batch: pa.RecordBatch, places: Sequence[int], first_row: int = 0
@@ -362,6 +405,28 @@ class CellReader(TransformerMixin, BaseEstimator):
                 for reading, column in zip(*some, strict=True)
             ]
         return pa.RecordBatch.from_arrays(values, [reading.name for reading in kept])
+
+    def check_marks(
+        self, batch: pa.RecordBatch, places: Sequence[int], usual: str, first_row: int = 0
+    ) -> None:
+        """Refuse numbers like 1,234 in a file whose usual decimal mark is not that of training.
+
+        Parameters
+        ----------
+        batch, places, first_row
+            As of `read`.
+        usual : str
+            The decimal mark of the file where its cells do not tell.
+
+        Raises
+        ------
+        InputError
+            If a cell is one number by the file's mark and another by the model's.
+        """
+        if usual != self.usual_decimal:
+            kept = [reading for reading in self.readings if reading.kind != "left out"]
+            for reading, place in zip(kept, places, strict=True):
+                reading.check_mark(batch.column(str(place)), first_row)
 
     @property
     def names(self) -> list[str]:
@@ -394,6 +459,11 @@ class CellReader(TransformerMixin, BaseEstimator):
     def target_missing(self) -> Missing:
         """What counts as missing in the target."""
         return _parsed(self.record)[3]
+
+    @property
+    def usual_decimal(self) -> str:
+        """The decimal mark of the training file where its cells did not tell."""
+        return _parsed(self.record)[4]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns that are not left out."""
@@ -492,11 +562,11 @@ def _changed(reading: Reading) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _parsed(record: str) -> tuple[list[Reading], Missing, Reading, Missing]:
+def _parsed(record: str) -> tuple[list[Reading], Missing, Reading, Missing, str]:
     held = json.loads(record)
     readings = [_reading(column) for column in held["columns"]]
     missing, of_target = _missing(held["missing"]), _missing(held["target_missing"])
-    return readings, missing, _reading(held["target"]), of_target
+    return readings, missing, _reading(held["target"]), of_target, held["usual_decimal"]
 
 
 def _missing(held: dict[str, Any]) -> Missing:

@@ -14,22 +14,33 @@ ISO = "ISO 8601"
 _ISO_PATTERN = (
     r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+\-]\d{2}:?\d{2})?)?$"
 )
-_PARTS = {
+PARTS = {
     "%Y": r"\d{4}",
+    "%y": r"\d{2}",
     "%m": r"\d{1,2}",
     "%d": r"\d{1,2}",
-    "%b": r"[A-Za-z]{3}",
-    "%B": r"[A-Za-z]{4,9}",
+    "%b": r"[A-Za-z]{3,9}",  # Jan and January alike, as strptime has it
+    "%B": r"[A-Za-z]{3,9}",
+    "%a": r"[A-Za-z]{3,9}",
+    "%A": r"[A-Za-z]{3,9}",
     "%H": r"\d{1,2}",
     "%M": r"\d{2}",
     "%S": r"\d{2}",
     "%p": r"[AaPp][Mm]",
     "%I": r"\d{1,2}",
 }
-_NUMBERED = ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
-_NAMED = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_NUMBERED = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
+)
+_NAMED = (*("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%a, %d %b %Y", "%a, %b %d, %Y"),)
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-FORMATS = (ISO, *(day + time for day in _NUMBERED + _NAMED for time in _TIMES))
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y")
+_CTIME = "%a %b %d %H:%M:%S %Y"
+FORMATS = (ISO, *(day + time for day in _NUMBERED + _NAMED for time in _TIMES), *_MONTHS, _CTIME)
+_YEAR_OF_MONTH = r"(?:1[89]|20)\d{2}"  # as 4711-02 is a number of something
+# How all formats begin: most columns of texts have no such cell.
+_BEGINNING = r"^(?:\d{1,4}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9},? (?:\d|[A-Za-z]{3}))"
 
 
 def candidates(cells: pa.Array) -> dict[str, np.ndarray]:
@@ -56,7 +67,15 @@ def candidates(cells: pa.Array) -> dict[str, np.ndarray]:
 def _possible(cells: pa.Array) -> list[str]:
     """Find the formats that the first cells have the look of."""
     first = cells.slice(0, 100)
+    if not pc.any(pc.match_substring_regex(first, _BEGINNING)).as_py():
+        return []
     return [f for f in FORMATS if pc.any(pc.match_substring_regex(first, _pattern(f))).as_py()]
+
+
+def unknown_part(format: str) -> str | None:
+    """Find a part of a format, as %j, that is not read."""
+    parts = re.findall(r"%.?", format)
+    return next((part for part in parts if part not in PARTS), None) if parts else ""
 
 
 def read(cells: pa.Array, format: str) -> pa.Array:
@@ -86,7 +105,7 @@ def _strptime(cells: pa.Array, format: str) -> pa.Array:
     times = pc.strptime(cells, format, "us", error_is_null=True)
     if "%d" in format:
         day = re.escape(format).replace("%d", "D", 1)
-        pattern = re.sub(r"%[A-Za-z]", lambda part: _PARTS[part[0]], day)
+        pattern = re.sub(r"%[A-Za-z]", lambda part: PARTS[part[0]], day)
         pattern = pattern.replace("D", r"(?P<day>\d{1,2})", 1)
         told = pc.struct_field(pc.extract_regex(cells, f"^{pattern}$"), "day")
         right = pc.equal(pc.cast(told, pa.int64()), pc.day(times))
@@ -112,4 +131,5 @@ def _cast_one(cell: pa.Scalar, type: pa.DataType) -> pa.Scalar | None:
 def _pattern(format: str) -> str:
     if format == ISO:
         return _ISO_PATTERN
-    return "^" + re.sub(r"%[A-Za-z]", lambda part: _PARTS[part[0]], re.escape(format)) + "$"
+    parts = {**PARTS, "%Y": _YEAR_OF_MONTH} if format in _MONTHS else PARTS
+    return "^" + re.sub(r"%[A-Za-z]", lambda part: parts[part[0]], re.escape(format)) + "$"

@@ -1,10 +1,11 @@
-r"""Numbers as people write them: 1234.5, 1.234,5, $1,234, 12.5%, (300).
+r"""Numbers as people write them: 1234.5, 1.234,5, $1,234, 12,34,567, 12.5%, (300), 300-.
 
 A column has one `NumberFormat`, chosen in training from all its cells and used for every later
 file. It is chosen only where the cells leave no doubt: 1,234 and 1,5 in one column are not numbers
 of one format, and neither are $5 and €5.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +14,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-CURRENCIES = ("$", "€", "£", "¥", "₹", "USD", "EUR", "GBP", "JPY", "CHF")
-SPACES = "\u00a0\u202f'\u2019"  # that part thousands, beside a blank: no-break ones, apostrophes
+CURRENCIES = (  # those that hold another's sign before it
+    *("US$", "A$", "C$", "R$", "NZ$", "HK$", "S$", "NT$", "$", "€", "£", "¥", "₹", "₩", "₽", "₺"),
+    *("₴", "₦", "₫", "₪", "₱", "฿", "zł", "kr", "Kč", "Ft", "Rs"),
+    *("USD", "EUR", "GBP", "JPY", "CHF", "CNY", "INR", "KRW", "BRL", "CAD", "AUD", "NZD", "SEK"),
+    *("NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "RUB", "UAH", "ZAR", "MXN", "SGD", "HKD"),
+)
+# What parts thousands, beside a blank: narrow and no-break ones, apostrophes.
+SPACES = "\u00a0\u2009\u202f'\u2019"
 MINUS = "\u2212"
 MOST_DIGITS = 15  # of a whole number; a longer one is rounded by 64 bits, so it is an identifier
 
 _SIGN = rf"[+\-{MINUS}]?"
-_SYMBOL = "(?:" + "|".join(c.replace("$", r"\$") for c in CURRENCIES) + ")"
+_SYMBOL = "(?:" + "|".join(map(re.escape, CURRENCIES)) + ")"
 
 
 def _pattern(decimal: str, thousands: str) -> str:
-    """Regular expression of a number, with groups of three digits or none."""
+    """Regular expression of a number, with groups of three digits, India's of two, or none."""
+    of_india = r"|\d{1,2}(?:,\d{2})+,\d{3}" if thousands == "," else ""
     mark, group = "\\" + decimal, f"[{thousands} {SPACES}]"
-    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)"
+    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+{of_india}|\d+)"
     number = rf"(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+\-]?\d+)?"
     signed = rf"{_SIGN}\s?(?:{_SYMBOL}\s?)?{_SIGN}{number}(?:\s?(?:%|{_SYMBOL}))?"
-    return rf"^(?:{signed}|\((?:{_SYMBOL}\s?)?{number}(?:\s?{_SYMBOL})?\))$"
+    behind = rf"(?:{_SYMBOL}\s?)?{number}[\-{MINUS}]"
+    return rf"^(?:{signed}|{behind}|\((?:{_SYMBOL}\s?)?{number}(?:\s?{_SYMBOL})?\))$"
 
 
 PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
@@ -45,7 +54,8 @@ class NumberFormat:
     decimal : str
         Decimal mark, '.' or ','. The other one parts thousands.
     affix : str
-        Currency or '%', or '' for none. 12.5% is read as 12.5.
+        Currency, '%' or another unit that stands beside the numbers, or '' for none. 12.5% is read
+        as 12.5.
     """
 
     decimal: str = "."
@@ -66,6 +76,8 @@ class NumberFormat:
                 return pc.cast(cells, pa.float64()), pa.nulls(len(cells), pa.bool_())
         except pa.ArrowInvalid:
             pass
+        if self.affix and self.affix not in ("%", *CURRENCIES):
+            return NumberFormat(self.decimal).read(self._without_unit(cells))
         good = pc.match_substring_regex(cells, PATTERNS[self.decimal])
         good = pc.and_(good, self._has_its_affix(cells))
         infinite = pc.match_substring_regex(cells, r"^[+\-]?inf(?:inity)?$", ignore_case=True)
@@ -80,10 +92,15 @@ class NumberFormat:
         own = pc.fill_null(pc.equal(found, self.affix), False)
         return own if self.affix == "%" else pc.or_(own, pc.is_null(found))
 
+    def _without_unit(self, cells: pa.Array) -> pa.Array:
+        unit = re.escape(self.affix)
+        return pc.replace_substring_regex(cells, rf"^{unit}\s?|\s?{unit}$", "")
+
     def _plain(self, cells: pa.Array) -> pa.Array:
         """Rewrite numbers as Arrow reads them."""
         thousands = "," if self.decimal == "." else "."
         cells = pc.replace_substring_regex(cells, r"^\((.*)\)$", r"-\1")
+        cells = pc.replace_substring_regex(cells, rf"^(.*)[\-{MINUS}]$", r"-\1")
         cells = pc.replace_substring_regex(cells, rf"{_AFFIX}|[\s{thousands}{SPACES}]", "")
         cells = pc.replace_substring(cells, MINUS, "-")
         return pc.replace_substring(cells, ",", ".") if self.decimal == "," else cells

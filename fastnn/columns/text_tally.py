@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from fastnn.columns import text_dates
 from fastnn.columns.text_cells import (
     AT_ONCE,
+    TRUTHS,
     InputError,
     Missing,
     Reading,
@@ -20,7 +21,14 @@ from fastnn.columns.text_cells import (
     shown,
     to_numbers,
 )
-from fastnn.columns.text_numbers import NumberFormat, NumberTally, add_matrix, plain_matrix
+from fastnn.columns.text_hints import HintTally
+from fastnn.columns.text_numbers import (
+    MOST_DIGITS,
+    NumberFormat,
+    NumberTally,
+    add_matrix,
+    plain_matrix,
+)
 
 LONGEST_NUMBER = 100  # bytes; a longer cell is no number or date, whatever it looks like
 MOSTLY = 0.5  # a text of which more cells are numbers or dates is told
@@ -40,6 +48,10 @@ class Tally:
         Its cells as numbers.
     dates : Counter
         How many cells are dates, by format.
+    dated : int
+        How many are dates of any format.
+    hints : HintTally
+        What the others look like.
     stranger : str or None
         The first cell that is neither.
     """
@@ -51,9 +63,11 @@ class Tally:
         self.rows = self.values = self.words = 0
         self.numbers = NumberTally()
         self.dates: Counter[str] = Counter()
-        self.truths: tuple[str, str] | None = None
+        self.dated = 0
+        self.hints = HintTally()
+        self._words: set[str] = set()
+        self.truths: set[tuple[str, str]] = set()
         self.stranger: str | None = None
-        self.code: str | None = None
 
     def add(self, cells: pa.Array) -> None:
         """Add a batch of cells."""
@@ -70,6 +84,7 @@ class Tally:
         self.values += len(cells) - nulls
         if is_number(cells.type):
             numbers = to_numbers(cells)
+            self.numbers.codes += _n_too_long(cells, numbers)
             self.values -= pc.sum(pc.is_nan(numbers)).as_py() or 0
             values = numbers.to_numpy(zero_copy_only=False)
             with np.errstate(invalid="ignore"):
@@ -97,8 +112,10 @@ class Tally:
         self.values += int(counts[filled].sum())
         words = self._missing.are_words(trimmed).to_numpy(zero_copy_only=False)
         self.words += int(counts[words].sum())
-        if self.truths is None:
-            self.truths = _truths(trimmed)
+        if len(self._words) < 2 and words.any():
+            self._words |= set(trimmed.filter(pa.array(words)).to_pylist())
+        if len(self.truths) < len(TRUTHS):
+            self.truths |= _truths(trimmed)
         left = filled & ~words
         short = pc.less_equal(pc.binary_length(trimmed), LONGEST_NUMBER)
         looked_at = left & short.to_numpy(zero_copy_only=False)
@@ -110,6 +127,9 @@ class Tally:
             numbers = self.numbers.add(candidates, counts_left[within])
             dates = self._add_dates(candidates, counts_left[within])
             known[within] = numbers | dates
+            self.dated += int(counts_left[within][dates].sum())
+            others = pa.array(~known[within])
+            self.hints.add(candidates.filter(others), counts_left[within][~known[within]])
         if self.stranger is None and not known.all():
             self.stranger = trimmed[int(np.argmin(known))].as_py()
 
@@ -124,6 +144,11 @@ class Tally:
     def n_left(self) -> int:
         """How many cells are neither empty nor stand for a missing number."""
         return self.values - self.words
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell has a value, or all have the same word for a missing one."""
+        return not self.values or (self.words == self.rows and len(self._words) == 1)
 
 
 def add_batch(tallies: Sequence[Tally], columns: Sequence[pa.Array]) -> None:
@@ -147,12 +172,17 @@ def _add_plain(tallies: Sequence[Tally], columns: Sequence[pa.Array]) -> bool:
     return True
 
 
-def _truths(cells: pa.Array) -> tuple[str, str] | None:
+def _n_too_long(cells: pa.Array, numbers: pa.Array) -> int:
+    """Count whole numbers with more digits than a number keeps, by their type."""
+    type = cells.type
+    if not pa.types.is_integer(type) and not (pa.types.is_decimal(type) and type.scale == 0):
+        return 0
+    return pc.sum(pc.greater_equal(pc.abs(numbers), 10.0**MOST_DIGITS)).as_py() or 0
+
+
+def _truths(cells: pa.Array) -> set[tuple[str, str]]:
     """How False and True are written, as FALSE and TRUE are."""
-    for pair in (("False", "True"), ("FALSE", "TRUE"), ("false", "true")):
-        if pc.any(pc.is_in(cells, value_set=pa.array(pair))).as_py():
-            return pair
-    return None
+    return {p for p in TRUTHS if pc.any(pc.is_in(cells, value_set=pa.array(p))).as_py()}
 
 
 @dataclass(frozen=True)
@@ -207,10 +237,17 @@ def decide(tally: Tally, decimal: str, wishes: Wishes) -> Reading:
         return _wished(tally, decimal, wish)
     if tally.name == "":
         return Reading("", "left out", "it has no name")
-    if not tally.values:
+    if tally.is_empty:
         return Reading(tally.name, "left out", "it is empty")
-    reading = _decide(tally, decimal)
-    return replace(reading, truths=tally.truths or reading.truths)
+    return _with_truths(_decide(tally, decimal), tally)
+
+
+def _with_truths(reading: Reading, tally: Tally) -> Reading:
+    """Keep how False and True are written, and whether that is all the same."""
+    if reading.kind not in ("text", "category"):
+        return reading
+    own = next((pair for pair in TRUTHS if pair in tally.truths), reading.truths)
+    return replace(reading, truths=own, has_one_truth=len(tally.truths) < 2)
 
 
 def _wished(tally: Tally, decimal: str, wish: str) -> Reading:
@@ -219,11 +256,9 @@ def _wished(tally: Tally, decimal: str, wish: str) -> Reading:
         likeliest = [f for f, _ in tally.dates.most_common(1)]
         return Reading(tally.name, "date", date=format or (likeliest or [text_dates.ISO])[0])
     if kind == "number":
-        return Reading(
-            tally.name, "number", number=_format(tally, decimal) or NumberFormat(decimal)
-        )
+        return Reading(tally.name, "number", number=_likeliest_format(tally, decimal))
     if kind == "category":
-        return Reading(tally.name, "category", truths=tally.truths or ("False", "True"))
+        return _with_truths(Reading(tally.name, "category"), tally)
     raise InputError(
         f"--kind {shown(tally.name + '=' + wish)}: the kinds are number, category, date and "
         "date:FORMAT."
@@ -238,11 +273,10 @@ def _decide(tally: Tally, decimal: str) -> Reading:
     if numbers.either == n and n:
         format = _format(tally, decimal)
         if numbers.codes:
-            why = "digits with zeros in front, or too many for a number"
-            return Reading(name, "text", f"{why}: --kind {name}=number reads them as numbers")
+            return Reading(name, "text", _codes(name))
         if format is None:
             why = "its numbers are written in several ways"
-            return Reading(name, "text", f"{why}: write them alike, or --kind {name}=number")
+            return Reading(name, "text", f"{why}: write them alike")
         return Reading(name, "number", number=format)
     formats = [f for f, count in tally.dates.items() if count == n]
     if len(formats) == 1:
@@ -250,12 +284,42 @@ def _decide(tally: Tally, decimal: str) -> Reading:
     if formats:
         two = " or ".join(sorted(formats)[:2])
         why = f"its dates are of {two}"
-        return Reading(name, "text", f"{why}: --kind '{name}=date:{sorted(formats)[0]}' chooses")
-    most = max(numbers.either, *tally.dates.values(), 0)
+        way_out = _kind_option(name, f"date:{sorted(formats)[0]}")
+        return Reading(name, "text", f"{why}: {way_out} chooses")
+    return Reading(name, "text", _what_most_are(tally))
+
+
+def _codes(name: str) -> str:
+    why = "digits with zeros in front, or too many for a number"
+    return f"{why}: {_kind_option(name, 'number')} reads them as numbers"
+
+
+def _what_most_are(tally: Tally) -> str:
+    """Tell that most cells of a text are numbers or dates, or look like them, and what to do."""
+    n, most = tally.n_left, max(tally.numbers.either, tally.dated)
     if n and most > MOSTLY * n:
-        what = "numbers" if most == numbers.either else "dates"
-        return Reading(name, "text", f"{most} of {n} cells are {what}, {_stranger(tally)}")
-    return Reading(name, "text")
+        what = "numbers" if most == tally.numbers.either else "dates"
+        if most == n:
+            return f"its {what} are written in several ways: write them alike"
+        return f"{most} of {n} cells are {what}, {_stranger(tally)}"
+    hint = tally.hints.likeliest(n)
+    if hint is None:
+        return ""
+    what, count, unit = hint
+    if what == "unit":
+        way_out = f"{_kind_option(tally.name, 'number')} reads them"
+        return f"{count} of {n} cells are numbers beside {shown(unit)}: {way_out}"
+    if what == "times":
+        return f"{count} of {n} cells are times of a day: written as hours they are numbers"
+    way_out = f"{_kind_option(tally.name, 'date:FORMAT')} reads them, as with %d/%m/%Y"
+    return f"{count} of {n} cells look like dates: {way_out}"
+
+
+def _kind_option(name: str, kind: str) -> str:
+    """Spell the option as a shell takes it."""
+    told = shown(name)[1:-1]
+    plain = told.isidentifier() and "%" not in kind
+    return f"--kind {told}={kind}" if plain else f"--kind '{told}={kind}'"
 
 
 def _stranger(tally: Tally) -> str:
@@ -277,8 +341,18 @@ def _format(tally: Tally, decimal: str) -> NumberFormat | None:
     return None
 
 
+def _likeliest_format(tally: Tally, decimal: str) -> NumberFormat:
+    """Choose a format for a column that a person calls numbers."""
+    hint = tally.hints.likeliest(tally.n_left)
+    if hint is not None and hint[0] == "unit":
+        return NumberFormat(decimal, hint[2])
+    return _format(tally, decimal) or NumberFormat(decimal)
+
+
 def _by_type(tally: Tally) -> Reading:
     types = list(tally.types.values())
+    if tally.numbers.codes and all(map(is_number, types)):
+        return Reading(tally.name, "text", _codes(tally.name))
     for kind, is_one in (("number", is_number), ("date", is_date)):
         if all(map(is_one, types)):
             return Reading(tally.name, kind)

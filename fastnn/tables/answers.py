@@ -48,7 +48,8 @@ def writing(path: Path, names: Sequence[str], safe: bool = False) -> Iterator[Wr
     try:
         if path == STANDARD:
             sys.stdout.flush()
-            yield CsvWriter(sys.stdout.buffer, names, safe)
+            with CsvWriter(sys.stdout.buffer, names, safe) as writer:
+                yield writer
             sys.stdout.buffer.flush()
             return
         with files.replacing(path) as temporary:
@@ -56,8 +57,8 @@ def writing(path: Path, names: Sequence[str], safe: bool = False) -> Iterator[Wr
                 with ParquetWriter(temporary, names) as writer:
                     yield writer
             else:
-                with open(temporary, "wb") as file:
-                    yield CsvWriter(file, names, safe)
+                with open(temporary, "wb") as file, CsvWriter(file, names, safe) as writer:
+                    yield writer
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -80,11 +81,25 @@ class CsvWriter:
 
     def __init__(self, file: IO[bytes], names: Sequence[str], safe: bool) -> None:
         self._file, self._safe = file, safe
-        self._write_rows([[self._text(name)] for name in names])
+        self._header: list[list[str]] | None = [[self._text(name)] for name in names]
+
+    def __enter__(self) -> "CsvWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._write_header()
 
     def write(self, columns: Sequence[Column]) -> None:
         """Write some rows, column by column."""
+        self._write_header()
         self._write_rows([self._cells(column) for column in columns])
+
+    def _write_header(self) -> None:
+        """Write the header before the first rows, so that a file that is refused has no output."""
+        if self._header is not None:
+            self._write_rows(self._header)
+            self._header = None
 
     def _write_rows(self, columns: list[list[str]]) -> None:
         rows = (",".join(row) + "\n" for row in zip(*columns, strict=True))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -110,9 +110,12 @@ def survey(table: Table, request: Request) -> Decision:
         If the file has no rows, or columns that are asked for are not there.
     """
     roles = [request.target, *filter(None, (request.weights, request.groups))]
-    for name in (*roles, *request.wishes.drop, *(request.wishes.kinds or {})):
+    wished = request.wishes.kinds or {}
+    for name in (*roles, *request.wishes.drop, *wished):
         if name not in table.names:
             places_of(table.names, [name])
+    if request.target in wished:
+        raise InputError(f"column {shown(request.target)} is the target: --task says what it is.")
     if clash := set(roles) & set(request.wishes.drop):
         raise InputError(f"column {shown(clash.pop())} is needed: --drop cannot leave it out.")
     kept = [n for n in table.names if n and n not in request.wishes.drop]
@@ -136,7 +139,7 @@ def survey(table: Table, request: Request) -> Decision:
     readings = [decide(tallies[i], decimal, request.wishes) for i in features]
     task, target, missing = _decide_target(tallies[place], counts, decimal, request)
     notes = [*table.notes, *_notes(readings, decimal, request)]
-    reader = CellReader.of(readings, request.missing, target, missing)
+    reader = CellReader.of(readings, request.missing, target, missing, table.usual_decimal)
     return Decision(task, reader, n_rows, notes)
 
 
@@ -173,7 +176,7 @@ def _decide_target(
         )
     if not missing.everywhere and counts is not None:
         missing = Missing(tuple(_words_that_are_missing(counts, missing)), everywhere=True)
-    return task, Reading(name, "text", truths=reading.truths), missing
+    return task, replace(reading, kind="text", reason=""), missing
 
 
 def _first_part(counts: Counter[str] | None) -> str:

@@ -213,8 +213,10 @@ def test_prediction_mistakes_are_told_in_one_line(fastnn, mixed, tmp_path):
     good = ["predict", "m.skops", "homes.csv", "--out", "out.csv"]
     mixed.drop(columns="rooms").to_csv("less.csv", index=False)
     assert_told(fastnn(*good[:2], "less.csv", *good[3:]), "'rooms'")
+    assert_told(fastnn(*good[:2], "less.csv"), "'rooms'")
     mixed.assign(rooms="many").to_csv("texts.csv", index=False)
     assert_told(fastnn(*good[:2], "texts.csv", *good[3:]), "'rooms'", "'many'", "row 1")
+    assert_told(fastnn(*good[:2], "texts.csv"), "'rooms'", "'many'", "row 1")
     assert_told(fastnn("predict", "none.skops", *good[2:]), "none.skops", "no such file")
     assert_told(fastnn("predict", "homes.csv", *good[2:]), "homes.csv", "not a model")
     assert_told(fastnn(*good[:-1], "out.txt"), "out.txt", ".csv")

@@ -67,6 +67,26 @@ def test_labels_come_back_as_they_were_written(train, answers, labels):
     assert set(answers("z,q\n-2,1\n2,1\n")[0]["prediction"]) == set(labels)
 
 
+def test_truth_values_of_parquet_and_of_a_spreadsheet_agree(train, answers, fastnn):
+    flag = RNG.random(300) < 0.5
+    frame = pd.DataFrame({"flag": flag, "x": X, "y": ~flag})
+    frame.to_parquet("d.parquet")
+    assert train("y", data="d.parquet")[0] == 1
+    write("flag,x,y\nTRUE,0,FALSE\nfalse,0,true\n", "new.csv")
+    assert answers(None)[0]["prediction"].tolist() == ["False", "True"]
+    assert "accuracy on 2 rows: 1.0000" in fastnn("evaluate", "m.skops", "new.csv")[1]
+
+
+def test_values_that_training_had_not_are_told(train, answers, fastnn):
+    write(lines("code,x,y", (f"{i % 3},{x:.3f},{3 * x:.3f}" for i, x in enumerate(X))))
+    train("y", "--kind", "code=category", epochs=2)
+    told = answers("code,x\n1.0,1\n2.0,1\n,1\n1,1\n")[1]
+    assert "column 'code': 2 cells have values that training had not, as '1.0'" in told
+    assert answers("code,x\n1,1\n,1\n")[1] == ""
+    write("code,x,y\n7,1,3\n1,2,6\n")
+    assert "1 cell has a value that training had not" in fastnn("evaluate", "m.skops", "d.csv")[2]
+
+
 def test_parquet_and_csv_agree(train, answers, fastnn):
     zip_code = RNG.choice([1234, 2345, 99], 300)
     frame = pd.DataFrame({"zip": zip_code, "x": X, "y": np.where(zip_code == 99, "a", "b")})
@@ -145,6 +165,14 @@ def test_numbers_in_many_forms_are_numbers(train, form):
     assert "is read as text" not in told
 
 
+def test_a_column_of_numbers_with_a_unit(train):
+    write(lines("weight,z,y", (f"{50 + x:.2f} kg,{x:.3f},{x:.3f}" for x in X)))
+    assert "300 of 300 cells are numbers beside 'kg'" in train("y", epochs=2)[1]
+    told = train("y", "--kind", "weight=number", epochs=2)[1]
+    assert "numbers: 2" in told
+    assert "is read as text" not in told
+
+
 def test_a_column_that_is_mostly_numbers_is_told(train):
     cells = ["oops" if i % 50 == 0 else f"{x:.3f}" for i, x in enumerate(X)]
     write(lines("amount,z,y", (f"{c},{x:.3f},{x:.3f}" for c, x in zip(cells, X, strict=True))))
@@ -185,6 +213,17 @@ def test_a_european_file(train):
     assert "--decimal" in told
 
 
+def test_a_number_of_two_meanings_is_refused_where_the_layout_is_another(train, answers, fastnn):
+    write(lines("a,y", (f"{1 + abs(x):.3f},{x:.3f}" for x in X)))
+    train("y", epochs=2)
+    write("a;z\n1,234;5\n", "new.csv")
+    status, out, err = fastnn("predict", "m.skops", "new.csv")
+    assert (status, out) == (2, "")
+    assert "'1,234' in row 1, of which --decimal" in err
+    assert len(answers(None, "--decimal", ",")[0]) == 1
+    assert len(answers("a;z\n1234;5\n")[0]) == 1
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
 def test_encodings_of_excel(train, encoding):
     write(lines("prénom,x,y", (f"Zoé,{a:.3f},{3 * a:.3f}" for a in X)), encoding=encoding)
@@ -203,6 +242,20 @@ def test_a_column_that_was_empty_in_training_is_ignored_and_told_once(train, ans
     assert len(got) == 2
     assert told.count("'note'") == 1
     assert answers("x\n1.0\n")[1] == ""
+
+
+def test_a_column_of_one_word_for_a_gap_is_empty(train, answers):
+    write(lines("x,note,y", (f"{x:.3f},NA,{3 * x:.3f}" for x in X)))
+    assert "'note' it is empty" in train("y", epochs=2)[1]
+    assert "'note' was empty in training" in answers("x,note\n1,call\n")[1]
+    assert answers("x,note\n1,NA\n")[1] == ""
+
+
+def test_a_target_of_one_class_tells_how_many_rows_have_none(fastnn):
+    write(lines("x,y", (f"{x:.3f},{'Yes' if x > 0 else ''}" for x in X)))
+    status, _, err = fastnn("train", "d.csv", "--target", "y", "--out", "m.skops")
+    assert status == 2
+    assert f"'Yes' in every row that has one; {(X <= 0).sum()} have none" in err
 
 
 # --------------------------------------------------------------------------- options and output
@@ -302,6 +355,9 @@ def test_free_text_is_left_out_with_the_reason(train):
         (["--kind", "x"], "--kind 'x'"),
         (["--kind", "x=colour"], "--kind 'x=colour'"),
         (["--kind", "z=number"], "no column 'z'"),
+        (["--kind", "y=number"], "'y' is the target: --task"),
+        (["--kind", "t=date:%Q"], "%Q is none of the parts of a date"),
+        (["--kind", "t=date:day"], "none of the parts of a date"),
         (["--drop", "y"], "'y' is needed"),
         (["--drop", "z"], "no column 'z'"),
         (["--separator", "ab"], "--separator 'ab'"),

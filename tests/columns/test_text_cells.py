@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from decimal import Decimal
 
 import pandas as pd
 import polars as pl
@@ -41,6 +42,8 @@ def test_texts_stay_exactly_as_they_are():
         ([1.0, 2.5, None, 1e300], ["1", "2.5", None, "1e+300"]),
         ([True, False, None], ["True", "False", None]),
         ([dt.date(2024, 1, 31), None], ["2024-01-31", None]),
+        ([Decimal("1.50"), Decimal(100), None], ["1.5", "100", None]),
+        ([Decimal("12345678901234567890.25"), Decimal(0)], ["12345678901234567890.25", "0"]),
     ],
     ids=str,
 )
@@ -70,6 +73,7 @@ def test_numbers_of_every_type():
         (NUMBER, [dt.date(2024, 1, 1)], "2024-01-01"),
         (DATE, ["2024-01-01", "2024-02-30"], "'2024-02-30' in row 2, where a date as ISO 8601"),
         (DATE, [5], "'5' in row 1"),
+        (NUMBER, ["1,5"], "is needed, with '.' for decimals (--decimal)"),
     ],
     ids=str,
 )
@@ -124,6 +128,19 @@ def test_the_record_is_all_that_a_reader_is(reader):
         *("number", "left out", "left out")
     ]
     assert reader.with_decimal(".").readings[0].number.decimal == "."
+
+
+def test_numbers_of_two_meanings_are_refused_where_marks_differ(reader):
+    def check(cell, usual):
+        batch = pa.RecordBatch.from_arrays([pa.array([cell]), pa.array(["x"])], ["0", "1"])
+        reader.check_marks(batch, [0, 1], usual, first_row=4)
+
+    with pytest.raises(InputError, match="'a' holds '1,234' in row 5, of which --decimal"):
+        check("1,234", ",")
+    for cell in ("1,234.5", "0,234", "1234", "1,23", "", "1,2345"):
+        check(cell, ",")
+    check("1,234", reader.usual_decimal)
+    assert reader.with_decimal(".").usual_decimal == reader.usual_decimal == "."
 
 
 def test_long_texts_are_shortened_in_messages():

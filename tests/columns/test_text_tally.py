@@ -31,6 +31,10 @@ def decided(cells, decimal=".", missing=None, parts=1, **wishes):
         (["5%", "0.05"], "text"),
         (["TRUE", "FALSE"], "text"),
         (["NA", "null"], "text"),
+        (["NA", ""], "text"),
+        (["NA", "NA"], "left out"),
+        (["12 May 2024", "1 June 2024"], "date"),
+        (["5 kg", "6 kg"], "text"),
         (["2024-01-31", "2024-02-29", "?"], "date"),
         (["31/12/2024", "01/02/2024"], "date"),
         (["05/06/2024", "01/02/2024"], "text"),
@@ -60,6 +64,12 @@ def test_the_order_of_cells_decides_nothing():
         (["05/06/2024", "01/02/2024"], "--kind 'c=date:%d/%m/%Y'"),
         (["2024-01-31", "2024-02-28", "soon"], "2 of 3 cells are dates, and 'soon' is not"),
         (["1.5", "1,5"], "written in several ways"),
+        (["2024-01-31", "31/01/2024"], "its dates are written in several ways"),
+        (["5 kg", "6.5 kg", "7kg"], "3 of 3 cells are numbers beside 'kg': --kind c=number"),
+        (["#5", "#6"], "numbers beside '#'"),
+        (["10:30", "23:59"], "2 of 2 cells are times of a day"),
+        (["2024年1月5日", "2024年12月31日"], "2 of 2 cells look like dates: --kind c=date:FORMAT"),
+        (["March 3rd, 2024", "May 1st, 2024"], "look like dates"),
     ],
     ids=str,
 )
@@ -67,8 +77,13 @@ def test_what_is_mostly_something_else_is_told_with_the_way_out(cells, told):
     assert told in decided(cells).reason
 
 
-def test_texts_of_nothing_else_need_no_word():
-    assert decided(["a", "b", "5"]).reason == ""
+@pytest.mark.parametrize("cells", [["a", "b", "5"], ["Q1", "Q2"], ["A12", "B7"], ["1a", "2b"]])
+def test_texts_of_nothing_else_need_no_word(cells):
+    assert decided(cells).reason == ""
+
+
+def test_many_texts_with_digits_are_no_units():
+    assert decided([f"{i} x{'abcdefghij'[i % 10] * (i // 10 + 1)}" for i in range(60)]).reason == ""
 
 
 def test_the_files_decimal_mark_reads_what_could_be_either():
@@ -99,9 +114,33 @@ def test_types_of_parquet():
     assert decided(pa.array(["1", "2"]).dictionary_encode()).kind == "number"
 
 
+@pytest.mark.parametrize("type", [pa.int64(), pa.uint64(), pa.decimal128(20, 0)], ids=str)
+def test_whole_numbers_that_a_number_rounds_are_texts(type):
+    numbers = [1234567890123456789, 1234567890123456790]
+    reading = decided(pa.array(numbers, type))
+    assert reading.kind == "text"
+    assert "--kind c=number" in reading.reason
+    assert reading.read(pa.array(numbers, type), Missing()).to_pylist() == [str(n) for n in numbers]
+    assert decided(pa.array([1, 2], type)).kind == "number"
+
+
+def test_truth_values_of_one_form_are_read_in_any():
+    capitals = decided(["TRUE", "FALSE", "maybe"])
+    cells = ["true", "False", "TRUE", "maybe", None]
+    assert capitals.read(pa.array(cells), Missing()).to_pylist() == [
+        *("TRUE", "FALSE", "TRUE", "maybe", None)
+    ]
+    typed = decided(pa.array([True, False]))
+    assert typed.read(pa.array(["TRUE", "false"]), Missing()).to_pylist() == ["True", "False"]
+    both = decided(["TRUE", "true"])
+    assert both.read(pa.array(["TRUE", "true"]), Missing()).to_pylist() == ["TRUE", "true"]
+
+
 def test_wishes():
     assert decided(["1", "2"], kinds={"c": "category"}).kind == "category"
     assert decided(["01", "x"], kinds={"c": "number"}).kind == "number"
+    kilograms = decided(["5 kg", "1,200 kg"], kinds={"c": "number"})
+    assert kilograms.read(pa.array(["7 kg", "8"]), Missing()).to_pylist() == [7, 8]
     assert decided(["05/06/2024"], kinds={"c": "date:%m/%d/%Y"}).date == "%m/%d/%Y"
     assert decided(["1"], drop=["c"]).reason == "--drop"
     with pytest.raises(InputError, match="the kinds are"):
