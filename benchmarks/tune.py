@@ -76,6 +76,10 @@ TUNED = {
         (3_000_000, 9_000_000, 30_000_000),
         (*epochs("mnist", "tabular"), *epochs("tabular", shape=WIDE)),
     ),
+    "MAX_LONG_PANEL_PRODUCT": Tuned(
+        (9_000_000, 30_000_000, 100_000_000),
+        (work("prediction", "tabular", rows=1000), work("prediction", "mnist", rows=1000)),
+    ),
     "MAX_PANEL_ROWS": Tuned((256, 512, 1024, 2048), epochs("mnist", "tabular", shape=WIDE)),
     "MINI_BATCH_SHARD_ROWS": Tuned((25, 50, 100, 200), epochs("digits", "tabular")),
     "FULL_BATCH_SHARD_ROWS": Tuned((64, 128, 256, 512), epochs("digits", "mnist", **LBFGS)),

@@ -71,6 +71,8 @@ code is first loaded    NumPy's array object has its fields where machine code r
 code is loaded          its function is in it: no address is 0
 a `Call` is made,       dtype, axes, order, alignment and writability of arrays; numbers and their
 and each time it runs   size; required addresses, which are not 0
+by the caller           arrays of `Call.with_checked`, by which rows that few checks let in are
+                        predicted
 never                   bounds, whether an address in a bundle or a table of functions is of a
                         kernel with the right signature, and whether such a table is whole:
                         `fastnn.engine.bind` builds these

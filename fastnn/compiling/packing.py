@@ -40,7 +40,7 @@ class Packer:
         self._bundles = list(_bundles(names, types))
         self._wanted = tuple(map(_wanted, types))
         codes = ["d" if kind == "float64" else "q" for _, kind in self._leaves if kind != "none"]
-        self._lay_down = Struct("".join(codes)).pack
+        self.lay_down = Struct("".join(codes)).pack
 
     def pack(self, arguments: tuple) -> bytes:
         """Lay arguments down.
@@ -53,10 +53,10 @@ class Packer:
         numbers: list[Any] = []
         try:
             if _gather(arguments, self._wanted, numbers):
-                return self._lay_down(*numbers)
+                return self.lay_down(*numbers)
         except (error, ValueError):  # a number too large, too many arguments or too few
             pass
-        return self._lay_down(*self._carefully(arguments))
+        return self.lay_down(*self._carefully(arguments))
 
     def _carefully(self, arguments: tuple) -> list[Any]:
         """Look at each argument; those are let in, too, that only look unlike their type."""

@@ -198,7 +198,7 @@ class Call:
             form = _make_form(kernel, dtypes, len(fixed))
         self.kernel, self.fixed = kernel, fixed  # kept alive: machine code reads their memory
         self._packed, self._pack = form.fixed.pack(fixed), form.varying.pack
-        self._function = form.function
+        self._function, self._lay_down = form.function, form.varying.lay_down
 
     def __call__(self, *varying: Any) -> int:
         """Run the machine code; returns what the kernel does, 0 where that is nothing."""
@@ -206,3 +206,13 @@ class Call:
         if self._function is None:
             return self.kernel(*self.fixed, *varying) or 0
         return self._function(self._packed, packed)
+
+    def with_checked(self, *arrays: np.ndarray) -> int:
+        """Run the machine code with arrays that are of their declared types, as the caller knows.
+
+        They are all that varies. To look at three of them takes 0.8 of the 4 us of one row's
+        prediction.
+        """
+        if self._function is None:
+            return self.kernel(*self.fixed, *arrays) or 0
+        return self._function(self._packed, self._lay_down(*map(id, arrays)))

@@ -18,7 +18,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -189,27 +189,28 @@ class Predictor(ABC):
         """Compute the loss of each of these rows from its outputs; weights do not count."""
 
 
-class FewOutputs(Protocol):
-    """Predicts a few rows without the overhead of a `Predictor`."""
+class OutputsAtOnce(Protocol):
+    """Predicts rows without the overhead of a `Predictor`."""
 
     def __call__(
-        self, network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
+        self, network: Network, X: np.ndarray, activation: Any, output: str, blocks: tuple[int, ...]
     ) -> np.ndarray | None:
-        """Compute the outputs, with one activation for all hidden layers.
+        """Compute the outputs, with one activation for all hidden layers or a tuple of theirs.
 
-        None where there is no such way, as for many rows, or for a number that is not finite.
+        X is of floats. None where there is no such way, as for many rows, or for a number that is
+        not finite.
         """
 
 
-def no_few_outputs(
-    network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
+def no_outputs_at_once(
+    network: Network, X: np.ndarray, activation: Any, output: str, blocks: tuple[int, ...]
 ) -> None:
     """Leave them to the `Predictor`."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where networks run: what makes each of the three, and a way for a few rows.
+    """Where networks run: what makes each of the three, and a shorter way for most predictions.
 
     Attributes
     ----------
@@ -220,8 +221,8 @@ class Engine:
     predictor : callable
         Prepares the predictions of a network, by its architecture and a number of threads.
         ValueError where the network is not of that architecture.
-    few_outputs : callable
-        Predicts a few rows.
+    outputs_at_once : callable
+        Predicts rows that one call has the time for.
     running : callable
         Gives the context in which fits and predictions run.
     """
@@ -229,5 +230,5 @@ class Engine:
     stepper: Callable[[Problem, SolverState, int], Stepper]
     objective: Callable[[Problem], Objective]
     predictor: Callable[[Network, Architecture, int | None], Predictor]
-    few_outputs: FewOutputs = no_few_outputs
+    outputs_at_once: OutputsAtOnce = no_outputs_at_once
     running: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext

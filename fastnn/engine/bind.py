@@ -5,11 +5,12 @@ of ReLUs never waits for a tanh.
 """
 
 import math
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from fastnn import memory
+from fastnn.compiling.language import Kernel
 from fastnn.compiling.runtime import DTypes, address_of
 from fastnn.engine.base import Problem, Segment, SolverState
 from fastnn.kernels import backprop, embeddings, epoch, hidden, updates
@@ -34,7 +35,12 @@ from fastnn.kernels.dropout import drop, undrop
 from fastnn.kernels.losses import LOSSES
 from fastnn.kernels.normalization import NORMALIZATIONS, track
 from fastnn.kernels.outputs import OUTPUT_ACTIVATIONS
-from fastnn.kernels.products.choice import product_for_this_machine
+from fastnn.kernels.products.choice import (
+    calls_no_library,
+    product_for_predictions,
+    product_for_this_machine,
+)
+from fastnn.kernels.tuning import MAX_FEW_FLOPS
 from fastnn.network import Architecture, Network
 
 NO_TABLE = np.zeros(0, np.int64)  # of an embedding
@@ -54,7 +60,8 @@ def prediction_layers(network: Network, architecture: Architecture, dtypes: DTyp
     if architecture.normalization:
         normalization = NORMALIZATIONS[architecture.normalization]
         functions[:-1, NORMALIZE] = address_of(normalization.prediction, dtypes)
-    return _layers(network, architecture, functions, np.zeros(len(functions)), 0, dtypes)
+    no_dropout, product = np.zeros(len(functions)), product_for_predictions()
+    return _layers(network, architecture, functions, no_dropout, 0, product, dtypes)
 
 
 def training_layers(problem: Problem, dtypes: DTypes) -> Layers:
@@ -68,7 +75,8 @@ def training_layers(problem: Problem, dtypes: DTypes) -> Layers:
     dropout[: len(architecture.dropout)] = architecture.dropout
     if dropout.any():
         functions[dropout > 0, DROP] = address_of(drop, dtypes)
-    return _layers(network, architecture, functions, dropout, problem.seed, dtypes)
+    product = product_for_this_machine()
+    return _layers(network, architecture, functions, dropout, problem.seed, product, dtypes)
 
 
 def _functions(network: Network, architecture: Architecture, dtypes: DTypes) -> np.ndarray:
@@ -89,6 +97,7 @@ def _layers(
     functions: np.ndarray,
     dropout: np.ndarray,
     seed: int,
+    product: Kernel,
     dtypes: DTypes,
 ) -> Layers:
     is_plain = architecture.normalization is None and not (dropout.any() or architecture.bends)
@@ -100,12 +109,22 @@ def _layers(
         blocks=block_bounds(network, architecture),
         dropout=dropout,
         seed=seed,
-        product=address_of(product_for_this_machine(), dtypes),
+        product=address_of(product, dtypes),
         running=network.running,
         forward=address_of(backprop.forward, dtypes),
         hidden_forward=0 if is_plain else address_of(hidden.hidden_forward, dtypes),
         embed=0 if embedding is None else address_of(embeddings.embed, dtypes),
         embedding=NO_TABLE if embedding is None else embedding.table(network.embedding_start),
+    )
+
+
+def multiplies_on_one_thread(network: Network, n_rows: int) -> bool:
+    """Whether BLAS starts no threads for so many rows, for want of work or as it is not called."""
+    if 2 * n_rows * network.n_weights <= MAX_FEW_FLOPS:
+        return True
+    product, itemsize = product_for_predictions(), network.params.itemsize
+    return all(
+        calls_no_library(product, n_rows, *shape, itemsize) for shape in pairwise(network.units)
     )
 
 

@@ -1,23 +1,30 @@
 """Outputs of a network, and the losses of rows, as calls of kernels."""
 
+from typing import Any
+
 import numpy as np
 
+from fastnn import memory
+from fastnn.compiling.packing import ALIGNED, C_CONTIGUOUS
 from fastnn.compiling.runtime import Call, DTypes, address_of
 from fastnn.engine import bind, threads
 from fastnn.engine.base import Check, Predictor, no_check
 from fastnn.engine.calls import rows_at_once
 from fastnn.engine.data import Data, sample_of
 from fastnn.engine.workspace import prediction_workspace
+from fastnn.kernels import prediction
 from fastnn.kernels.arguments import Layers
 from fastnn.kernels.losses import LOSSES
-from fastnn.kernels.prediction import OK, PREDICT_ROWS, losses_of_rows, predict_tile
+from fastnn.kernels.prediction import OK, PREDICT_ROWS, losses_of_rows
 from fastnn.kernels.tuning import (
-    MAX_FEW_FLOPS,
     MAX_FEW_ROWS,
+    MAX_PLAIN_NUMBERS,
     MAX_SERIAL_PREDICTION_FLOPS,
     TILE_ROWS,
 )
 from fastnn.network import Architecture, Network
+
+IN_ONE_PIECE = C_CONTIGUOUS | ALIGNED
 
 
 class CpuPredictor(Predictor):
@@ -107,59 +114,111 @@ class CpuPredictor(Predictor):
         return losses
 
 
-def predict_few(
-    network: Network, X: np.ndarray, activation: str, output: str, blocks: tuple[int, ...]
-) -> np.ndarray | None:
-    """Pass a row or a few through a network in a few microseconds.
+class Passage:
+    """A network with all that it takes to pass rows through it in one call of one kernel.
 
-    Returns None where there are more rows than that, another dtype than the network's, an X that is
-    not in one piece or not aligned, or a number that is not finite.
+    Parameters
+    ----------
+    network : Network
+    architecture : Architecture
+        What its layers compute.
+    dtype : dtype
+        Of the rows.
+    tile_rows : int
+        Rows that go through the network at once.
     """
-    n_rows, params, flags = X.shape[0], network.params, X.flags
+
+    def __init__(
+        self, network: Network, architecture: Architecture, dtype: np.dtype, tile_rows: int
+    ) -> None:
+        params, no_rows = network.params, np.empty((0, network.n_columns), dtype)
+        sample = sample_of(no_rows, np.empty((0, 0), params.dtype))
+        dtypes = bind.dtypes_of(network, sample)
+        layers = bind.prediction_layers(network, architecture, dtypes)
+        kinds = {"slopes": bind.stores_slopes(architecture), "bends": architecture.bends}
+        normalized = architecture.normalization is not None
+        work = prediction_workspace(
+            network.units, tile_rows, 1, params.dtype, False, normalized, **kinds
+        )
+        self._size = work.memory.shape[1]
+        self._spare: list[np.ndarray] = []  # memory that no call writes to
+        self._n_outputs, self._dtype = network.units[-1], params.dtype
+        work = work._replace(memory=work.memory[:, :0])  # each call has its own
+        rows = np.arange(tile_rows)
+        fixed = (sample.Y, sample.weights, rows, layers, params, work)
+        self._kernel = Call(prediction.predict_at_once, dtypes, *fixed)
+        self._is_alone = bind.multiplies_on_one_thread(network, tile_rows)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray | None:
+        """Compute the outputs for X, None where it is not finite.
+
+        X is an array of the dtype and in one piece, and aligned: nobody checks that.
+        """
+        out = np.empty((len(X), self._n_outputs), self._dtype)
+        try:
+            work = self._spare.pop()
+        except IndexError:
+            work = memory.empty((1, self._size), self._dtype)
+        if self._is_alone:
+            status = self._kernel.with_checked(X, work, out)
+        else:
+            with threads.one_thread_blas():
+                status = self._kernel.with_checked(X, work, out)
+        self._spare.append(work)
+        return out if status == OK else None
+
+
+def predict_at_once(
+    network: Network, X: np.ndarray, activation: Any, output: str, blocks: tuple[int, ...]
+) -> np.ndarray | None:
+    """Pass rows through a network in one call, with little beside it.
+
+    Returns None where they are too many for one call on one thread or for a copy in one piece, and
+    for a number that is not finite.
+    """
+    (n_rows, n_columns), kind = X.shape, X.dtype.char
     if (
-        n_rows > MAX_FEW_ROWS
-        or X.shape[1] != network.units[0]
-        or 2 * n_rows * network.n_weights > MAX_FEW_FLOPS
-        or X.dtype != params.dtype
-        or not flags.c_contiguous
-        or not flags.aligned
+        2 * n_rows * network.n_weights > MAX_SERIAL_PREDICTION_FLOPS
+        or n_columns != network.units[0]
     ):
         return None
-    key = (n_rows, activation, output)
-    ready = network.ready.get(key)
-    if ready is None:
-        hidden = (activation,) * (len(network.units) - 2)
+    if X.flags.num & IN_ONE_PIECE != IN_ONE_PIECE:
+        if X.size > MAX_PLAIN_NUMBERS:
+            return None
+        X = np.array(X, order="C")
+    if kind == "d" and network.params.dtype.char == "f":
+        network = _doubled(network)
+    key = (kind, n_rows > MAX_FEW_ROWS, activation, output, blocks)
+    passage = network.ready.get(key)
+    if passage is None:
+        n_hidden = len(network.units) - 2
+        hidden = activation if type(activation) is tuple else (activation,) * n_hidden
         architecture = Architecture(hidden, output, blocks)
-        ready = network.ready[key] = _prepare_few(network, X, architecture)
-    return _pass_few(network, X, *ready)
+        passage = network.ready[key] = _passage(network, architecture, X)
+    return passage(X)
 
 
 def outputs_of_few(network: Network, X: np.ndarray, architecture: Architecture) -> np.ndarray:
     """Pass a few rows, which are finite, contiguous and in the network's dtype, through it."""
-    key = (len(X), architecture)
-    ready = network.ready.get(key)
-    if ready is None:
-        ready = network.ready[key] = _prepare_few(network, X, architecture)
-    outputs = _pass_few(network, X, *ready)
+    key = (len(X) > MAX_FEW_ROWS, architecture)
+    passage = network.ready.get(key)
+    if passage is None:
+        passage = network.ready[key] = _passage(network, architecture, X)
+    outputs = passage(X)
     if outputs is None:
         raise ValueError("Input X contains NaN or infinity.")
     return outputs
 
 
-def _pass_few(network: Network, X: np.ndarray, kernel: Call, memory_size: int) -> np.ndarray | None:
-    out = np.empty((len(X), network.units[-1]), network.params.dtype)
-    status = kernel(X, np.empty((1, memory_size), network.params.dtype), out)
-    return out if status == OK else None
+def _passage(network: Network, architecture: Architecture, X: np.ndarray) -> Passage:
+    tile_rows = MAX_FEW_ROWS if len(X) <= MAX_FEW_ROWS else TILE_ROWS
+    return Passage(network, architecture, X.dtype, tile_rows)
 
 
-def _prepare_few(network: Network, X: np.ndarray, architecture: Architecture) -> tuple[Call, int]:
-    """Give the kernel that takes X, memory of this many numbers, and the result."""
-    params, sample = network.params, sample_of(X, np.empty((0, 0), X.dtype))
-    dtypes = bind.dtypes_of(network, sample)
-    layers = bind.prediction_layers(network, architecture, dtypes)
-    kinds = {"slopes": bind.stores_slopes(architecture), "bends": architecture.bends}
-    work = prediction_workspace(network.units, X.shape[0], 1, params.dtype, False, **kinds)
-    size = work.memory.shape[1]
-    work = work._replace(memory=work.memory[:, :0])  # each call has its own
-    fixed = (sample.Y, sample.weights, np.arange(X.shape[0]), layers, params, work)
-    return Call(predict_tile, dtypes, *fixed), size
+def _doubled(network: Network) -> Network:
+    """Give a network in float64, for rows that are; its weights are the network's of now."""
+    double = network.ready.get("double")
+    if double is None:
+        double = network.ready["double"] = network.astype(np.dtype(np.float64))
+    double.params[:] = network.params  # a user may have changed one in place
+    return double

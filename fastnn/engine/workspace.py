@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from fastnn import memory
-from fastnn.compiling.intrinsics.registers import WIDE
+from fastnn.compiling.intrinsics.registers import LONG
 from fastnn.engine.base import Problem
 from fastnn.engine.bind import keeps_moments, stores_slopes
 from fastnn.kernels.arguments import Workspace
@@ -170,7 +170,7 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
 def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: bool) -> int:
     """Give room for the longest panel, and for a copy of each W that is multiplied as W'."""
     longest = max(*units, tile) if trains else max(units)
-    sizes = [min(longest, MAX_PANEL_ROWS) * WIDE // dtype.itemsize]
+    sizes = [min(longest, MAX_PANEL_ROWS) * 2 * LONG // dtype.itemsize]
     if trains:
         sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
     return max(sizes)

@@ -21,7 +21,7 @@ from fastnn.engine.prediction import predict
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
 from fastnn.estimators.guard import guarded, whole_model
-from fastnn.estimators.inputs import has_plain_shape, validated
+from fastnn.estimators.inputs import floats, has_plain_shape, validated
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
@@ -290,30 +290,36 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _outputs(self, X: Any, finish: Callable | None = None, layer: int = -1) -> np.ndarray:
         """Compute the outputs of a layer, of shape (n_samples, units), or what is made of them."""
-        if layer == -1 and (outputs := self._outputs_of_few(X)) is not None:
-            return outputs if finish is None else finish(outputs)
+        if layer == -1 and has_plain_shape(self, X):
+            outputs = self._outputs_at_once(X)
+            if outputs is not None:
+                return outputs if finish is None else finish(outputs)
         check_is_fitted(self)
         X = validated(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if layer == -1 and type(X) is np.ndarray:
+            outputs = self._outputs_at_once(floats(X))
+            if outputs is not None:
+                return outputs if finish is None else finish(outputs)
         network = fitted.network_of(self)
         architecture = self._architecture(len(network.coefs))
         clock = self.__dict__.get("_clock")  # of a fit that is being scored
         check = no_check if clock is None else clock.check
         return predict(self._engine, network, X, architecture, self.n_jobs, finish, layer, check)
 
-    def _outputs_of_few(self, X: Any) -> np.ndarray | None:
-        """Predict a few rows without the overhead; None where it takes more than that."""
+    def _outputs_at_once(self, X: np.ndarray) -> np.ndarray | None:
+        """Predict floats without the overhead; None where it takes more than that."""
         network = self.__dict__.get("_own_network")
+        activation = self.activation
         if (
             network is None
             or network.scales
             or self.normalization is not None
-            or type(self.activation) is not str
-            or not has_plain_shape(self, X)
-            or not network.holds(self.coefs_, self.intercepts_)
+            or type(activation) not in (str, tuple)
+            or not network.seems_to_hold(self.coefs_, self.intercepts_)
         ):
             return None
-        few_outputs = self._engine.few_outputs
-        return few_outputs(network, X, self.activation, self.out_activation_, self._blocks())
+        at_once = self._engine.outputs_at_once
+        return at_once(network, X, activation, self.out_activation_, self._blocks())
 
     def hidden_activations(self, X: Any, layer: int) -> np.ndarray:
         """Compute what the units of a hidden layer put out.

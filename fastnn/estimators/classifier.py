@@ -585,9 +585,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels.
         """
-        return self._outputs(
-            X, finish=lambda outputs: labels(outputs, self.classes_, self._label_binarizer)
-        )
+        return self._outputs(X, self._labels)
+
+    def _labels(self, outputs: np.ndarray) -> np.ndarray:
+        return labels(outputs, self.classes_, self._label_binarizer)
 
     def predict_proba(self, X: Any) -> Any:
         """Predict the probability of each class.

@@ -75,6 +75,13 @@ def validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
     return (native(checked[0]), *checked[1:]) if y else native(checked)
 
 
+def floats(X: np.ndarray) -> np.ndarray:
+    """Give numbers as float32 or float64, whichever holds them."""
+    if X.dtype.char in "fd":
+        return X
+    return X.astype(np.float32 if np.result_type(X, np.float32) == np.float32 else np.float64)
+
+
 def flattened(y: np.ndarray) -> np.ndarray:
     """Make a column of targets a vector, with scikit-learn's warning."""
     warn_user(

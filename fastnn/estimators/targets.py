@@ -147,8 +147,8 @@ def labels(outputs: np.ndarray, classes: Any, binarizer: LabelBinarizer | None) 
     n_outputs, n_classes = outputs.shape[1], classes.size
     if n_outputs != n_classes and not (n_outputs == 1 and n_classes == 2):
         raise ValueError(f"classes_ has {n_classes} classes, and the network {n_outputs} outputs.")
-    codes = outputs[:, 0] > 0.5 if n_outputs == 1 else outputs.argmax(axis=1)
-    return classes.take(codes, mode="clip")
+    codes = outputs[:, 0] > 0.5 if n_outputs == 1 else outputs.argmax(1)
+    return classes.take(codes, None, None, "clip")
 
 
 def per_target(outputs: np.ndarray, classes: list[np.ndarray]) -> list[np.ndarray]:

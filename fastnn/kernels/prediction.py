@@ -34,25 +34,29 @@ PREDICT_ROWS = thread_forms(
     "Sample, int64, Layers, readonly T[::1], Workspace, readonly int64[::1], T[:, ::1], int64"
 )(_predict_rows)
 
-OK, NOT_FINITE = 0, 1  # what `predict_tile` says of X
+OK, NOT_FINITE = 0, 1  # what `predict_at_once` says of X
+
+
+@jit
+def are_finite(values):
+    """Whether no number is infinite or NaN; a loop that returned early would not vectorise."""
+    n_others, zero, one = values.dtype.type(0), values.dtype.type(0), values.dtype.type(1)
+    for i in range(values.size):
+        n_others += zero if np.isfinite(values[i]) else one
+    return n_others == zero
 
 
 @interface(
     "readonly T[:, ::1], readonly float64[::1], readonly int64[::1], Layers, readonly T[::1], "
-    "Workspace, readonly T[:, ::1], T[:, ::1], T[:, ::1]"
+    "Workspace, readonly V[:, ::1], T[:, ::1], T[:, ::1]"
 )
-def predict_tile(Y, weights, rows, layers, params, work, X, memory, out):
-    """Write the outputs for all rows of X, which are few, to `out`: all in one call.
+def predict_at_once(Y, weights, rows, layers, params, work, X, memory, out):
+    """Write the outputs for all rows of X to `out`: tile by tile, all in one call.
 
     Its memory is its own: no other call writes to what it gets. Returns `OK`, or `NOT_FINITE` for
-    an X that is not, of which nothing is computed.
+    an X that is not; numbers are looked at just before they are used, and come from memory once.
     """
-    n_rows, last = X.shape[0], layers.table.shape[0] - 1
-    for i in range(n_rows):
-        for j in range(X.shape[1]):
-            if not np.isfinite(X[i, j]):
-                return NOT_FINITE
-    sample = Sample(locked(vector(X, 0, X.size)), None, None, X.shape[1], 1, Y, weights)
+    last, m, n = layers.table.shape[0] - 1, X.shape[1], out.shape[1]
     own = Workspace(
         memory=memory,
         inputs=work.inputs,
@@ -72,12 +76,17 @@ def predict_tile(Y, weights, rows, layers, params, work, X, memory, out):
         losses=work.losses,
         squares=work.squares,
     )
-    call(layers.forward, 0, sample, rows, 0, 0, layers, params, own)
-    at = work.outputs + n_rows * layers.table[last, OUTPUTS]
-    A = matrix(memory, at, n_rows, out.shape[1])
-    for i in range(n_rows):
-        for j in range(out.shape[1]):
-            out[i, j] = A[i, j]
+    for start in range(0, X.shape[0], rows.size):
+        tile = vector(rows, 0, min(rows.size, X.shape[0] - start))
+        values = vector(X, start * m, tile.size * m)
+        if not are_finite(values):
+            return NOT_FINITE
+        sample = Sample(locked(values), None, None, m, 1, Y, weights)
+        call(layers.forward, 0, sample, tile, start, 0, layers, params, own)
+        at = work.outputs + tile.size * layers.table[last, OUTPUTS]
+        A, part = vector(memory, at, tile.size * n), vector(out, start * n, tile.size * n)
+        for i in range(A.size):
+            part[i] = A[i]
     return OK
 
 

@@ -53,6 +53,12 @@ For larger ones A would need copies as well: 100 x 512 by 512 x 512 is 0.98 (flo
 (float64) as fast in panels, 1024 x 1024 0.8.
 """
 
+MAX_LONG_PANEL_PRODUCT = 100_000_000
+"""The same with registers of AVX-512 (Zen 5): 256 x 512 by 512 x 512 is twice as fast as by BLAS.
+
+Larger ones were not timed. A W of a million numbers is 4 MB, and no longer stays in the L2 cache.
+"""
+
 MAX_PANEL_ROWS = 1024
 """Rows of the longest panel, which is 64 KB.
 
@@ -161,10 +167,10 @@ PREDICTION_PART_ROWS = 2**16
 """Rows of a prediction at a time: what is needed beside the result stays small."""
 
 MAX_FEW_ROWS = 32
-"""Rows of a prediction that go through the network as one tile, by a kernel that is prepared."""
+"""Rows of a prediction up to which its memory has room for so few, not for a tile."""
 
 MAX_FEW_FLOPS = 100_000
-"""Operations of such a prediction: for so few BLAS starts no threads, which would need a limit."""
+"""Operations of a prediction for which BLAS starts no threads, which would need a limit."""
 
 TREE_ROWS = 512
 """Rows that go through a tree before those after them: what they share of it comes to L1 once.

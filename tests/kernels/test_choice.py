@@ -12,7 +12,7 @@ from fastnn import MLPClassifier
 from fastnn.compiling.intrinsics import blas, registers
 from fastnn.engine import bind as layers
 from fastnn.kernels.products import blas as whole
-from fastnn.kernels.products import choice, panels, strips
+from fastnn.kernels.products import choice, long_panels, panels, strips
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,48 @@ def test_the_fastest_product(has_kernels, wide, name, monkeypatch):
     assert choice.product_for_this_machine().__name__ == name
 
 
+@pytest.mark.parametrize("long", [True, False])
+def test_predictions_use_long_registers(long, monkeypatch):
+    monkeypatch.setattr(registers, "are_long", lambda: long)
+    expected = long_panels.product_in_long_panels if long else choice.product_for_this_machine()
+    assert choice.product_for_predictions() is expected
+
+
+@pytest.mark.parametrize(
+    ("product", "shape", "ours"),
+    [
+        (long_panels.product_in_long_panels, (256, 64, 100, 4), True),
+        (long_panels.product_in_long_panels, (256, 1025, 10, 4), False),
+        (long_panels.product_in_long_panels, (256, 1000, 1000, 4), False),
+        (panels.product_in_panels, (256, 64, 100, 4), True),
+        (panels.product_in_panels, (256, 100, 10, 4), False),  # fewer columns than a panel
+        (panels.product_in_panels, (256, 1025, 16, 4), False),
+        (panels.product_in_panels, (256, 300, 300, 4), False),
+        (whole.product, (256, 64, 100, 4), False),
+    ],
+)
+def test_which_products_are_never_the_librarys(product, shape, ours):
+    assert choice.calls_no_library(product, *shape) == ours
+
+
+@pytest.mark.parametrize(
+    ("features", "long"),
+    [({"avx512f": True, "avx2": True}, True), ({"avx2": True, "fma": True}, False), ({}, False)],
+)
+def test_long_registers_are_those_of_avx512(features, long, monkeypatch):
+    monkeypatch.setattr(registers.llvm, "get_host_cpu_features", lambda: features)
+    for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+        monkeypatch.delenv(name, raising=False)
+    assert registers.are_long.__wrapped__() == long
+    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
+    assert not registers.are_long.__wrapped__()
+
+
 def test_all_products_train_the_same_network(monkeypatch):
     X = np.random.default_rng(0).random((300, 40))
     losses = []
-    for product in (whole.product, strips.product_in_strips, panels.product_in_panels):
+    products = [whole.product, strips.product_in_strips, panels.product_in_panels]
+    for product in [*products, *[long_panels.product_in_long_panels] * registers.are_long()]:
         monkeypatch.setattr(layers, "product_for_this_machine", lambda product=product: product)
         model = MLPClassifier((90, 200), max_iter=3, random_state=0)
         with pytest.warns(ConvergenceWarning):

@@ -41,23 +41,29 @@ def test_full_gradient_and_prediction(form, several):
     assert_allclose(results[0][2].sum(axis=1), 1)
 
 
-def test_prediction_of_a_few_rows():
+@pytest.mark.parametrize("values", [np.float32, np.float64])
+@pytest.mark.parametrize("n_rows", [1, 3, 8, 20])
+def test_prediction_at_once(n_rows, values):
     problem = training_problem(np.float64, "dense")
-    network, dtypes = problem.network, dtypes_of_problem(problem)
-    X, params = np.random.default_rng(1).standard_normal((3, 5)), network.params
-    work = prediction_workspace(network.units, 3, 1, X.dtype, False)
+    network, params = problem.network, problem.network.params
+    X = np.random.default_rng(1).standard_normal((n_rows, 5)).astype(values)
+    work, rows = prediction_workspace(network.units, 8, 1, params.dtype, False), np.arange(n_rows)
     sample = samples.sample_of(X, np.empty((0, 0)))
+    dtypes = bind.dtypes_of(network, sample)
     layers = prediction_layers(network, problem.architecture, dtypes)
-    whole, rows = np.empty((3, 3)), np.arange(3)
+    whole = np.empty((n_rows, 3))
     prediction.PREDICT_ROWS[False](sample, 1, layers, params, work, rows, whole, 1)
-    fixed = (sample.Y, sample.weights, rows, layers, params, work)
+    fixed = (sample.Y, sample.weights, np.arange(8), layers, params, work)
     for form in (
-        Call(prediction.predict_tile, dtypes, *fixed),
-        partial(prediction.predict_tile, *fixed),
+        Call(prediction.predict_at_once, dtypes, *fixed),
+        Call(prediction.predict_at_once, dtypes, *fixed).with_checked,
+        partial(prediction.predict_at_once, *fixed),
     ):
-        out = np.empty((3, 3))
+        out = np.empty((n_rows, 3))
         assert form(X, np.empty_like(work.memory), out) == prediction.OK
         assert_allclose(out, whole, rtol=1e-12)
-        for strange in (np.nan, np.inf):
-            spoilt = np.where(X[2, 4] == X, strange, X)
-            assert form(spoilt, np.empty_like(work.memory), out) == prediction.NOT_FINITE
+        for strange in (np.nan, np.inf, -np.inf):
+            for place in range(n_rows):
+                spoilt = X.copy()
+                spoilt[place, place % 5] = strange
+                assert form(spoilt, np.empty_like(work.memory), out) == prediction.NOT_FINITE

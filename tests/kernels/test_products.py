@@ -5,11 +5,12 @@ import pytest
 from kernel_forms import DTYPES, close, compiled, normal, plain
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastnn.compiling.intrinsics.registers import WIDE
+from fastnn.compiling.intrinsics.registers import LONG, are_long
 from fastnn.kernels.products import blas as whole
-from fastnn.kernels.products import panels, strips
+from fastnn.kernels.products import long_panels, panels, strips
 
-PRODUCTS = [whole.product, strips.product_in_strips, panels.product_in_panels]
+IN_REGISTERS = [panels.product_in_panels, *[long_panels.product_in_long_panels] * are_long()]
+PRODUCTS = [whole.product, strips.product_in_strips, *IN_REGISTERS]
 
 
 WHOLE = [(1, 1, 1), (5, 7, 50), (31, 7, 17), (0, 3, 2), (2, 3, 0), (10, 0, 5)]
@@ -23,6 +24,7 @@ IN_PANELS = [
     *[(7, 5, 3), (7, 5, 11), (12, 4, 5)],  # fewer columns than a panel has
     *[(12, 17, 20), (12, 17, 26), (12, 17, 33), (12, 17, 48)],  # a last one wide or narrow
     *[(100, 1, 100), (100, 3, 100), (200, 64, 100)],
+    *[(12, 9, 40), (13, 9, 65), (19, 33, 31), (23, 20, 1), (30, 8, 10)],  # 12 rows, and 6
     *[(5, 40, 30), (6, 40, 1), (6, 1025, 20), (300, 300, 101)],  # few rows, one column, too large
 ]
 
@@ -34,7 +36,7 @@ def test_products(shape, kernel, dtype):
     m, k, n = shape
     A, B, out = normal((m, k), dtype), normal((k, n), dtype, 1), np.empty((m, n), dtype)
     near = close(dtype) | {"atol": k * np.finfo(dtype).eps}
-    copies = np.full(max(B.size, k * WIDE // A.itemsize), np.nan, dtype)
+    copies = np.full(max(B.size, k * 2 * LONG // A.itemsize), np.nan, dtype)
     transposed = np.ascontiguousarray(B.T)
     for left in (A, np.asfortranarray(A)):
         for form in (compiled(kernel), plain(kernel)):
@@ -45,15 +47,16 @@ def test_products(shape, kernel, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_panels_write_nothing_beside_their_columns(dtype):
-    A, B = normal((14, 30), dtype), normal((30, 21), dtype, 1)
-    copies = np.full(30 * WIDE // A.itemsize, np.nan, dtype)
-    for n in range(2, 22):
+@pytest.mark.parametrize("kernel", IN_REGISTERS, ids=lambda kernel: kernel.__name__)
+def test_panels_write_nothing_beside_their_columns(kernel, dtype):
+    A, B = normal((14, 30), dtype), normal((30, 35), dtype, 1)
+    copies = np.full(60 * LONG // A.itemsize, np.nan, dtype)
+    for n in range(2, 36):
         for is_transposed in (0, 1):
             around = np.full(14 * n + 64, np.nan, dtype)
             out, right = around[32:-32].reshape(14, n), B[:, :n].copy()
             right = np.ascontiguousarray(right.T) if is_transposed else right
-            compiled(panels.product_in_panels)(A, right, out, is_transposed, copies)
+            compiled(kernel)(A, right, out, is_transposed, copies)
             assert_allclose(out, A @ B[:, :n], **close(dtype))
             assert np.isnan(around[:32]).all()
             assert np.isnan(around[-32:]).all()

@@ -1,9 +1,10 @@
-"""The matrix product of a layer, in one of three forms: whole, in strips, or panel by panel.
+"""The matrix product of a layer: whole, in strips, or panel by panel.
 
 Which form a network uses depends on the processor and on BLAS, the library that multiplies
 (`choice`). For matrices larger than a mini-batch's it pays to copy both into an order of their own,
 as BLAS does: of a forward pass through 256 x 256 weights, 100 rows at a time, the copies take a
 fifth. Where BLAS takes small matrices as they lie, products are cut into strips that are small
 enough (`strips`). On other processors with registers of 32 bytes a product of our own copies less
-(`panels`). Elsewhere BLAS has it whole (`blas`).
+(`panels`). Elsewhere BLAS has it whole (`blas`). Predictions use registers of 64 bytes where there
+are such (`long_panels`).
 """

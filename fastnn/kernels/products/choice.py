@@ -3,7 +3,8 @@
 from fastnn.compiling.intrinsics import blas as libraries
 from fastnn.compiling.intrinsics import registers
 from fastnn.compiling.language import Kernel
-from fastnn.kernels.products import blas, panels, strips
+from fastnn.kernels.products import blas, long_panels, panels, strips
+from fastnn.kernels.tuning import MAX_LONG_PANEL_PRODUCT, MAX_PANEL_PRODUCT, MAX_PANEL_ROWS
 
 
 def product_for_this_machine() -> Kernel:
@@ -16,3 +17,23 @@ def product_for_this_machine() -> Kernel:
     if registers.are_wide_enough():
         return panels.product_in_panels
     return blas.product
+
+
+def product_for_predictions() -> Kernel:
+    """Choose the kernel that multiplies matrices where nothing is trained."""
+    return (
+        long_panels.product_in_long_panels if registers.are_long() else product_for_this_machine()
+    )
+
+
+def calls_no_library(product: Kernel, m: int, k: int, n: int, itemsize: int) -> bool:
+    """Whether a product of up to m rows by a W of k x n numbers is ours from the first to the last.
+
+    Else BLAS may have it, which starts threads of its own where nobody limits them.
+    """
+    if product is long_panels.product_in_long_panels:
+        return k <= MAX_PANEL_ROWS and m * k * n <= MAX_LONG_PANEL_PRODUCT
+    if product is panels.product_in_panels:
+        is_small = m * k * n <= MAX_PANEL_PRODUCT
+        return is_small and k <= MAX_PANEL_ROWS and n * itemsize >= registers.WIDE
+    return False
