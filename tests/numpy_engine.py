@@ -104,10 +104,10 @@ class NumpyStepper(Stepper):
     def steps(self, start, stop, learning_rate):
         """Take one step: calls may be short."""
         progress = self.solver.progress
-        if start == 0:
+        if progress[ROWS] == 0:
             progress[LOSS] = 0
         rows = self.problem.rows[start : min(start + self.batch_size, stop)]
-        progress[ROWS] = start + rows.size
+        progress[ROWS] += rows.size
         gradient = self.gradient(rows)
         if gradient.weight > 0:
             self.update(gradient.vector, learning_rate)

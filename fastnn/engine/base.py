@@ -118,7 +118,8 @@ class Stepper(ABC):
         """Take a step for each mini-batch of the problem's rows from `start` on.
 
         It goes as far as a short call may, at least one step and at most to `stop`, and keeps
-        `progress` of the solver true: steps, rows of the epoch, and the sum of their losses.
+        `progress` of the solver true: steps, rows of the epoch, and the sum of their losses, to
+        which it adds: the problem's rows may be a part of an epoch's.
         """
 
     @abstractmethod

@@ -20,6 +20,7 @@ from fastnn.training.dataset import Dataset
 from fastnn.training.history import History
 from fastnn.training.lbfgs import Minimization
 from fastnn.training.loop import Training
+from fastnn.training.order import ShuffledRows
 from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge
 
@@ -169,9 +170,10 @@ class Fit:
         past = fitted.solver_of(estimator) if self.incremental or self.resume else None
         solver = plan.solver_to_go_on_with(settings, past, network, self.resume)
         stepper = self.engine.stepper(problem, solver, self._batch_size(problem.rows.size))
+        order = ShuffledRows(problem.rows, random_state if settings.shuffle else None)
         training = Training(
-            *(network, stepper, problem.rows, solver, settings, self.incremental),
-            *(history, random_state, self.clock, judge, self.tasks),
+            *(network, stepper, order, solver, settings, self.incremental),
+            *(history, self.clock, judge, self.tasks),
         )
         if self.resume:
             plan.check_same_judging(history, judge)
@@ -202,7 +204,7 @@ class Fit:
                 f"The fit to resume has stopped after {n_done:.0f} rows of an epoch, and here "
                 f"there are {n_rows}: give resume the data of fit."
             )
-        training.skip(training.history.n_iter)
+        training.order.skip(training.history.n_iter)
         resumption = fitted.resumption_of(self.estimator)
         if resumption is not None and "params" in resumption:
             network = training.network

@@ -132,19 +132,20 @@ def train_steps(
     """Take one step for each mini-batch of the rows order[start:stop] of an epoch.
 
     `optimizer.progress` is kept true step by step: an interrupt comes between two calls, and finds
-    there how far the epoch has come. A mini-batch whose weights sum to zero says nothing and
+    there how far the epoch has come, which may be further than `stop` where `order` is a part of
+    its rows. A mini-batch whose weights sum to zero says nothing and
     changes nothing. `shards` and `blocks` are addresses of loops: of `SHARD_LOOPS`, and of
     `BLOCK_LOOPS` or `update_clipped`.
     """
     progress, n_weights = optimizer.progress, layers.n_weights
     first = start
-    if start == 0:
+    if progress[ROWS] == 0:
         progress[LOSS] = 0
     while first < stop:
         rows = vector(order, first, min(batch, stop - first))
         n_shards, total = shards_of(rows, work), total_weight(sample.weights, rows)
         first += rows.size
-        progress[ROWS] = first
+        progress[ROWS] += rows.size
         if total == 0:
             continue
         progress[STEPS] += 1

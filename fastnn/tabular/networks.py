@@ -24,6 +24,7 @@ from fastnn.training.dataset import Targets
 from fastnn.training.history import History
 from fastnn.training.initialization import initialize_from_data
 from fastnn.training.loop import Training, Watcher
+from fastnn.training.order import ShuffledRows
 from fastnn.training.schedules import Schedule
 from fastnn.training.settings import Settings, SolverSettings
 from fastnn.training.solvers import Solver
@@ -172,9 +173,9 @@ def train_network(
         history = History()
         judged = JudgedRows(problem.data, held_out, targets, None, None, None)
         judge = Judge(predictor, judged, None, score, clock)
+        order = ShuffledRows(problem.rows, random_state if wanted.shuffle else None)
         training = Training(
-            *(network, stepper, problem.rows, solver, wanted, False, history, random_state),
-            *(clock, judge, watcher),
+            network, stepper, order, solver, wanted, False, history, clock, judge, watcher
         )
         training.run()
         training.finish()

@@ -12,6 +12,7 @@ from fastnn.kernels.arguments import LOSS, ROWS
 from fastnn.network import Network
 from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.history import History
+from fastnn.training.order import Order
 from fastnn.training.schedules import fading
 from fastnn.training.settings import Settings
 from fastnn.training.solvers import Solver
@@ -57,8 +58,8 @@ class Training:
         Is trained in place.
     stepper : Stepper
         Takes the steps.
-    order : ndarray of int64
-        Rows that train, which the stepper goes through; shuffled in place.
+    order : Order
+        Of the rows that train, which the stepper goes through.
     solver : Solver
         What the stepper's optimizer remembers, and its learning rate.
     settings : Settings
@@ -67,8 +68,6 @@ class Training:
         Whether it is a `partial_fit`, which ends without a warning.
     history : History
         Is added to.
-    random_state : RandomState
-        Draws the order of rows.
     clock : Clock
         Ends it.
     judge : callable or None
@@ -83,27 +82,20 @@ class Training:
         self,
         network: Network,
         stepper: Stepper,
-        order: np.ndarray,
+        order: Order,
         solver: Solver,
         settings: Settings,
         one_epoch: bool,
         history: History,
-        random_state: np.random.RandomState,
         clock: Clock,
         judge: Callable[[History], float | None] | None = None,
         watcher: Watcher | None = None,
     ) -> None:
         self.network, self.stepper, self.order = network, stepper, order
         self.solver, self.settings, self.one_epoch = solver, settings, one_epoch
-        self.history, self.random_state, self.clock = history, random_state, clock
+        self.history, self.clock = history, clock
         self.judge, self.watcher = judge, watcher
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
-
-    def skip(self, n_epochs: int) -> None:
-        """Bring the order of rows to where it is after so many epochs."""
-        if self.settings.shuffle:
-            for _ in range(n_epochs):
-                self._shuffle()
 
     def run(self) -> None:
         """Train, until a rule, a callback, the clock or the user says to stop."""
@@ -147,8 +139,7 @@ class Training:
         progress, n = self.solver.progress, self.order.size
         if self.watcher:
             self.watcher.begin_epoch()
-        if self.settings.shuffle:
-            self._shuffle()
+        self.order.begin(self.history.n_iter)
         self.solver.epoch_begins()
         if self.settings.fades:
             self.stepper.regularize(fading(self.history.n_iter, self.settings.max_iter))
@@ -160,14 +151,6 @@ class Training:
             self.stepper.steps(start, stop, self.solver.rate_within(start / n))
             if progress[ROWS] < n:
                 self.clock.check()
-
-    def _shuffle(self) -> None:
-        """Draw the next order of rows from the last, in place.
-
-        The same exchanges of places give scikit-learn's order, which is that of the last epoch
-        indexed by a shuffled range.
-        """
-        self.random_state.shuffle(self.order)
 
     def _record(self) -> bool:
         """Note what an epoch has brought; returns whether to stop."""
