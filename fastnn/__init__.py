@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from fastnn.estimators.gradient_check import check_gradient
     from fastnn.estimators.regressor import MLPRegressor
     from fastnn.estimators.transformer import MLPTransformer
+    from fastnn.sources.make import make_source
+    from fastnn.sources.preprocessor import BlockPreprocessor
     from fastnn.tabular.classifier import TabularClassifier
     from fastnn.tabular.regressor import TabularRegressor
     from fastnn.versions import show_versions
 
 __all__ = [
+    "BlockPreprocessor",
     "MLPClassifier",
     "MLPRegressor",
     "MLPTransformer",
@@ -30,6 +33,7 @@ __all__ = [
     "__version__",
     "check_gradient",
     "from_sklearn",
+    "make_source",
     "show_versions",
     "to_onnx",
 ]
@@ -37,6 +41,7 @@ __all__ = [
 # Where each is defined is nobody's business: saved models and messages name them by this package,
 # so that moves within it break no model.
 _PLACES = {
+    "BlockPreprocessor": "fastnn.sources.preprocessor",
     "MLPClassifier": "fastnn.estimators.classifier",
     "MLPRegressor": "fastnn.estimators.regressor",
     "MLPTransformer": "fastnn.estimators.transformer",
@@ -44,6 +49,7 @@ _PLACES = {
     "TabularRegressor": "fastnn.tabular.regressor",
     "check_gradient": "fastnn.estimators.gradient_check",
     "from_sklearn": "fastnn.convert.from_sklearn",
+    "make_source": "fastnn.sources.make",
     "show_versions": "fastnn.versions",
     "to_onnx": "fastnn.convert.onnx",
 }

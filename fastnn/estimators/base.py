@@ -22,12 +22,15 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit
 from fastnn.estimators.guard import guarded, whole_model
 from fastnn.estimators.inputs import floats, has_plain_shape, validated
+from fastnn.estimators.source_fit import SourceFit, check_alone
+from fastnn.estimators.source_rows import check_names
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
 from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.sklearn_versions import OF_A_FIT, CallbackSupportMixin, with_callbacks
+from fastnn.sources.source import Source
 from fastnn.training.dataset import Targets
 from fastnn.training.solvers import Solver
 
@@ -157,7 +160,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -168,12 +171,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The data.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Source
+            The data; or a source of :func:`fastnn.make_source`, which is read in blocks and has
+            target and weights of its own.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Class labels or target values, a column for each of several targets; or an indicator
-            matrix of several labels a row.
+            matrix of several labels a row. None with a source alone.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -206,7 +210,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def resume(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -250,8 +254,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         incremental: bool = False,
         resume: bool = False,
     ) -> Any:
-        fit = Fit(self, self._engine, incremental, resume)
-        fit.run(X, y, sample_weight, validation)
+        fit: Fit
+        if isinstance(X, Source) and not incremental:
+            check_alone(y, sample_weight)
+            fit = SourceFit(self, self._engine, resume)
+            fit.run(X, validation)
+        else:
+            fit = Fit(self, self._engine, incremental, resume)
+            fit.run(X, y, sample_weight, validation)
         fit.end()
         if fit.warning is not None:
             with whole_model(self):
@@ -295,6 +305,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             if outputs is not None:
                 return outputs if finish is None else finish(outputs)
         check_is_fitted(self)
+        if isinstance(X, Source):
+            twin = self._without_names(X)
+            parts = [twin._outputs(part.X, finish, layer) for part in X.parts()]
+            return np.concatenate(parts)
         X = validated(self, X, accept_sparse=["csr", "csc"], reset=False)
         if layer == -1 and type(X) is np.ndarray:
             outputs = self._outputs_at_once(floats(X))
@@ -305,6 +319,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         clock = self.__dict__.get("_clock")  # of a fit that is being scored
         check = no_check if clock is None else clock.check
         return predict(self._engine, network, X, architecture, self.n_jobs, finish, layer, check)
+
+    def _without_names(self, source: Source) -> Any:
+        """Give a twin that takes the parts of a source, which are arrays."""
+        check_names(self, source)
+        twin = fitted.twin_of(self)
+        vars(twin).pop("feature_names_in_", None)
+        return twin
 
     def _outputs_at_once(self, X: np.ndarray) -> np.ndarray | None:
         """Predict floats without the overhead; None where it takes more than that."""

@@ -1,10 +1,11 @@
 """One fit of an estimator: from what its user gives to what is trained, and back to attributes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastnn.engine.base import Engine, Problem
+from fastnn.engine.base import Engine, Problem, Stepper
 from fastnn.estimators import fitted, parameters
 from fastnn.estimators.guard import settle_at_end
 from fastnn.estimators.inputs import random_state_of
@@ -20,7 +21,7 @@ from fastnn.training.dataset import Dataset
 from fastnn.training.history import History
 from fastnn.training.lbfgs import Minimization
 from fastnn.training.loop import Training
-from fastnn.training.order import ShuffledRows
+from fastnn.training.order import Order, ShuffledRows
 from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge
 
@@ -63,27 +64,36 @@ class Fit:
     ) -> None:
         """Train, and leave what came of it on the estimator."""
         estimator = self.estimator
-        self.clock = Clock(estimator.max_time)
         self.settings = settings = parameters.settings_of(estimator)
         keeps = estimator.warm_start or self.incremental or self.resume
-        self.goes_on = hasattr(estimator, "coefs_") and keeps
+        self.begin(keeps)
         X, y = estimator._check_input(X, y, reset=not self.goes_on)
         estimator._learn_targets(y, keeps=keeps)
         self.validation = validation_dataset(estimator, y, *validation)
         self.dataset = dataset_of(estimator, X, y, y, sample_weight)
         if settings.early_stopping and self.incremental and settings.solver.is_stochastic:
             raise ValueError("partial_fit does not support early_stopping=True")
-        estimator._random_state = self._random_state()
-        self.network = self._network()
-        estimator.n_outputs_ = self.dataset.targets.n_outputs
-        estimator.n_layers_ = len(self.network.units)
-        estimator.out_activation_ = self.dataset.targets.out_activation
-        self.learned = {name: vars(estimator)[name] for name in LEARNED if name in vars(estimator)}
+        self.lay_out()
         with self.engine.running():
             if settings.solver.is_stochastic:
                 self._by_mini_batches()
             else:
                 self._by_lbfgs()
+
+    def begin(self, keeps: bool) -> None:
+        """Start the clock, and note whether there is a model to go on with."""
+        self.clock = Clock(self.estimator.max_time)
+        self.goes_on = hasattr(self.estimator, "coefs_") and keeps
+
+    def lay_out(self) -> None:
+        """Lay out the network, and note what the estimator has learned before it trains."""
+        estimator, targets = self.estimator, self.dataset.targets
+        estimator._random_state = self._random_state()
+        self.network = self._network()
+        estimator.n_outputs_ = targets.n_outputs
+        estimator.n_layers_ = len(self.network.units)
+        estimator.out_activation_ = targets.out_activation
+        self.learned = {name: vars(estimator)[name] for name in LEARNED if name in vars(estimator)}
 
     def end(self) -> None:
         """Tell the callbacks that all is done."""
@@ -158,19 +168,50 @@ class Fit:
     # ------------------------------------------------------------------------- by mini-batches
 
     def _by_mini_batches(self) -> None:
-        estimator, settings, network = self.estimator, self.settings, self.network
-        random_state, rows, validation_rows = estimator._random_state, None, None
+        settings, random_state = self.settings, self.estimator._random_state
+        rows = validation_rows = None
         self.before = None if self.incremental else random_state.get_state(legacy=False)
         if settings.early_stopping and self.validation is None:
             n_rows, targets = self.dataset.X.shape[0], self.dataset.targets
             rows, validation_rows = plan.split(settings, targets, n_rows, random_state)
-        problem = self._problem(network, rows)
+        problem = self._problem(self.network, rows)
         judge = self._judge(problem, validation_rows)
+        order = ShuffledRows(problem.rows, random_state if settings.shuffle else None)
+        batch = self._batch_size(problem.rows.size)
+        self._train(
+            order,
+            judge,
+            lambda solver, epoch: self.engine.stepper(problem, solver, batch),
+            self.dataset.part(rows),
+        )
+
+    def _train(
+        self,
+        order: Order,
+        judge: Judge | None,
+        stepper_of: Callable[[Solver, int], Stepper],
+        told: tuple[Any, Any, Any],
+    ) -> None:
+        """Go through the epochs.
+
+        Parameters
+        ----------
+        order : Order
+            Of the rows that train.
+        judge : Judge or None
+            Of the network, after each epoch.
+        stepper_of : callable
+            Makes the stepper of a solver, and for a number of epochs that there have been.
+        told : tuple
+            X, y and weights that callbacks are told.
+        """
+        estimator, settings, network = self.estimator, self.settings, self.network
         history = fitted.history_of(estimator, self.resume)
         past = fitted.solver_of(estimator) if self.incremental or self.resume else None
         solver = plan.solver_to_go_on_with(settings, past, network, self.resume)
-        stepper = self.engine.stepper(problem, solver, self._batch_size(problem.rows.size))
-        order = ShuffledRows(problem.rows, random_state if settings.shuffle else None)
+        if not self.resume:
+            solver.epoch_is_recorded()  # an epoch cut short was one of other rows
+        stepper = stepper_of(solver, history.n_iter)
         training = Training(
             *(network, stepper, order, solver, settings, self.incremental),
             *(history, self.clock, judge, self.tasks),
@@ -178,10 +219,8 @@ class Fit:
         if self.resume:
             plan.check_same_judging(history, judge)
             self._take_up(training)
-        else:
-            solver.epoch_is_recorded()  # an epoch cut short was one of other rows
         if self.tasks:
-            self.tasks.begin(*self.dataset.part(rows), lambda: self._fitted_at(training))
+            self.tasks.begin(*told, lambda: self._fitted_at(training))
         if not (self.resume and history.no_improvement_count > settings.n_iter_no_change):
             training.run()  # otherwise it has converged
         last = training.finish()
@@ -198,6 +237,7 @@ class Fit:
 
     def _take_up(self, training: Training) -> None:
         """Bring a training to where the fit that is resumed has stopped."""
+        self._check_same_kind()
         n_done, n_rows = training.solver.progress[ROWS], training.order.size
         if n_done > n_rows:
             raise ValueError(
@@ -214,6 +254,11 @@ class Fit:
                 if last.shape != now.shape or last.dtype.char not in "fd":
                     raise ValueError(f"The last {name} of the fit to resume are damaged: fit anew.")
                 now[:] = last
+
+    def _check_same_kind(self) -> None:
+        """Refuse arrays where the fit to resume had a source: the rows came in another order."""
+        if "source" in (fitted.resumption_of(self.estimator) or ()):
+            raise ValueError("The fit to resume had a source: give resume that source.")
 
     def _fitted_at(self, training: Training) -> dict[str, Any]:
         """Attributes of a copy of the estimator as if the fit had stopped here."""

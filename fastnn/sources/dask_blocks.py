@@ -1,0 +1,111 @@
+"""Dask's arrays and frames as blocks: one for each chunk of rows, or each partition."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from fastnn.sources.blocks import Blocks, Part
+
+
+class DaskArrayBlocks(Blocks):
+    """Chunks of rows of a Dask array; its columns are made one chunk.
+
+    Parameters
+    ----------
+    X : dask.array.Array of shape (n, n_features)
+        Chunks may be of unknown sizes.
+    y, weights : dask.array.Array, dask.dataframe.Series, array-like or None
+        Of as many chunks, or in memory where the sizes of chunks are known.
+    features : sequence of int or None
+        Columns to take; None for all.
+    """
+
+    def __init__(self, X: Any, y: Any, weights: Any, features: Any) -> None:
+        X = X if features is None else X[:, list(features)]
+        sizes = X.chunks[0]
+        known = not any(math.isnan(size) for size in sizes)
+        self.n_rows = [int(size) for size in sizes] if known else None
+        self.X = [X.rechunk({1: -1}).to_delayed()[k, 0] for k in range(len(sizes))]
+        self.y = None if y is None else _chunks("target", y, sizes)
+        self.weights = None if weights is None else _chunks("weights", weights, sizes)
+        self.has_target, self.has_weights = y is not None, weights is not None
+
+    def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
+        """Compute chunks, by the scheduler that Dask is set to."""
+        import dask
+
+        for number in range(len(self.X)) if numbers is None else numbers:
+            asked = [
+                None if chunks is None else chunks[number]
+                for chunks in (self.X if features else None, self.y, self.weights)
+            ]
+            X, y, weights = dask.compute(*asked)
+            X = X.tocsr() if sparse.issparse(X) else X
+            yield int(number), Part(X, _plain(y), _plain(weights))
+
+
+class DaskFrameBlocks(Blocks):
+    """Partitions of a Dask frame.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+    target : str, sequence of str or None
+        Column or columns of the target.
+    features : sequence of str or None
+        Columns of the features; None for all others.
+    weights : str or None
+        Column of the weights.
+    """
+
+    def __init__(self, frame: Any, target: Any, features: Any, weights: Any) -> None:
+        targets = [] if target is None else [target] if isinstance(target, str) else [*target]
+        others = [*targets, *([] if weights is None else [weights])]
+        known = list(frame.columns)
+        self.names = [n for n in known if n not in others] if features is None else [*features]
+        for name in (*others, *self.names):
+            if name not in known:
+                raise ValueError(f"There is no column {name!r}: the frame has {known}.")
+        self.target, self.weights, self.others = target, weights, others
+        self.has_target, self.has_weights = target is not None, weights is not None
+        self.parts, self.targets = frame[[*self.names, *others]].to_delayed(), targets
+
+    def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
+        """Compute partitions, by the scheduler that Dask is set to."""
+        import dask
+
+        for number in range(len(self.parts)) if numbers is None else numbers:
+            (frame,) = dask.compute(self.parts[number])
+            y = None
+            if self.targets:
+                y = frame[self.target if isinstance(self.target, str) else self.targets].to_numpy()
+            weights = None if self.weights is None else frame[self.weights].to_numpy()
+            X = frame[self.names]
+            is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
+            yield int(number), Part(X.to_numpy() if is_plain else X, y, weights)
+
+
+def _chunks(what: str, values: Any, sizes: tuple) -> list[Any]:
+    """Give what belongs to each chunk of rows."""
+    if hasattr(values, "to_delayed"):
+        chunks = np.ravel(values.to_delayed()).tolist()
+        if len(chunks) != len(sizes):
+            raise ValueError(
+                f"{what} has {len(chunks)} chunks, and the data {len(sizes)}: rechunk it alike."
+            )
+        return chunks
+    if any(math.isnan(size) for size in sizes):
+        raise ValueError(
+            f"The data has chunks of unknown sizes: {what} has to be one of Dask's collections too."
+        )
+    values = np.asarray(values)
+    if len(values) != sum(sizes):
+        raise ValueError(f"{what} has {len(values)} entries, and the data {sum(sizes)} rows.")
+    return np.split(values, np.cumsum(sizes)[:-1])
+
+
+def _plain(values: Any) -> Any:
+    return values.to_numpy() if hasattr(values, "to_numpy") else values

@@ -1,0 +1,40 @@
+"""Some rows of a source, drawn at random, for what takes arrays."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_random_state
+
+from fastnn.sources.blocks import Part, PartsSource
+
+
+def sample(source: PartsSource, n_rows: int, random_state: Any) -> Part:
+    """Draw rows: what `Source.sample` does."""
+    if not isinstance(n_rows, int | np.integer) or n_rows < 1:
+        raise ValueError(f"n_rows has to be a whole number from 1 on, got {n_rows!r}.")
+    sizes = source.blocks.n_rows
+    if sizes is None:
+        sizes = [part.n_rows for _, part in source.blocks.read(None, features=False)]
+    n = sum(sizes)
+    drawn = check_random_state(random_state).choice(n, min(n_rows, n), replace=False)
+    numbers, first, chosen = np.sort(drawn), 0, []
+    for part in source.parts():
+        last = first + part.n_rows
+        rows = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, last)] - first
+        chosen.append(Part(*(None if of is None else _rows_of(of, rows) for of in part)))
+        first = last
+    return Part(*(None if of[0] is None else _stacked(of) for of in zip(*chosen, strict=True)))
+
+
+def _rows_of(of: Any, rows: np.ndarray) -> Any:
+    return of.iloc[rows] if hasattr(of, "iloc") else of[rows]
+
+
+def _stacked(parts: tuple[Any, ...]) -> Any:
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    if hasattr(parts[0], "iloc"):
+        return sys.modules["pandas"].concat(parts, ignore_index=True)
+    return np.concatenate(parts)
