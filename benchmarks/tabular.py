@@ -160,7 +160,7 @@ def one(asked: dict[str, Any]) -> dict[str, Any]:
 
 def in_a_process(asked: dict[str, Any], limit: float, n_threads: int) -> dict[str, Any] | None:
     """Ask a process; None where it failed or took too long."""
-    what = f"{asked['set']}, {asked['learner']}, seed {asked['seed']}"
+    what = f"{asked['set']}, {asked['learner'].partition('=')[0]}, seed {asked['seed']}"
     try:
         done = subprocess.run(
             [sys.executable, __file__, "--one", json.dumps(asked)],

@@ -119,7 +119,7 @@ class Network:
     ) -> None:
         self.units = tuple(int(n) for n in units)
         self.params = params
-        self.ready: dict[tuple, Any] = {}  # what predictions of a few rows need, by architecture
+        self.ready: dict[Any, Any] = {}  # what predictions need, by architecture and types
         self.running = params[:0] if running is None else running
         self.table, places = _table(self.units), _places(self.units)
         self.n_weights = places[0].biases.start

@@ -142,7 +142,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         ValueError
             If they have left parameters that are none.
         """
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         try:
             self._validate_params()
         except (AttributeError, ValueError) as reason:
