@@ -35,7 +35,7 @@ class _Process:
 
     def __init__(self, may_launch: bool) -> None:
         self.lock = threading.Lock()
-        self.running: set[object] = set()  # fits and predicts under way
+        self.running: dict[object, int] = {}  # Python's thread of fits and predicts under way
         self.most_running = 0
         self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
         self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
@@ -120,7 +120,7 @@ def one_thread_blas() -> Iterator[None]:
     process, ours = _process, object()
     try:  # an interrupt may come at any place
         with process.lock:
-            process.running.add(ours)
+            process.running[ours] = threading.get_ident()
             if len(process.running) > process.most_running:
                 ask(FOR_PRODUCTS, "for the products of matrices")
                 process.most_running = len(process.running)
@@ -135,7 +135,7 @@ def one_thread_blas() -> Iterator[None]:
             _numba().set_num_threads(_mine.before)
             _mine.before = _mine.now = None
         with process.lock:
-            process.running.discard(ours)
+            process.running.pop(ours, None)
             if not process.running:
                 for library, n_threads in process.blas_limits:
                     _limit(library, n_threads)
@@ -154,7 +154,8 @@ def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions
     wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
     if wanted < 2 or not _process.may_launch:
         return 1
-    wanted = min(wanted, available() // max(1, len(_process.running)))
+    n_running = len(set(_process.running.values()))  # one may run within another
+    wanted = min(wanted, available() // max(1, n_running))
     if wanted < 2 or not _pays_to_launch(flops * n_regions) or layer() == "none":
         return 1
     return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))

@@ -73,8 +73,8 @@ class Fit:
         self.dataset = dataset_of(estimator, X, y, y, sample_weight)
         if settings.early_stopping and self.incremental and settings.solver.is_stochastic:
             raise ValueError("partial_fit does not support early_stopping=True")
-        self.lay_out()
-        with self.engine.running():
+        with self.engine.running():  # orthogonal weights are drawn by BLAS, too
+            self.lay_out()
             if settings.solver.is_stochastic:
                 self._by_mini_batches()
             else:

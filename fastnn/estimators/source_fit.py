@@ -58,8 +58,8 @@ class SourceFit(Fit):
         self.rows = SourceRows(estimator, source, keeps, reset=not self.goes_on)
         self.dataset = self.rows.like
         self.validation = validation_dataset(self.rows.of_all_rows, self.rows.labels, *validation)
-        self.lay_out()
         with self.engine.running():
+            self.lay_out()
             self._by_blocks()
 
     def _by_blocks(self) -> None:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._version import __version__
 from fastnn.columns import Cells, fit_columns, transform, transform_parts
+from fastnn.engine.cpu import CPU
 from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import guarded, settle_at_end, whole_model
 from fastnn.estimators.warn import warn_user
@@ -120,10 +121,11 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         ValueError
             Where a column or the target cannot be learnt from: the message names it.
         """
-        tasks, warnings = self._fit(X, y, sample_weight, groups)
-        if tasks.has_callbacks:
-            settle_at_end(self, partial(self._settle, self._learned()))
-        tasks.end()
+        with CPU.running():  # for what chooses and calibrates: other threads of BLAS, other bits
+            tasks, warnings = self._fit(X, y, sample_weight, groups)
+            if tasks.has_callbacks:
+                settle_at_end(self, partial(self._settle, self._learned()))
+            tasks.end()
         with whole_model(self):
             for warning in warnings:
                 warn_user(*warning)

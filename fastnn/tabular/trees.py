@@ -393,7 +393,8 @@ def fit_boosting(
     link = "softmax" if table.n_classes else "exp" if loss in POWERS else "identity"
     quantile = 0.5 if settings.quantile is None else settings.quantile
     score, members = partial(_mean_loss, loss, quantile), []
-    # Of this Python thread alone; without `select`, BLAS would get back what it had meanwhile.
+    # OpenMP's limit is of this Python thread alone. Where all libraries are limited, all limits are
+    # put back as they are here: BLAS' too, which networks of other threads may have set since.
     openmp = ThreadpoolController().select(user_api="openmp")
     with openmp.limit(limits=1):
         for fold in _folds(table, train, held_out, score, link == "identity"):

@@ -95,6 +95,15 @@ def test_the_limit_of_blas_is_put_back():
         assert blas_threads() == before
 
 
+def test_orthogonal_weights_have_the_same_bits_for_any_limit_of_blas():
+    rows, coefs = np.eye(4, 10_000), []  # so many that their QR is shared out
+    for n_threads in (1, 2):
+        with ThreadpoolController().limit(limits=n_threads, user_api="blas"):
+            model = MLPClassifier((64,), weight_init="orthogonal", max_iter=1, random_state=0)
+            coefs.append(model.fit(rows, [0, 1, 0, 1]).coefs_[0])
+    np.testing.assert_array_equal(*coefs)
+
+
 def test_the_users_number_of_numba_threads_is_put_back():
     before = numba.get_num_threads()
     for n_threads in (1, before):

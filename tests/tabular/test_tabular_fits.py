@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import ThreadpoolController
 
 from fastnn import TabularClassifier, TabularRegressor
 from fastnn.tabular import budget, members
@@ -82,6 +83,19 @@ def test_ray_trains_the_members(alone):
     finally:
         ray.shutdown()
     assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+
+
+def test_the_bits_do_not_depend_on_the_threads_of_blas():
+    """Also of what calibrates: a worker's BLAS has one thread, and so has that beside a fit."""
+    draw, models = np.random.default_rng(1), []
+    X = draw.normal(size=(12_000, 2))  # OpenBLAS shares a sum of more than 10000 numbers out
+    y = X[:, 0] + draw.normal(size=12_000) > 0
+    for n_threads in (1, 2):
+        with ThreadpoolController().limit(limits=n_threads, user_api="blas"):
+            models.append(classifier(members="boosting", n_jobs=1).fit(X, y))
+    one, two = models
+    assert_array_equal(one.oof_prediction_, two.oof_prediction_)
+    assert_array_equal(one.predict_proba(X), two.predict_proba(X))
 
 
 def test_within_somebodys_worker_a_fit_is_alone():

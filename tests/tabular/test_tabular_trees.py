@@ -1,5 +1,6 @@
 """Trees that are trained on one fold: what they predict, when they end, and hard data."""
 
+import contextlib
 import math
 import threading
 import time
@@ -8,10 +9,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController, threadpool_info
 
-from fastnn.compiling.intrinsics import blas
-from fastnn.engine import threads
+from fastnn.engine.cpu import CPU
 from fastnn.tabular.encoding import encode
 from fastnn.tabular.forest import concatenate, predict, to_dict
 from fastnn.tabular.trees import (
@@ -265,27 +265,34 @@ def test_one_thread_of_openmp_and_the_others_are_left_alone():
 
 
 def openmp_threads():
-    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "openmp"]
+    return threads_of("openmp")
 
 
-def test_what_others_set_for_blas_meanwhile_stays():
-    """A network that trains beside keeps products on one thread: its bits depend on it."""
-    libraries = blas.libraries()
-    before = [library.num_threads for library in libraries]
+def threads_of(user_api):
+    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == user_api]
+
+
+@pytest.mark.parametrize("begins_first", ["trees", "network"])
+def test_the_limit_of_blas_is_left_to_networks_that_begin_or_end_meanwhile(begins_first):
+    """As in another thread, where the network went on with other bits, or the limit stayed at 1."""
+    X, y = data()
+    network = contextlib.ExitStack()
 
     def stop():
-        for library in libraries:
-            threads._limit(library, 1)
-        return False
+        if begins_first == "network":
+            network.close()
+        else:
+            network.enter_context(CPU.running())
+        return True
 
-    try:
-        for library in libraries:
-            threads._limit(library, 2)
-        fit_boosting(table_of(*data()), *folds(300), Boosting(max_iter=2), stop=stop)
-        assert [library.num_threads for library in libraries] == [1] * len(libraries)
-    finally:
-        for library, n_threads in zip(libraries, before, strict=True):
-            threads._limit(library, n_threads)
+    with ThreadpoolController().limit(limits=2, user_api="blas"), network:
+        before = threads_of("blas")
+        if begins_first == "network":
+            network.enter_context(CPU.running())
+        fit_boosting(table_of(X, y), *folds(300), Boosting(max_iter=2), stop=stop)
+        assert threads_of("blas") == (before if begins_first == "network" else [1] * len(before))
+        network.close()
+        assert threads_of("blas") == before
 
 
 def test_encoding():
