@@ -34,8 +34,9 @@ def show_versions() -> None:
         for index, library in enumerate(threadpool_info())
         if library["user_api"] == "blas"
     }
+    layer = threads.layer()
     facts = {
-        "threading layer": threads.layer(),
+        "threading layer": layer if layer != "none" else f"none: {threads.why_none()}",
         "threads": threads.available(),
         "cache folder": cache_directory() or "none: no folder can be written",
     }

@@ -9,6 +9,15 @@ import sys
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends it with status 2, an interrupt with 130."""
     try:
+        status = _run(arguments)
+    except KeyboardInterrupt:  # in the imports of the commands
+        print("fastnn: interrupted.", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         from fastnn.cli.commands import run  # extra cli, as click
     except ImportError as error:
         if error.name is None or error.name.startswith("fastnn"):
@@ -18,5 +27,5 @@ def main(arguments: list[str] | None = None) -> None:
             "`pip install 'fastnn-mlp[cli]'`.",
             file=sys.stderr,
         )
-        sys.exit(2)
-    sys.exit(run(arguments))
+        return 2
+    return run(arguments)

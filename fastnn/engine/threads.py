@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -64,6 +65,7 @@ def _after_fork() -> None:
     _process.blas_limits = limits
     available.cache_clear()  # a worker of a pool has less
     layer.cache_clear()
+    _layer.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -95,16 +97,35 @@ def _numba() -> Any:
 @cache
 def layer() -> str:
     """Numba's threading layer: "omp", "tbb", "workqueue", or "none" where there is none."""
+    return _layer()[0]
+
+
+def why_none() -> str:
+    """Say why there is no threading layer; empty where there is one."""
+    return _layer()[1]
+
+
+@cache
+def _layer() -> tuple[str, str]:
     if jit.IS_OFF:
-        return "none"
+        return "none", "kernels are not compiled"
     try:
         with late_imports():
             numba = _numba()
             ask(numba.config.NUMBA_NUM_THREADS * FOR_A_THREAD, "for threads")
             numba.get_num_threads()  # launches the threads, which decides on the layer
-            return numba.threading_layer()
-    except (ImportError, ValueError):
-        return "none"
+            return numba.threading_layer(), ""
+    except (ImportError, ValueError) as error:
+        return "none", " ".join(str(error).split())
+
+
+@cache
+def _warn_of_one_thread() -> None:
+    """Tell whoever has asked for threads that there are none."""
+    warnings.warn(
+        f"Numba has no threading layer here, so that n_jobs counts as 1: {why_none()}",
+        stacklevel=2,
+    )
 
 
 def _limit(library: Any, n_threads: int) -> None:
@@ -172,7 +193,13 @@ def asked_for(n_jobs: int, n_shards: int) -> int:
     """Threads of a number of jobs; -1 stands for all, -2 for all but one, and so on."""
     wanted = n_jobs if n_jobs > 0 else max(1, available() + 1 + n_jobs)
     wanted = min(wanted, n_shards, available())
-    return wanted if wanted > 1 and _process.may_launch and layer() != "none" else 1
+    if wanted < 2 or not _process.may_launch:
+        return 1
+    if layer() != "none":
+        return wanted
+    if not jit.IS_OFF:
+        _warn_of_one_thread()
+    return 1
 
 
 @contextlib.contextmanager

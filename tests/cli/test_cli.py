@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from processes import ROOT
 from sklearn.datasets import load_diabetes, load_wine
 
 from fastnn import MLPClassifier
@@ -247,6 +249,31 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+@pytest.mark.parametrize("module", ["click", "numpy", "sklearn.base"])
+def test_an_interrupt_while_the_command_is_imported(module, tmp_path):
+    program = f"""
+        import os, signal, sys
+        from fastnn.cli import main
+
+        class Interrupting:
+            def find_spec(self, name, path=None, target=None):
+                if name == {module!r}:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.meta_path.insert(0, Interrupting())
+        main(["show", "nothing.skops"])
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stderr.strip() == "fastnn: interrupted."
+
+
 def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, mixed):
     pd.concat([mixed] * 30).to_csv(tmp_path / "homes.csv", index=False)
     arguments = ["train", "homes.csv", "--target", "price", "--out", "m.skops", "--hidden"]

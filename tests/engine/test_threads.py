@@ -1,6 +1,7 @@
 """Threads change the time and not one bit; and nothing aborts, hangs or is left limited."""
 
 import os
+import re
 import sys
 import threading
 import warnings
@@ -252,3 +253,34 @@ def test_ceilings_of_the_environment():
     program = "from fastnn.engine import threads; print(threads.available())"
     assert python(program, OMP_NUM_THREADS="1") == "1"
     assert python(program, NUMBA_NUM_THREADS="1") == "1"
+
+
+def test_a_threading_layer_that_is_missing_is_told():
+    """Numba's name of a layer is taken for one that is not installed."""
+    program = """
+        import sys, warnings
+        import numpy as np
+        from numba.np.ufunc import parallel
+        from fastnn import MLPClassifier
+        from fastnn.versions import show_versions
+
+        def no_layer(*arguments):
+            raise ValueError("No threading layer\\ncould be loaded.")
+
+        parallel._launch_threads = no_layer
+        random = np.random.default_rng(0)
+        X, y = random.random((400, 60)), np.arange(400) % 2
+        wide = {"hidden_layer_sizes": (90,), "batch_size": 200, "max_iter": 2, "n_jobs": 2}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                MLPClassifier(**wide).fit(X, y)
+        print(*[one.message for one in told if "layer" in str(one.message)], sep="|")
+        show_versions()
+    """
+    told, *_, facts = python(program, OMP_NUM_THREADS="2").partition("\n")
+    assert told == (
+        "Numba has no threading layer here, so that n_jobs counts as 1: No threading layer could "
+        "be loaded."
+    )
+    assert re.search(r"threading layer +none: No threading layer could be loaded\.", facts)
