@@ -62,7 +62,9 @@ def test_one_core(right_bits):
 def test_busy_neighbours(right_bits):
     """Each fit waits for a core at every step, and comes to its end."""
     burn = [sys.executable, "-c", "while True: pass"]
-    neighbours = [subprocess.Popen(burn) for _ in range(2 * len(os.sched_getaffinity(0)))]
+    neighbours = [
+        subprocess.Popen(burn) for _ in range(amount(1, 2) * len(os.sched_getaffinity(0)))
+    ]
     try:
         assert run(WORK, limit=120) == right_bits
     finally:

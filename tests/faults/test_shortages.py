@@ -9,7 +9,7 @@ from harness import SEED, amount, run, two_at_once
 
 @pytest.mark.parametrize("how", ["full", "killed"])
 def test_files_are_the_old_one_or_the_new_one(how, tmp_path):
-    run("writing.py", how, tmp_path, SEED, amount(4, 100), limit=amount(120, 3000))
+    run("writing.py", how, tmp_path, SEED, amount(3, 100), limit=amount(120, 3000))
 
 
 # Children of a process that has imported all get so much memory more than they have.
@@ -58,7 +58,7 @@ def steps(n, most):
 
 
 def test_memory_that_ends_in_warm_work():
-    told = run(MEMORY, "warm", *steps(amount(8, 100), 200e6), limit=amount(120, 900)).split()
+    told = run(MEMORY, "warm", *steps(amount(6, 100), 200e6), limit=amount(120, 900)).split()
     assert {"fitted", "MemoryError"} <= set(told)
 
 
