@@ -171,13 +171,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Source
-            The data; or a source of :func:`fastnn.make_source`, which is read in blocks and has
-            target and weights of its own.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Class labels or target values, a column for each of several targets; or an indicator
-            matrix of several labels a row. None with a source alone.
+            matrix of several labels a row. None with a source in the place of X.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -201,6 +200,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         ------
         ValueError
             If the data is not usable, or the weights diverge.
+
+        Notes
+        -----
+        A source of :func:`fastnn.make_source` may stand in the place of X, here and in `resume` and
+        predictions: rows that are read in blocks, with targets and weights of their own.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 

@@ -23,6 +23,7 @@ class LabelTally:
     def __init__(self) -> None:
         self.counts: list[Counter] = []
         self.n_rows, self.ndim = 0, 1
+        self.dtype: np.dtype | None = None
 
     def add(self, y: Any) -> None:
         """Count the labels of some rows.
@@ -41,6 +42,7 @@ class LabelTally:
             raise ValueError(
                 f"y of shape {y.shape} has not the {len(self.counts)} targets of blocks before."
             )
+        self.dtype = y.dtype if self.dtype is None else np.result_type(self.dtype, y.dtype)
         for counter, column in zip(self.counts, columns, strict=True):
             labels, counts = np.unique(column, return_counts=True)
             counter.update(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
@@ -53,7 +55,7 @@ class LabelTally:
 
     def labels(self) -> np.ndarray:
         """Give a small y that has all labels: (n,), or a column for each target."""
-        columns = [np.array(sorted(counter)) for counter in self.counts]
+        columns = [np.array(sorted(counter), self.dtype) for counter in self.counts]
         if self.ndim == 1:
             return columns[0]
         n = max(map(len, columns))

@@ -67,29 +67,36 @@ class SourceFit(Fit):
         self.before = random_state.get_state(legacy=False)
         drawn = int(random_state.randint(2**62, dtype=np.int64))
         seed = drawn if settings.shuffle else None
-        held_out = HeldOut(self._share_held_out(), drawn)
-        sizes = self.rows.sizes
+        sizes, whole = self.rows.sizes, self.source.blocks.whole()
+        fits = sum(sizes) * self.rows.row_bytes <= OF_ALL_ROWS * self.source.memory
+        held_out = HeldOut(self._share_held_out(fits or whole is not None), drawn)
         layout = layout_of(sizes, held_out, 1, seed, self.source.blocks.is_in_order)
         self._check_split(layout)
         n_rows, batch = layout.n_rows, self._batch_size(layout.n_rows)
-        fits = sum(sizes) * self.rows.row_bytes <= OF_ALL_ROWS * self.source.memory
-        whole = self.source.blocks.whole()
-        layout = replace(layout, window_rows=n_rows if fits else self._window_rows(batch))
         if whole is None and not fits:
+            layout = replace(layout, window_rows=self._window_rows(batch))
             self._identify(layout)
             self._train_on_windows(layout, batch)
             return
-        self._identify(replace(layout, window_rows=n_rows))
+        layout = replace(layout, window_rows=n_rows)
+        self._identify(layout)
         if whole is None:
-            self.dataset = gathered(self._read(layout), sum(sizes))
+            self.dataset = gathered(self._read(layout), sum(sizes), self._asks_for_rows)
         else:
-            self.dataset = self.rows.encode(0, whole)
+            self.dataset = self.rows.encode(None, whole)
         self._train_on_kept_rows(layout, batch)
 
-    def _share_held_out(self) -> float:
+    @property
+    def _asks_for_rows(self) -> bool:
+        """Whether a scorer asks for rows as the user gave them."""
+        return self.estimator.scoring not in (None, "loss")
+
+    def _share_held_out(self, is_kept: bool) -> float:
         """Share of rows that validate: what is asked for, or as many as memory is meant for."""
         if not self.settings.early_stopping or self.validation is not None:
             return 0.0
+        if is_kept:
+            return self.settings.validation_fraction
         most = OF_VALIDATION * self.source.memory / (self.rows.row_bytes * sum(self.rows.sizes))
         return min(self.settings.validation_fraction, most)
 
@@ -193,7 +200,7 @@ class SourceFit(Fit):
                 if mask.any():
                     yield some_rows(rows, mask)
 
-        return gathered(chosen(), int(layout.starts[-1]) - layout.n_rows)
+        return gathered(chosen(), int(layout.starts[-1]) - layout.n_rows, self._asks_for_rows)
 
     def _check_same_kind(self) -> None:
         """`_identify` has seen to it."""

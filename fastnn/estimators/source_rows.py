@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,8 +121,8 @@ class SourceRows:
 
     # --------------------------------------------------------------------------------- the rows
 
-    def encode(self, number: int, part: Part) -> Dataset:
-        """Check and encode the part of a block.
+    def encode(self, number: int | None, part: Part) -> Dataset:
+        """Check and encode the part of a block, or with None all rows.
 
         Raises
         ------
@@ -140,9 +141,12 @@ class SourceRows:
             X = X if X.dtype == self.dtype else X.astype(self.dtype)
             if (part.weights is not None) != self.source.blocks.has_weights:
                 raise ValueError("all blocks have to have weights, or none.")
-            return dataset_of(self._twin, X, y, y, part.weights)
+            rows = dataset_of(self._twin, X, y, y, None)
+            return rows if part.weights is None else _weighted(rows, part.weights)
 
-    def _checked(self, estimator: Any, number: int, part: Part, reset: bool) -> tuple[Any, Any]:
+    def _checked(
+        self, estimator: Any, number: int | None, part: Part, reset: bool
+    ) -> tuple[Any, Any]:
         with self._naming(number):
             if hasattr(part.X, "columns"):
                 strange = [n for n, of in part.X.items() if of.dtype.kind not in "biuf"]
@@ -156,12 +160,30 @@ class SourceRows:
             return estimator._check_input(part.X, y, reset=reset)
 
     @contextmanager
-    def _naming(self, number: int) -> Iterator[None]:
+    def _naming(self, number: int | None) -> Iterator[None]:
         try:
             yield
         except (TypeError, ValueError) as error:
+            if number is None:
+                raise
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{self.source.blocks.where(number)}: {error}") from error
+
+
+def _weighted(rows: Dataset, weights: Any) -> Dataset:
+    """Weight rows; those of a part may all be 0."""
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (rows.X.shape[0],) or not np.isfinite(weights).all():
+        raise ValueError(
+            f"weights have to be a finite number for each of {rows.X.shape[0]} rows, got an array "
+            f"of shape {weights.shape}."
+        )
+    of_classes = rows.weights
+    return replace(
+        rows,
+        sample_weight=weights,
+        weights=weights if of_classes is None else of_classes * weights,
+    )
 
 
 def _given(y: Any) -> Any:

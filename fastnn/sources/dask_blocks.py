@@ -1,6 +1,7 @@
 """Dask's arrays and frames as blocks: one for each chunk of rows, or each partition."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -35,14 +36,12 @@ class DaskArrayBlocks(Blocks):
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
         """Compute chunks, by the scheduler that Dask is set to."""
-        import dask
-
         for number in range(len(self.X)) if numbers is None else numbers:
             asked = [
                 None if chunks is None else chunks[number]
                 for chunks in (self.X if features else None, self.y, self.weights)
             ]
-            X, y, weights = dask.compute(*asked)
+            X, y, weights = _computed(*asked)
             X = X.tocsr() if sparse.issparse(X) else X
             yield int(number), Part(X, _plain(y), _plain(weights))
 
@@ -75,10 +74,8 @@ class DaskFrameBlocks(Blocks):
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
         """Compute partitions, by the scheduler that Dask is set to."""
-        import dask
-
         for number in range(len(self.parts)) if numbers is None else numbers:
-            (frame,) = dask.compute(self.parts[number])
+            (frame,) = _computed(self.parts[number])
             y = None
             if self.targets:
                 y = frame[self.target if isinstance(self.target, str) else self.targets].to_numpy()
@@ -86,6 +83,10 @@ class DaskFrameBlocks(Blocks):
             X = frame[self.names]
             is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
             yield int(number), Part(X.to_numpy() if is_plain else X, y, weights)
+
+
+def _computed(*collections: Any) -> tuple[Any, ...]:
+    return sys.modules["dask"].compute(*collections)  # imported, as these are its own
 
 
 def _chunks(what: str, values: Any, sizes: tuple) -> list[Any]:

@@ -11,7 +11,6 @@ from fastnn.sources.arrays import ArrayBlocks
 from fastnn.sources.blocks import Blocks
 from fastnn.sources.dask_blocks import DaskArrayBlocks, DaskFrameBlocks
 from fastnn.sources.iterators import IteratorBlocks
-from fastnn.sources.parquet import ParquetBlocks
 from fastnn.sources.source import LEAST_MEMORY, MEMORY, Source
 
 
@@ -97,6 +96,8 @@ def _blocks_of(
     data: Any, target: Any, features: Any, weights: Any, block_rows: int | None
 ) -> Blocks:
     if isinstance(data, str | Path) or _is_of("pyarrow.dataset", "Dataset", data):
+        from fastnn.sources.parquet import ParquetBlocks  # extra cli, as pyarrow; 60 ms
+
         return ParquetBlocks(data, target, features, weights)
     if _is_of("dask.dataframe", "DataFrame", data):
         return DaskFrameBlocks(data, target, features, weights)

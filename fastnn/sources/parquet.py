@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
 
 from fastnn.sources.blocks import PART_BYTES, Blocks, Part, rows_of
 
@@ -27,8 +29,6 @@ class ParquetBlocks(Blocks):
     """
 
     def __init__(self, data: Any, target: Any, features: Any, weights: Any) -> None:
-        import pyarrow.dataset as ds  # needs the extra `cli`, and takes 60 ms
-
         if isinstance(data, str | Path):
             if not Path(data).exists():
                 raise FileNotFoundError(f"There is no file or folder {str(data)!r}.")
@@ -61,9 +61,6 @@ class ParquetBlocks(Blocks):
                 yield int(number), self._part(int(number), batch, features)
 
     def _batches(self, number: int, columns: list[str]) -> Iterator[Any]:
-        import pyarrow as pa
-        import pyarrow.dataset as ds
-
         size = rows_of(PART_BYTES, 8 * (len(columns) + 1))
         options: dict[str, Any] = {}
         if isinstance(self.fragments[number], ds.ParquetFileFragment):
@@ -130,8 +127,6 @@ def _size_of(fragment: Any) -> int:
 
 def _dtype_of(types: Sequence[Any]) -> np.dtype | None:
     """Dtype of numbers that hold these columns; None where some hold something else."""
-    import pyarrow as pa
-
     known = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
     if not all(any(is_known(type_) for is_known in known) for type_ in types):
         return None
@@ -141,8 +136,6 @@ def _dtype_of(types: Sequence[Any]) -> np.dtype | None:
 
 def _values(column: Any) -> np.ndarray:
     """Values of a column; what is null becomes NaN or None."""
-    import pyarrow as pa
-
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     return column.to_numpy(zero_copy_only=False)

@@ -52,7 +52,7 @@ def named(X: Any, names: list[str] | None) -> Any:
     if names is None or not isinstance(X, np.ndarray):
         return X
     try:
-        import pandas as pd  # needs the extra `cli`
+        import pandas as pd  # extra cli
     except ImportError:
         return X
     return pd.DataFrame(X, columns=names, copy=False)

@@ -12,7 +12,7 @@ from fastnn.sources.source import Source
 from fastnn.training.dataset import Dataset, Targets
 
 # Checks and encodes the part of a block, given the block's number.
-Encode = Callable[[int, Part], Dataset]
+Encode = Callable[[int | None, Part], Dataset]
 
 
 def encoded(
@@ -68,8 +68,12 @@ def _check_size(source: Source, starts: np.ndarray, number: int, seen: int) -> N
         )
 
 
-def gathered(parts: Iterable[Dataset], n_rows: int) -> Dataset:
-    """Put parts together; dense rows go straight to where they stay."""
+def gathered(parts: Iterable[Dataset], n_rows: int, keeps_y: bool) -> Dataset:
+    """Put parts together; dense rows go straight to where they stay.
+
+    The user's y may be texts, which take far more memory than what they are encoded as: where
+    nobody asks for it, that stands in its place.
+    """
     X: np.ndarray | None = None
     sparse_parts, at = [], 0
     kept: list[Dataset] = []
@@ -81,7 +85,8 @@ def gathered(parts: Iterable[Dataset], n_rows: int) -> Dataset:
         else:
             sparse_parts.append(part.X)
         at += part.X.shape[0]
-        kept.append(Dataset(part.X[:0], part.y, part.targets, part.sample_weight, part.weights))
+        y = part.y if keeps_y else part.targets.Y
+        kept.append(Dataset(part.X[:0], y, part.targets, part.sample_weight, part.weights))
     whole: Matrix = sparse.vstack(sparse_parts, format="csr") if X is None else X[:at]
     y = _stacked([part.y for part in kept])
     targets = joined(kept[0].targets, [part.targets.Y for part in kept])

@@ -24,7 +24,7 @@ class QuantileSketch:
 
     def __init__(self, state: bytes = b"") -> None:
         try:
-            from datasketches import tdigest_double  # needs the extra `sketch`
+            from datasketches import tdigest_double  # extra sketch
         except ImportError as error:
             raise ImportError(
                 "Quantiles of blocks need the library datasketches: install fastnn-mlp[sketch]."

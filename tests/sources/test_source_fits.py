@@ -180,6 +180,23 @@ def test_blocks_of_a_file_come_in_another_order_each_epoch(tmp_path, monkeypatch
     assert (epochs[0] != epochs[1]).any()
 
 
+@pytest.mark.parametrize("memory", [SMALL, LARGE])
+def test_blocks_of_no_weight_say_nothing(memory):
+    weights = np.where(np.arange(3000) < 1500, 0.0, 1.0)
+    source = make_source(blocks_of(X, T, weights), memory=memory)
+    ours = regressor(shuffle=False).fit(source)
+    assert_same(ours, regressor(shuffle=False).fit(X, T, weights))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "bool", "float32", "U6", "object"])
+def test_classes_keep_their_dtype(dtype):
+    labels = NAMES.astype(dtype) if dtype in ("U6", "object") else Y.astype(dtype)
+    ours = classifier(max_iter=1).fit(make_source(blocks_of(X, labels)))
+    theirs = classifier(max_iter=1).fit(X, labels)
+    assert ours.classes_.dtype == theirs.classes_.dtype
+    np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+
+
 # ------------------------------------------------------------------------- the same bits
 
 
@@ -253,6 +270,30 @@ def test_in_the_midst_of_an_epoch(at, source, tmp_path, monkeypatch):
         cut = classifier(max_iter=6, dropout=0.1).fit(make())
     assert cut.t_ <= 50 * at
     assert_same(cut.resume(make()), whole)
+
+
+def test_an_interrupt_ends_the_wait_for_a_block():
+    slow = threading.Event()
+
+    def blocks():
+        for part in blocks_of(X, Y)():
+            if slow.is_set():
+                time.sleep(0.3)
+            yield part
+
+    class Slows(Watcher):
+        def on_fit_task_end(self, estimator, context):
+            if not slow.is_set():
+                slow.set()
+                threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    source = make_source(blocks, memory=SMALL)
+    model = classifier(max_iter=4).set_callbacks(Slows())
+    model.fit(source)
+    assert 1 <= model.n_iter_ < 4
+    slow.clear()
+    whole = classifier(max_iter=4).fit(source)
+    assert_same(model.set_callbacks().resume(source), whole)
 
 
 def test_max_time_comes_to_an_end(tmp_path):
@@ -405,6 +446,8 @@ def of_widths(*columns):
         (lambda: iter([(X, Y), (sparse.csr_matrix(X), Y)]), "block 1: .*all dense or all sparse"),
         (lambda: iter([(X, Y, WEIGHTS), (X, Y)]), "block 1: all blocks have to have weights"),
         (lambda: iter([(X, Y, WEIGHTS), (X, Y, -WEIGHTS)]), "weights of the rows sum to"),
+        (lambda: iter([(X, Y, np.where(Y == 7, 0, np.nan))]), "weights of the rows sum to nan"),
+        (lambda: iter([(X, Y, WEIGHTS[:, None])]), "block 0: weights have to be a finite number"),
         (lambda: iter([(X, T)]), "Unknown label type|more than"),
         (lambda: iter([(X, Y), (X, X[:, :2])]), "block 1: y of shape .* has not the 1 targets"),
     ],

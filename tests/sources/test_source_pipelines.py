@@ -80,7 +80,7 @@ def test_models_predict_for_a_source(form):
 
 
 def test_predictions_go_to_a_parquet_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastnn.sources.predictions.ROWS_AT_ONCE", 1000)
+    monkeypatch.setattr("fastnn.sources.parquet_output.ROWS_AT_ONCE", 1000)
     model, source = mlp().fit(X, Y), make_source(X, block_rows=300)
     path = source.predict(model, tmp_path / "labels.parquet")
     assert pq.ParquetFile(path).num_row_groups == 3
