@@ -36,6 +36,7 @@ PLAIN_STEP = {
     "dropout": 0.0,
     "class_weight": None,  # of a row alone, a weight says nothing
     "scoring": None,
+    "train_scores": None,
     "max_grad_norm": None,
     "warmup": 0,
     "max_time": None,

@@ -217,8 +217,8 @@ def _passage(network: Network, architecture: Architecture, X: np.ndarray) -> Pas
 
 def _doubled(network: Network) -> Network:
     """Give a network in float64, for rows that are; its weights are the network's of now."""
-    double = network.ready.get("double")
+    double = network.ready.get(("double",))
     if double is None:
-        double = network.ready["double"] = network.astype(np.dtype(np.float64))
+        double = network.ready["double",] = network.astype(np.dtype(np.float64))
     double.params[:] = network.params  # a user may have changed one in place
     return double

@@ -35,7 +35,7 @@ from fastnn.training.dataset import Targets
 from fastnn.training.solvers import Solver
 
 STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it
-DROPPED = ("_own_network", *OF_A_FIT)  # attributes that no saved estimator has
+DROPPED = ("_own_network", "_outputs", *OF_A_FIT)  # attributes that no saved estimator has
 
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
@@ -83,6 +83,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         dropout: Any,
         normalization: str | None,
         scoring: Any,
+        train_scores: bool | None,
         restore_best_weights: bool | None,
         max_time: float | None,
         dtype: str,
@@ -123,6 +124,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         self.dropout = dropout
         self.normalization = normalization
         self.scoring = scoring
+        self.train_scores = train_scores
         self.restore_best_weights = restore_best_weights
         self.max_time = max_time
         self.dtype = dtype
@@ -444,6 +446,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 f"This {type(self).__name__} was saved by fastnn {version}, in a form that this "
                 f"older version cannot read. Upgrade fastnn to {version} or newer."
             )
-        super().__setstate__(plain_state(state))
+        scored = True if state.get("train_scores_") else None  # older models lack the parameter
+        super().__setstate__(plain_state({"train_scores": scored, **state}))
         with contextlib.suppress(AttributeError, ValueError):  # not fitted, or weights by hand
             fitted.adopt(self, fitted.network_of(self))

@@ -193,7 +193,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     scoring : str or callable, default=None
         What `early_stopping` goes by, and what `validation_scores_` records: None for the
         estimator's `score`, 'loss' for minus the validation loss, or a scorer of scikit-learn.
-        Where it is given, the training rows are scored too.
+
+    train_scores : bool, default=None
+        Whether the training rows are scored too, after each epoch: that passes all of them through
+        the network again, a third of what an epoch takes. None does so where `scoring` is given and
+        there are no validation rows.
 
     restore_best_weights : bool, default=None
         Whether to end with the weights of the best epoch: by the validation score where there is
@@ -240,7 +244,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Loss of the validation rows after each epoch, without the penalty; None without such rows.
 
     train_scores_ : list of shape (`n_iter_`,) or None
-        Score of the training rows after each epoch, where `scoring` is given.
+        Score of the training rows after each epoch, where `train_scores` says so.
 
     normalization_scales_, normalization_shifts_ : list of ndarray of shape (units[l + 1],)
         What `normalization` has learned, for each hidden layer; set with it only.
@@ -369,6 +373,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dropout: Any = 0.0,
         normalization: str | None = None,
         scoring: Any = None,
+        train_scores: bool | None = None,
         restore_best_weights: bool | None = None,
         max_time: float | None = None,
         dtype: str = "auto",
@@ -410,6 +415,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             dropout=dropout,
             normalization=normalization,
             scoring=scoring,
+            train_scores=train_scores,
             restore_best_weights=restore_best_weights,
             max_time=max_time,
             dtype=dtype,

@@ -8,6 +8,7 @@ import numpy as np
 from fastnn.estimators.parameters import schedule_of
 from fastnn.network import NORMALIZED, PARTS, Network
 from fastnn.training.history import History
+from fastnn.training.plan import scores_training
 from fastnn.training.settings import Settings
 from fastnn.training.solvers import PlainSolver, Solver
 
@@ -105,7 +106,8 @@ def keep(
         estimator.validation_loss_curve_ = history.validation_losses if validates else None
         estimator.validation_scores_ = history.validation_scores if validates else None
         estimator.best_validation_score_ = history.best_validation_score
-        estimator.train_scores_ = history.train_scores if settings.scores_training else None
+        scores = scores_training(settings, validates=bool(validates))
+        estimator.train_scores_ = history.train_scores if scores else None
     adopt(estimator, network)
 
 

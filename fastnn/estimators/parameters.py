@@ -54,6 +54,7 @@ CONSTRAINTS: dict[str, list] = {
     "dropout": [_SHARE, "array-like"],
     "normalization": [None, StrOptions({"batch", "layer"})],
     "scoring": [None, str, callable],
+    "train_scores": [None, "boolean"],
     "restore_best_weights": [None, "boolean"],
     "max_time": [None, _ABOVE_0],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
@@ -145,10 +146,17 @@ def settings_of(estimator: Any) -> Settings:
         early_stopping=bool(estimator.early_stopping),
         validation_fraction=estimator.validation_fraction,
         restore_best=bool(estimator.early_stopping if restore is None else restore),
-        scores_training=estimator.scoring is not None,
+        scores_training=_scores_training(estimator),
         verbose=bool(estimator.verbose),
         n_jobs=estimator.n_jobs,
     )
+
+
+def _scores_training(estimator: Any) -> bool | None:
+    asked = estimator.train_scores
+    if asked is None:
+        return False if estimator.scoring is None else None
+    return bool(asked)
 
 
 def schedule_of(estimator: Any) -> Schedule:

@@ -1,5 +1,6 @@
 """How a network is scored while it learns: as the estimator would, or by a user's scorer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,21 @@ def score_of(estimator: Any, network: Network, clock: Clock) -> Score | None:
 
     def score(outputs: np.ndarray, part: JudgedRows) -> float:
         weights = {} if part.sample_weight is None else {"sample_weight": part.sample_weight}
-        return float(scorer(twin, part.X, part.y, **weights))
+        vars(twin)["_outputs"] = _outputs_known(twin, part.X, outputs)
+        try:
+            return float(scorer(twin, part.X, part.y, **weights))
+        finally:
+            del vars(twin)["_outputs"]
 
     return score
+
+
+def _outputs_known(estimator: Any, known: Any, outputs: np.ndarray) -> Callable[..., np.ndarray]:
+    """Stand in for an estimator's `_outputs`, which knows those of one X without computing them."""
+
+    def outputs_of(X: Any, finish: Callable | None = None, layer: int = -1) -> np.ndarray:
+        if X is not known or layer != -1:
+            return type(estimator)._outputs(estimator, X, finish, layer)
+        return outputs.copy() if finish is None else finish(outputs)
+
+    return outputs_of

@@ -150,9 +150,14 @@ def judged_rows(
     elif validation_rows is not None:
         dataset.check_weights(validation_rows, "validation")
         judged = part(dataset, problem.data, validation_rows)
-    if settings.scores_training:
+    if scores_training(settings, validates=judged is not None):
         training = part(dataset, problem.data, problem.rows.copy())  # which training shuffles
     return judged, training
+
+
+def scores_training(settings: Settings, validates: bool) -> bool:
+    """Whether training rows are scored: where that is not said, if there are no others."""
+    return not validates if settings.scores_training is None else settings.scores_training
 
 
 def check_same_judging(history: History, judge: Judge | None) -> None:
@@ -173,7 +178,9 @@ def check_same_judging(history: History, judge: Judge | None) -> None:
             "the X_val and y_val of fit, and leave early_stopping as it was."
         )
     if (judge is not None and judge.training is not None) != bool(history.train_scores):
-        raise ValueError("The fit to resume has had another scoring: set it back.")
+        raise ValueError(
+            "The fit to resume has had another scoring or other train_scores: set them back."
+        )
 
 
 # ---------------------------------------------------------------------------------- the solver

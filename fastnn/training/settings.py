@@ -76,8 +76,8 @@ class Settings:
         Share of rows that are set aside for it.
     restore_best : bool
         Whether the best epoch's weights are kept.
-    scores_training : bool
-        Whether training rows are scored, too.
+    scores_training : bool or None
+        Whether training rows are scored, too; None where there are no validation rows.
     verbose : bool
         Whether each epoch is printed.
     n_jobs : int or None
@@ -103,7 +103,7 @@ class Settings:
     early_stopping: bool
     validation_fraction: float
     restore_best: bool
-    scores_training: bool
+    scores_training: bool | None
     verbose: bool
     n_jobs: int | None
     fades: bool = False

@@ -72,18 +72,24 @@ class Judge:
     def __call__(self, history: History) -> float | None:
         """Judge the network as it stands; returns the validation rows' score, if there are any."""
         if self.training is not None:
-            history.train_scores.append(self._judge(self.training)[0])
+            history.train_scores.append(self._score(self.training))
         if self.validation is None:
             return None
-        score, loss = self._judge(self.validation)
+        outputs = self._outputs(self.validation)
+        loss = self._mean_loss(outputs, self.validation)
+        score = -loss if self.score is None else self.score(outputs, self.validation)
         history.validation_losses.append(loss)
         history.validation_scores.append(score)
         return score
 
-    def _judge(self, part: JudgedRows) -> tuple[float, float]:
-        outputs = self.predictor.outputs(part.data, part.rows, check=self.clock.check)
-        loss = self._mean_loss(outputs, part)
-        return (-loss if self.score is None else self.score(outputs, part)), loss
+    def _outputs(self, part: JudgedRows) -> np.ndarray:
+        return self.predictor.outputs(part.data, part.rows, check=self.clock.check)
+
+    def _score(self, part: JudgedRows) -> float:
+        outputs = self._outputs(part)
+        if self.score is None:
+            return -self._mean_loss(outputs, part)
+        return self.score(outputs, part)
 
     def _mean_loss(self, outputs: np.ndarray, part: JudgedRows) -> float:
         """Weighted mean of the rows' losses, without the penalty of large weights."""

@@ -1,5 +1,7 @@
 """Validation rows of one's own, scorers, and which weights a fit ends with."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import sklearn
@@ -12,6 +14,8 @@ from watchers import Watcher
 
 import fastnn
 from fastnn import MLPClassifier, MLPRegressor, check_gradient
+from fastnn.engine.predictor import CpuPredictor
+from fastnn.estimators.base import BaseMLP
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, y = make_classification(300, n_informative=5, n_classes=3, random_state=0)
@@ -53,11 +57,72 @@ def test_early_stopping_takes_the_validation_data():
 
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "balanced_accuracy", get_scorer("accuracy")])
 def test_scorers(scoring):
-    fitted = model(scoring=scoring).fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    fitted = model(scoring=scoring, train_scores=True)
+    fitted.fit(X_train, y_train, X_val=X_val, y_val=y_val)
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     assert_allclose(fitted.validation_scores_[-1], scorer(fitted, X_val, y_val))
     assert_allclose(fitted.train_scores_[-1], scorer(fitted, X_train, y_train))
     assert len(fitted.train_scores_) == 8
+
+
+@pytest.mark.parametrize(
+    ("scoring", "train_scores", "validates", "is_scored"),
+    [
+        ("accuracy", None, True, False),
+        ("accuracy", None, False, True),
+        ("accuracy", False, False, False),
+        ("loss", True, True, True),
+        (None, True, True, True),
+        (None, True, False, True),
+        (None, None, False, False),
+    ],
+)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_training_rows_are_scored_where_asked_for(
+    solver, scoring, train_scores, validates, is_scored
+):
+    fitted = model(solver=solver, scoring=scoring, train_scores=train_scores)
+    fitted.fit(X_train, y_train, **({"X_val": X_val, "y_val": y_val} if validates else {}))
+    if not is_scored:
+        assert getattr(fitted, "train_scores_", None) is None
+        return
+    assert len(fitted.train_scores_) == len(fitted.loss_curve_)
+    if scoring != "loss":
+        assert_allclose(fitted.train_scores_[-1], fitted.score(X_train, y_train))
+
+
+def test_an_epoch_passes_each_row_through_the_network_once(monkeypatch):
+    passed, outputs = [], CpuPredictor.outputs
+
+    def counted(predictor, data, rows, *args, **kwargs):
+        passed.append(len(rows))
+        return outputs(predictor, data, rows, *args, **kwargs)
+
+    def at_once(*args):
+        raise AssertionError("predicted again")
+
+    monkeypatch.setattr(CpuPredictor, "outputs", counted)
+    monkeypatch.setattr(BaseMLP, "_outputs_at_once", at_once)
+    for scoring in (None, "loss", "accuracy", "neg_log_loss", "roc_auc_ovr"):
+        model(scoring=scoring).fit(X_train, y_train, X_val=X_val, y_val=y_val)
+        assert passed == [len(X_val)] * 8
+        passed.clear()
+
+
+def test_a_scorer_may_do_more_with_the_model():
+    def score(estimator, X, y):
+        twin = deepcopy(estimator)
+        probabilities = estimator.predict_proba(X)
+        probabilities[:] = 0  # what it gets is its own
+        same = twin.score(X, y) == estimator.score(X, y) == (estimator.predict(X) == y).mean()
+        half = estimator.predict_proba(X[::2])
+        assert_allclose(half, estimator.predict_proba(X)[::2], rtol=1e-9)
+        assert estimator.hidden_activations(X, 0).shape == (len(X), 8)
+        return float(same)
+
+    fitted = model(scoring=score)
+    fitted.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    assert fitted.validation_scores_ == [1.0] * 8
 
 
 def test_scoring_alone_records_and_does_not_stop():
