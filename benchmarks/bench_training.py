@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import random_array
 
 from fastnn import MLPClassifier
+from fastnn.compiling.intrinsics.pairs import are_multiplied
 
 from .common import CASES, DTYPES, NAMES, QUICK, case_data, fit, rows_and_classes
 
@@ -50,6 +51,22 @@ class FitOnOneThread(Fit):
     def setup(self, case, dtype, solver):
         self.X, self.y = case_data(case, dtype)
         self.model = ready(self.X, self.y, CASES[case].hidden, solver=solver, n_jobs=1)
+
+
+class FitRounded:
+    """Five epochs that round to bfloat16 what they multiply, one thread."""
+
+    params = NAMES
+    param_names = ("case",)
+
+    def setup(self, case):
+        if not are_multiplied():
+            raise NotImplementedError  # asv leaves it out
+        self.X, self.y = case_data(case, "float32")
+        self.model = ready(self.X, self.y, CASES[case].hidden, dtype="bfloat16", n_jobs=1)
+
+    def time_fit(self, case):
+        fit(self.model, self.X, self.y)
 
 
 class FitWithEarlyStopping:

@@ -29,10 +29,11 @@ import numpy as np
 from llvmlite.binding import get_host_cpu_features
 from workers import Timer, Worker, seconds_of, serve
 
-from fastnn.cli.bench import CASES, PEERS, Peer, data, installed, milliseconds
+from fastnn.cli.bench import CASES, PEERS, ROUNDED, Peer, data, installed, milliseconds
+from fastnn.compiling.intrinsics.pairs import are_multiplied
 
 HERE = Path(__file__).parent
-LIMIT, FLOOR = "limit", "floor"
+LIMIT, FLOOR, BFLOAT16 = "limit", "floor", "bfloat16"
 LIMIT_SIZE = 1000  # of the square matrices whose product is the limit
 DTYPES = "float32", "float64"
 DISTRIBUTIONS = {
@@ -56,7 +57,7 @@ Times = dict[Cell, list[float]]  # milliseconds an epoch, of each round
 
 def epoch_timer(peer: str, case_name: str, dtype: str) -> Timer:
     case = CASES[case_name]
-    train = peers()[peer].prepare(case, *data(case, np.dtype(dtype)))
+    train = {**peers(), BFLOAT16: ROUNDED}[peer].prepare(case, *data(case, np.dtype(dtype)))
     return lambda: milliseconds(train, case)
 
 
@@ -84,7 +85,10 @@ def measure(names: list[str], threads: list[int], rounds: int) -> Times:
     """Time every peer on every case, interleaved in rounds."""
     times: Times = {}
     for dtype in DTYPES:
-        who = [(n_threads, peer) for n_threads in threads for peer in [*peers(), LIMIT]]
+        asked = [*peers(), LIMIT]
+        if dtype == "float32" and are_multiplied():
+            asked.append(BFLOAT16)
+        who = [(n_threads, peer) for n_threads in threads for peer in asked]
         workers = {
             (n_threads, peer): Worker(__file__, "--worker", peer, dtype, n_threads=n_threads)
             for n_threads, peer in who
@@ -125,6 +129,17 @@ def table(times: Times, dtype: str) -> Iterator[str]:
         by_floor = ours / median(times[dtype, case, n_threads, FLOOR])
         ends = f"{by_floor:.2f} | {shares[0]:.0%}, {shares[1]:.0%}"
         yield f"| {case} | {n_threads} | {' | '.join(cells)} | {ends} |"
+
+
+def rounded_table(times: Times) -> Iterator[str]:
+    """Lines of a table: fastnn in float32 and in bfloat16, median (best), and their ratio."""
+    yield "| case | threads | float32 | bfloat16 | float32 by bfloat16 |"
+    yield "|---" + "|--:" * 4 + "|"
+    for case, n_threads in cases_of(times, "float32"):
+        single, rounded = (times["float32", case, n_threads, peer] for peer in ("fastnn", BFLOAT16))
+        cells = [f"{significant(median(ms))} ({significant(min(ms))})" for ms in (single, rounded)]
+        ratio = f"{median(single) / median(rounded):.2f}"
+        yield f"| {case} | {n_threads} | {' | '.join(cells)} | {ratio} |"
 
 
 def cases_of(times: Times, dtype: str) -> list[tuple[str, int]]:
@@ -190,6 +205,9 @@ def results(times: Times, rounds: int) -> str:
     ]
     for dtype in DTYPES:
         parts += [f"## {dtype}", "\n".join(table(times, dtype))]
+    if any(peer == BFLOAT16 for *_, peer in times):
+        rounds_what = 'fastnn with `dtype="bfloat16"`, which rounds what layers multiply.'
+        parts += ["## bfloat16", rounds_what, "\n".join(rounded_table(times))]
     parts += [
         "## Start",
         "Seconds of a whole new process, digits, one epoch.",

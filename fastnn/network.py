@@ -67,6 +67,8 @@ class Architecture:
         Whether hidden units learn how much of the activation they take.
     embedding : Embedding or None
         What stands in front of the first layer.
+    rounds : bool
+        Whether training rounds to bfloat16 what it multiplies.
     """
 
     activations: tuple[str, ...]
@@ -76,6 +78,7 @@ class Architecture:
     dropout: tuple[float, ...] = ()
     bends: bool = False
     embedding: Embedding | None = None
+    rounds: bool = False
 
 
 class Network:

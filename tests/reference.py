@@ -49,29 +49,42 @@ def row_losses(loss, A, Y):
 # ------------------------------------------------------------------ forward and backward
 
 
-def forward(X, coefs, intercepts, activation, out_activation):
-    """Outputs of every layer, the input first."""
+def as_they_are(numbers):
+    return numbers
+
+
+def to_bfloat16(numbers):
+    """Round to 8 binary digits, of two numbers as near to the even one, as np.rint does."""
+    digits, exponents = np.frexp(numbers)
+    return np.ldexp(np.rint(np.ldexp(digits, 8)), exponents - 8)
+
+
+def forward(X, coefs, intercepts, activation, out_activation, rounded=as_they_are):
+    """Outputs of every layer, the input first; products take their inputs as `rounded` to."""
     outputs = [X]
     for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         is_last = layer == len(coefs) - 1
         f = OUTPUTS[out_activation] if is_last else ACTIVATIONS[activation][0]
-        outputs.append(f(outputs[-1] @ W + b))
+        outputs.append(f(rounded(outputs[-1]) @ rounded(W) + b))
     return outputs
 
 
-def loss_and_gradient(X, Y, weights, coefs, intercepts, activation, out_activation, loss, alpha):
+def loss_and_gradient(
+    X, Y, weights, coefs, intercepts, activation, out_activation, loss, alpha, rounded=as_they_are
+):
     """Loss of a mini-batch, and its derivative by every W and every b."""
-    outputs = forward(X, coefs, intercepts, activation, out_activation)
+    outputs = forward(X, coefs, intercepts, activation, out_activation, rounded)
     total = weights.sum()
     penalty = 0.5 * alpha * sum((W**2).sum() for W in coefs)
     value = ((weights * row_losses(loss, outputs[-1], Y)).sum() + penalty) / total
     delta = weights[:, None] * (outputs[-1] - Y)  # the same for each loss with its own output
     dW, db = [], []
     for layer in range(len(coefs) - 1, -1, -1):
-        dW.insert(0, (outputs[layer].T @ delta + alpha * coefs[layer]) / total)
+        dW.insert(0, (rounded(outputs[layer]).T @ rounded(delta) + alpha * coefs[layer]) / total)
         db.insert(0, delta.sum(axis=0) / total)
         if layer > 0:
-            delta = (delta @ coefs[layer].T) * ACTIVATIONS[activation][1](outputs[layer])
+            dA = rounded(delta) @ rounded(coefs[layer]).T
+            delta = dA * ACTIVATIONS[activation][1](outputs[layer])
     return value, dW, db
 
 
@@ -117,7 +130,19 @@ class Adam:
             p -= rate * m / (np.sqrt(v) + self.epsilon)
 
 
-def train(X, Y, hidden, activation, out_activation, loss, epochs, batch_size, Solver, seed):
+def train(
+    X,
+    Y,
+    hidden,
+    activation,
+    out_activation,
+    loss,
+    epochs,
+    batch_size,
+    Solver,
+    seed,
+    rounded=as_they_are,
+):
     """Train a network; returns its weights, its biases and the loss of each epoch."""
     random_state = np.random.RandomState(seed)
     units = [X.shape[1], *hidden, Y.shape[1]]
@@ -131,7 +156,7 @@ def train(X, Y, hidden, activation, out_activation, loss, epochs, batch_size, So
             rows = order[start : start + batch_size]
             value, dW, db = loss_and_gradient(
                 *(X[rows], Y[rows], np.ones(len(rows)), coefs, intercepts),
-                *(activation, out_activation, loss, 1e-4),
+                *(activation, out_activation, loss, 1e-4, rounded),
             )
             solver.step(coefs + intercepts, dW + db)
             total += value * len(rows)

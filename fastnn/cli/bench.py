@@ -112,7 +112,9 @@ def data(case: Case, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return X, random.integers(0, case.classes, case.rows)
 
 
-def _estimator(Estimator: type, case: Case, X: np.ndarray, y: np.ndarray) -> Train:
+def _estimator(
+    Estimator: type, case: Case, X: np.ndarray, y: np.ndarray, **parameters: Any
+) -> Train:
     model = Estimator(
         case.hidden,
         batch_size=case.batch,
@@ -120,6 +122,7 @@ def _estimator(Estimator: type, case: Case, X: np.ndarray, y: np.ndarray) -> Tra
         tol=0,
         n_iter_no_change=np.inf,
         random_state=0,
+        **parameters,
     )
 
     def train() -> None:
@@ -207,3 +210,4 @@ PEERS = {
     "PyTorch": Peer("torch", _torch),
     "JAX": Peer("jax", _jax),
 }
+ROUNDED = Peer("fastnn", partial(_estimator, MLPClassifier, dtype="bfloat16"))  # where it can be

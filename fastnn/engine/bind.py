@@ -39,6 +39,7 @@ from fastnn.kernels.products.choice import (
     calls_no_library,
     product_for_predictions,
     product_for_this_machine,
+    product_of_rounded,
 )
 from fastnn.kernels.tuning import MAX_FEW_FLOPS
 from fastnn.network import Architecture, Network
@@ -75,8 +76,27 @@ def training_layers(problem: Problem, dtypes: DTypes) -> Layers:
     dropout[: len(architecture.dropout)] = architecture.dropout
     if dropout.any():
         functions[dropout > 0, DROP] = address_of(drop, dtypes)
-    product = product_for_this_machine()
+    product = _training_product(network, architecture)
     return _layers(network, architecture, functions, dropout, problem.seed, product, dtypes)
+
+
+def _training_product(network: Network, architecture: Architecture) -> Kernel:
+    """Choose the product of a network that is trained.
+
+    Raises
+    ------
+    ValueError
+        If it is to round to bfloat16, and the processor or the network has another dtype only.
+    """
+    if not architecture.rounds:
+        return product_for_this_machine()
+    dtype = network.params.dtype
+    if dtype != np.float32:
+        raise ValueError(
+            f"dtype='bfloat16' trains networks of float32, and the fitted one is of {dtype}: "
+            "fit a new estimator, or set warm_start=False."
+        )
+    return product_of_rounded()
 
 
 def _functions(network: Network, architecture: Architecture, dtypes: DTypes) -> np.ndarray:

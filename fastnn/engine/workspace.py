@@ -10,6 +10,7 @@ from fastnn.compiling.intrinsics.registers import LONG
 from fastnn.engine.base import Problem
 from fastnn.engine.bind import keeps_moments, stores_slopes
 from fastnn.kernels.arguments import Workspace
+from fastnn.kernels.products import pairs
 from fastnn.kernels.products.strips import is_copied
 from fastnn.kernels.tuning import (
     MAX_GRADIENT_NUMBERS,
@@ -34,8 +35,8 @@ def training_workspace(
     Parameters
     ----------
     **needs : bool
-        `sparse`, `slopes`, `normalized`, `bends`, `whole_shards`, `adds`: as `_training_layout`
-        takes them.
+        `sparse`, `slopes`, `normalized`, `bends`, `rounds`, `whole_shards`, `adds`: as
+        `_training_layout` takes them.
     """
     rows = batch_rows, rows_per_shard
     n_shards, tile, row_size, starts = _training_layout(units, n_params, *rows, dtype, **needs)
@@ -65,6 +66,7 @@ def problem_workspace(
         slopes=stores_slopes(architecture),
         normalized=architecture.normalization is not None,
         bends=architecture.bends,
+        rounds=architecture.rounds,
         whole_shards=keeps_moments(architecture),
         adds=adds,
     )
@@ -118,6 +120,7 @@ def _training_layout(
     slopes: bool = False,
     normalized: bool = False,
     bends: bool = False,
+    rounds: bool = False,
     whole_shards: bool = False,
     adds: bool = False,
 ) -> tuple[int, int, int, dict[str, int]]:
@@ -135,6 +138,8 @@ def _training_layout(
     tile = -(-longest // n_tiles)
     outputs = tile * sum(units[1:])
     copies_size = _copies_size(units, tile, dtype, trains=True)
+    if rounds:
+        copies_size = max(copies_size, _pairs_size(units[1:] if sparse else units, tile))
     moments_size = _moments_size(units, tile) if normalized else 0
     deltas_size = tile * max(units if bends else units[1:])  # of an embedding, too
     sizes = {
@@ -174,6 +179,16 @@ def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: boo
     if trains:
         sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
     return max(sizes)
+
+
+def _pairs_size(units: tuple[int, ...], tile: int) -> int:
+    """Give room for what each layer's three products round."""
+    sizes = [
+        pairs.room(*shape)
+        for m, n in pairwise(units)
+        for shape in ((tile, m), (m, tile), (tile, n))  # of Z, dW and dA
+    ]
+    return max(sizes, default=0)
 
 
 SECTIONS = (

@@ -286,7 +286,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _dtypes(self) -> tuple[type, type]:
         """Dtypes of X that are taken as they are; anything else becomes the first of them."""
-        first = np.float32 if self.dtype == "float32" else np.float64
+        first = np.float32 if self.dtype in ("float32", "bfloat16") else np.float64
         return first, (np.float64 if first is np.float32 else np.float32)
 
     def _architecture(self, n_layers: int, trains: bool = False) -> Architecture:
@@ -296,6 +296,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._blocks(),
             self.normalization,
             parameters.dropout(self, n_layers - 1) if trains else (),
+            rounds=trains and self.dtype == "bfloat16",
         )
 
     def _blocks(self) -> tuple[int, ...]:

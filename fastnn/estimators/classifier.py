@@ -207,9 +207,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Seconds after which a fit stops, at the end of a mini-batch; `resume` goes on from there.
         To compile the kernels, once on a machine, does not count.
 
-    dtype : {'auto', 'float32', 'float64'}, default='auto'
+    dtype : {'auto', 'bfloat16', 'float32', 'float64'}, default='auto'
         Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
         'float32' trains on float64 data as fast as on float32 data, without a copy of it.
+        'bfloat16' trains a network of float32, and rounds to 8 binary digits what its layers
+        multiply: on processors with AVX512_BF16 alone, in half the time or less.
 
     n_jobs : int, default=None
         Threads. None takes as many as pay, of the cores that this process may use, and one within

@@ -25,6 +25,7 @@ PLAIN = {
     "learning_rate": "constant",
     "warmup": 0,
     "n_jobs": None,
+    "dtype": "auto",  # float64 in any case
 }
 STEP = 1e-5  # (machine epsilon)^(1/3): rounding and curvature weigh alike
 

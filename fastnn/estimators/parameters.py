@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fastnn.kernels.activations import ACTIVATIONS
+from fastnn.kernels.products.choice import product_of_rounded
 from fastnn.kernels.updates import SOLVERS, update_of
 from fastnn.training.initialization import WEIGHT_INITS
 from fastnn.training.schedules import OF_SGD, SCHEDULES, Schedule
@@ -57,7 +58,7 @@ CONSTRAINTS: dict[str, list] = {
     "train_scores": [None, "boolean"],
     "restore_best_weights": [None, "boolean"],
     "max_time": [None, _ABOVE_0],
-    "dtype": [StrOptions({"auto", "float32", "float64"})],
+    "dtype": [StrOptions({"auto", "bfloat16", "float32", "float64"})],
     "n_jobs": [None, Integral],
 }
 
@@ -132,7 +133,7 @@ def settings_of(estimator: Any) -> Settings:
         hidden=tuple(hidden),
         normalization=estimator.normalization,
         weight_init=estimator.weight_init,
-        dtype=None if estimator.dtype == "auto" else np.dtype(estimator.dtype),
+        dtype=_dtype(estimator),
         solver=_solver_settings(estimator),
         alpha=estimator.alpha,
         max_grad_norm=estimator.max_grad_norm,
@@ -150,6 +151,14 @@ def settings_of(estimator: Any) -> Settings:
         verbose=bool(estimator.verbose),
         n_jobs=estimator.n_jobs,
     )
+
+
+def _dtype(estimator: Any) -> np.dtype | None:
+    """Give the dtype of the network's numbers; None for that of the data."""
+    if estimator.dtype == "bfloat16":
+        product_of_rounded()  # or an error
+        return np.dtype(np.float32)
+    return None if estimator.dtype == "auto" else np.dtype(estimator.dtype)
 
 
 def _scores_training(estimator: Any) -> bool | None:
@@ -215,6 +224,10 @@ def check_together(estimator: Any, n_hidden: int) -> None:
 
 
 def _check_lbfgs(estimator: Any, n_hidden: int) -> None:
+    if estimator.dtype == "bfloat16":
+        raise ValueError(
+            "dtype='bfloat16' needs a stochastic solver: solver='lbfgs' computes in float64."
+        )
     if any(dropout(estimator, n_hidden)):
         raise ValueError(
             f"dropout={estimator.dropout} needs a stochastic solver: solver='lbfgs' compares "

@@ -35,7 +35,7 @@ file and kernel                    formula
 ``rows.gather``                    A[0] = X[rows]
 ``embeddings.embed``               A[0] of a table's rows: waves of numbers, tables of categories
 ``affine.product``                 Z = A W (b comes with the activation), dW = A' D, dA = D W';
-                                   or as in ``strips`` and ``panels``
+                                   or as in ``strips``, ``panels`` and ``pairs``
 ``activations.relu``, ...          A = f(Z + b)
 ``activations.relu_backward``      D = dA * f'(Z), from A
 ``outputs.softmax``, ...           A of the last layer

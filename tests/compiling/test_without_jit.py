@@ -25,7 +25,9 @@ def test_every_line_of_the_kernels_runs(tmp_path):
     report = tmp_path / "report.json"
     kernels = (ROOT / "tests" / "kernels").glob("test_*.py")
     tests = [str(test) for test in sorted(kernels) if test.name not in OF_MACHINES]
-    tests += ["-k", "not longer_than_a_tile", str(ROOT / "tests" / "engine" / "test_reference.py")]
+    engine = ROOT / "tests" / "engine"
+    tests += ["-k", "not longer_than_a_tile", str(engine / "test_reference.py")]
+    tests += [str(engine / "test_rounded.py")]
     options = [
         "--cov=fastnn/kernels",
         f"--cov-report=json:{report}",

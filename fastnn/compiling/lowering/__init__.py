@@ -7,6 +7,7 @@ file           writes
 ``views``      views of flat memory, and requests for memory to come to the cache
 ``blas``       a call of BLAS' matrix product
 ``registers``  a product of a few rows in registers, and the copy of a panel for it
+``pairs``      roundings to bfloat16, and products of such numbers
 ``functions``  outlined functions, which the others put into a module
 =============  ====================================================================================
 
@@ -51,7 +52,7 @@ To see what was written, set ``NUMBA_DUMP_LLVM=1``, or ``NUMBA_DUMP_OPTIMIZED=1`
 passes make of it, and compile into an empty ``NUMBA_CACHE_DIR``.
 """
 
-from fastnn.compiling.lowering import blas, registers, views  # noqa: F401 their import tells Numba of them
+from fastnn.compiling.lowering import blas, pairs, registers, views  # noqa: F401 their import tells Numba of them
 from fastnn.compiling.lowering.calls import accepted, runner
 
 __all__ = ["accepted", "runner"]

@@ -30,7 +30,7 @@ SIZE = ir.IntType(64)
 LANE = ir.IntType(32)
 
 
-class _Matrix:
+class Matrix:
     """An array of two axes: where it lies, its shape, and its steps in numbers."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
@@ -127,7 +127,7 @@ def _type_of_matrices(*args: Any) -> Any:
 
 
 @contextmanager
-def _steps(builder: Any, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
+def steps(builder: Any, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
     """Write a loop, and give its index."""
     with cgutils.for_range_slice(builder, start, stop, SIZE(step), inc=True) as (index, _):
         yield index
@@ -151,7 +151,7 @@ def _call_dot(
 ) -> Any:
     """Call the function for these rows of A, and for a panel of one register of `size` or two."""
     A, panel, out = (
-        _Matrix(context, builder, *pair) for pair in zip(signature.args, values, strict=True)
+        Matrix(context, builder, *pair) for pair in zip(signature.args, values, strict=True)
     )
     lies_by_rows = builder.icmp_signed("==", A.along, SIZE(1))
     step = builder.select(lies_by_rows, A.down, A.along)
@@ -269,7 +269,7 @@ def _lower_long_copy(context: Any, builder: Any, signature: Any, values: Any) ->
 
 def _call_copy(context: Any, builder: Any, signature: Any, values: Any, size: int) -> Any:
     array, panel = (
-        _Matrix(context, builder, *pair) for pair in zip(signature.args, values, strict=True)
+        Matrix(context, builder, *pair) for pair in zip(signature.args, values, strict=True)
     )
     arguments = [
         *(array.data, array.down, array.along, array.columns),
@@ -300,7 +300,7 @@ def _define_copy(function: Any, itemsize: int, size: int) -> None:
 
     is_whole = "==", columns, width
     with builder.if_then(all_of(is_whole, ("==", along, SIZE(1)))):
-        with _steps(builder, SIZE(0), k) as i, _steps(builder, SIZE(0), width, lanes) as j:
+        with steps(builder, SIZE(0), k) as i, steps(builder, SIZE(0), width, lanes) as j:
             row = vectors.load(vectors.at(source, i, down, j))
             vectors.store(row, vectors.at(panel, i, width, j))
         builder.ret_void()
@@ -313,7 +313,7 @@ def _define_copy(function: Any, itemsize: int, size: int) -> None:
                     vectors.store(row, vectors.at(panel, i, width, j))
             builder.ret_void()
     with builder.if_then(all_of(is_whole, ("==", down, SIZE(1)), (">=", k, SIZE(lanes)))):
-        with _steps(builder, SIZE(0), width, lanes) as j, _steps(builder, SIZE(0), k, lanes) as i:
+        with steps(builder, SIZE(0), width, lanes) as j, steps(builder, SIZE(0), k, lanes) as i:
             last = builder.sub(k, SIZE(lanes))  # some numbers may come twice
             first = builder.select(builder.icmp_signed("<", i, last), i, last)
             places = [builder.add(j, SIZE(lane)) for lane in range(lanes)]
@@ -321,12 +321,12 @@ def _define_copy(function: Any, itemsize: int, size: int) -> None:
             for lane, row in enumerate(vectors.transposed(square)):
                 vectors.store(row, vectors.at(panel, builder.add(first, SIZE(lane)), width, j))
         builder.ret_void()
-    with _steps(builder, SIZE(0), k) as i:
+    with steps(builder, SIZE(0), k) as i:
         row = builder.gep(source, [builder.mul(i, down)])
         target = builder.gep(panel, [builder.mul(i, width)])
-        with _steps(builder, SIZE(0), columns) as j:
+        with steps(builder, SIZE(0), columns) as j:
             number = builder.load(builder.gep(row, [builder.mul(j, along)]))
             builder.store(number, builder.gep(target, [j]))
-        with _steps(builder, columns, width) as j:
+        with steps(builder, columns, width) as j:
             builder.store(source.type.pointee(0.0), builder.gep(target, [j]))
     builder.ret_void()

@@ -1,4 +1,4 @@
-"""The matrix product of a layer: whole, in strips, or panel by panel.
+"""The matrix product of a layer: whole, in strips, panel by panel, or of rounded numbers.
 
 Which form a network uses depends on the processor and on BLAS, the library that multiplies
 (`choice`). For matrices larger than a mini-batch's it pays to copy both into an order of their own,
@@ -7,4 +7,6 @@ fifth. Where BLAS takes small matrices as they lie, products are cut into strips
 enough (`strips`). On other processors with registers of 32 bytes a product of our own copies less
 (`panels`). Elsewhere BLAS has it whole (`blas`). Predictions use registers of 64 bytes where there
 are such (`long_panels`).
+
+A network that a user trains in bfloat16 has a form of its own, of rounded numbers (`pairs`).
 """

@@ -1,9 +1,10 @@
 """Which form of the matrix product this machine uses."""
 
 from fastnn.compiling.intrinsics import blas as libraries
+from fastnn.compiling.intrinsics import pairs as words
 from fastnn.compiling.intrinsics import registers
 from fastnn.compiling.language import Kernel
-from fastnn.kernels.products import blas, long_panels, panels, strips
+from fastnn.kernels.products import blas, long_panels, pairs, panels, strips
 from fastnn.kernels.tuning import MAX_LONG_PANEL_PRODUCT, MAX_PANEL_PRODUCT, MAX_PANEL_ROWS
 
 
@@ -24,6 +25,22 @@ def product_for_predictions() -> Kernel:
     return (
         long_panels.product_in_long_panels if registers.are_long() else product_for_this_machine()
     )
+
+
+def product_of_rounded() -> Kernel:
+    """Give the kernel that rounds to bfloat16 what it multiplies.
+
+    Raises
+    ------
+    ValueError
+        If this processor has no instruction for it: LLVM would end the process.
+    """
+    if not words.are_multiplied():
+        raise ValueError(
+            "dtype='bfloat16' needs a processor with AVX512_BF16, and this one has none: use "
+            "dtype='float32'."
+        )
+    return pairs.product_in_pairs
 
 
 def calls_no_library(product: Kernel, m: int, k: int, n: int, itemsize: int) -> bool:
