@@ -181,6 +181,7 @@ class SourceFit(Fit):
                     windows,
                     ahead,
                     solver,
+                    batch,
                     lambda data, order: self._stepper_in(problem, data, order, solver, batch),
                 )
 

@@ -23,6 +23,7 @@ class WindowStepper(Stepper):
         Gives them.
     solver : SolverState
         Is kept true step by step.
+    batch_size : int
     stepper_of : callable
         Makes the engine's stepper for some data, and the order of its rows.
     """
@@ -32,10 +33,11 @@ class WindowStepper(Stepper):
         windows: Windows,
         ahead: Ahead[Window],
         solver: SolverState,
+        batch_size: int,
         stepper_of: Callable[[Data, np.ndarray], Stepper],
     ) -> None:
         self.windows, self.ahead, self.solver = windows, ahead, solver
-        self._stepper_of = stepper_of
+        self.batch_size, self._stepper_of = batch_size, stepper_of
         self._window: Window | None = None
         self._steppers: list[tuple[Data, Stepper]] = []
         self._reached, self._share = 0, 1.0

@@ -261,7 +261,8 @@ def split_of(fitted_model):
     """Rows that train and that validate in a fit: those that a scorer is given."""
     seen = []
     fitted_model.set_params(
-        scoring=lambda estimator, given, labels: seen.append(given[:, 0]) or 0.5
+        scoring=lambda estimator, given, labels: seen.append(given[:, 0]) or 0.5,
+        train_scores=True,
     )
     fitted_model.fit(X, y)
     training, validation = (np.flatnonzero(np.isin(X[:, 0], first)) for first in seen[:2])

@@ -306,9 +306,9 @@ def _define_copy(function: Any, itemsize: int, size: int) -> None:
         builder.ret_void()
     if size == LONG:
         with builder.if_then(all_of(("==", along, SIZE(1)))):
-            with _steps(builder, SIZE(0), width, lanes) as j:
+            with steps(builder, SIZE(0), width, lanes) as j:
                 mask = vectors.first(builder.sub(columns, j))
-                with _steps(builder, SIZE(0), k) as i:
+                with steps(builder, SIZE(0), k) as i:
                     row = vectors.load_some(vectors.at(source, i, down, j), mask)
                     vectors.store(row, vectors.at(panel, i, width, j))
             builder.ret_void()
