@@ -95,6 +95,9 @@ class Checkpoint(Callback):
     goes on from there and ends with the bits of the fit that was not interrupted. Of an ensemble
     for tables it holds what is complete after a model, to which ``warm_start=True`` adds members.
 
+    .. warning:: Like a pickle, a file of joblib can run code when it is loaded: load checkpoints of
+       people you trust only.
+
     Parameters
     ----------
     path : str or path-like
