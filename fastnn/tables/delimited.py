@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from fastnn.columns.text_cells import InputError, shown
+from fastnn.tables.ahead import Paced
 from fastnn.tables.layout import find_layout, parsed
 from fastnn.tables.source import Utf8, open_bytes
 
@@ -118,12 +119,14 @@ class DelimitedTable:
         self, raw: Utf8, names: list[str], read: list[str]
     ) -> Iterator[pa.RecordBatch]:
         block = BLOCK if len(names) < WIDE else 8 * BLOCK
-        reader = io.BufferedReader(raw, block)
-        if not reader.peek(1):  # of which Arrow says that it is an empty file
+        file = Paced(raw, block)
+        if len(names) > 1:
+            file.skip_empty_lines()
+        if not file.peek(1):  # of which Arrow says that it is an empty file
             return
         try:
-            yield from pyarrow.csv.open_csv(
-                pa.PythonFile(reader, mode="r"),
+            reader = pyarrow.csv.open_csv(
+                pa.PythonFile(file, mode="r"),
                 pyarrow.csv.ReadOptions(column_names=names, block_size=block),
                 pyarrow.csv.ParseOptions(
                     delimiter=self._layout.separator,
@@ -136,6 +139,7 @@ class DelimitedTable:
                     strings_can_be_null=False,
                 ),
             )
+            yield from file.following(iter(reader))
         except pa.ArrowInvalid as error:
             raise self._refusal(error) from error
 

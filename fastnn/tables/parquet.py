@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -9,6 +10,7 @@ from fastnn.columns.text_cells import InputError, is_text, shown
 
 CELLS = 1 << 21  # that are read at once
 MOST_ROWS = 1 << 16  # likewise
+MOST_BYTES = 1 << 24  # likewise
 
 
 class ParquetTable:
@@ -25,8 +27,11 @@ class ParquetTable:
             file = pyarrow.parquet.ParquetFile(path)
             schema = file.schema_arrow
             texts = [field.name for field in schema if is_text(field.type)]
-            # Texts that come again are kept once, however many rows have them.
-            self._open = lambda: pyarrow.parquet.ParquetFile(path, read_dictionary=texts)
+            # Texts that come again are kept once, however many rows have them; and what comes
+            # later is not read before its time.
+            self._open = lambda: pyarrow.parquet.ParquetFile(
+                path, read_dictionary=texts, pre_buffer=False
+            )
             index = _index_of_pandas(schema)
         except FileNotFoundError:
             raise InputError(f"{told}: there is no such file.") from None
@@ -42,7 +47,7 @@ class ParquetTable:
         read = [self._names[i] for i in self._places]
         if places is not None:
             read = [read[i] for i in places]
-        size = max(1, min(MOST_ROWS, CELLS // max(1, len(read))))
+        size = max(1, min(MOST_ROWS, CELLS // max(1, len(read)), MOST_BYTES // _row_bytes(file)))
         labels = [str(i) for i in (range(len(read)) if places is None else places)]
         try:
             for batch in file.iter_batches(size, columns=list(dict.fromkeys(read))):
@@ -50,6 +55,12 @@ class ParquetTable:
                 yield pa.RecordBatch.from_arrays(columns, labels)
         except (OSError, pa.ArrowException, ValueError) as error:
             raise InputError(f"{self._told}: cannot be read: {shown(error)}") from error
+
+
+def _row_bytes(file: Any) -> int:
+    """Tell how many bytes a row takes, in the group of rows where it takes most."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    return max([1, *(group.total_byte_size // max(1, group.num_rows) for group in groups)])
 
 
 def _index_of_pandas(schema: pa.Schema) -> set[str]:

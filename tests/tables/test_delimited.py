@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from fastnn.tables import InputError
+from fastnn.tables.ahead import AHEAD, Paced
 from fastnn.tables.open import open_table
 
 
@@ -35,6 +36,24 @@ def test_cells_stay_as_they_are_written(rows):
 def test_line_ends_and_blank_lines(rows, end, last):
     text = "a,b\n1,2\n\n3,4".replace("\n", end) + last.format(end=end)
     assert rows(text)[1] == [("1", "2"), ("3", "4")]
+
+
+def test_a_reader_is_not_far_behind_who_reads_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastnn.tables.delimited.BLOCK", 1 << 12)
+    monkeypatch.setattr(
+        "fastnn.tables.ahead.PATIENCE", None
+    )  # whoever waits in vain waits for ever
+    read = []
+    plain = Paced.read
+    monkeypatch.setattr(Paced, "read", lambda file, n: read.append(n) or plain(file, n))
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n" + b"\n" * 20_000 + b"1,2\n" * 1000 + b"\n" * 20_000 + b"3,4\n" * 9000)
+    with open_table(path) as table:
+        n_rows = 0
+        for i, batch in enumerate(table.batches()):
+            n_rows += len(batch)
+            assert len(read) <= i + 1 + AHEAD
+    assert n_rows == 10_000
 
 
 def test_a_blank_line_of_one_column_is_a_row(rows):
