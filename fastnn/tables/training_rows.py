@@ -235,7 +235,35 @@ def read_rows(
     InputError
         If a cell cannot be read, or fewer than two rows or no columns are left.
     """
-    reader = decision.reader
+    places = _places_of_features(table, decision.reader, request)
+    aside = _places_aside(table, request)
+    random = np.random.default_rng(seed)
+    features, numbers = [], []
+    held: dict[str, list[pa.Array]] = {role: [] for role in aside}
+    n = n_without = 0
+    for batch in table.batches([*places, *aside.values()]):
+        values = _read_aside(batch, aside, decision, request, n)
+        has = pc.is_valid(values["y"])
+        n_without += len(batch) - (pc.sum(has).as_py() or 0)
+        kept = pc.and_(has, pa.array(random.random(len(batch)) < share)) if share < 1 else has
+        features.append(decision.reader.read(batch, places, n).filter(kept))
+        for role, column in values.items():
+            held[role].append(column.filter(kept))
+        numbers.append(np.flatnonzero(kept.to_numpy(zero_copy_only=False)) + n + 1)
+        n += len(batch)
+    arrays = {role: _to_numpy(columns) for role, columns in held.items()}
+    return TrainingRows(
+        pa.Table.from_batches(features),
+        _targets(arrays["y"], decision, request),
+        arrays.get("weights"),
+        arrays.get("groups"),
+        np.concatenate(numbers),
+        n_without,
+    )
+
+
+def _places_of_features(table: Table, reader: CellReader, request: Request) -> list[int]:
+    """Find the columns that are learnt from."""
     places = places_of(table.names, reader.names)
     if not places:
         why = [f"{shown(r.name)}, {r.reason}" for r in reader.readings if r.kind == "left out"]
@@ -243,51 +271,37 @@ def read_rows(
             f"every column but {shown(request.target)} is left out, so there is nothing to learn "
             f"it from: {'; '.join(why[:3])}."
         )
-    aside = {
-        role: table.names.index(name)
-        for role, name in (
-            ("y", request.target),
-            ("weights", request.weights),
-            ("groups", request.groups),
-        )
-        if name is not None
-    }
-    parts, numbers = [], []
-    held: dict[str, list[pa.Array]] = {role: [] for role in aside}
-    random = np.random.default_rng(seed)
-    n = n_without = 0
-    for batch in table.batches([*places, *aside.values()]):
-        cells = {role: batch.column(str(place)) for role, place in aside.items()}
-        values = {"y": reader.target.read(cells["y"], reader.target_missing, n)}
-        if decision.task == "classification":
-            _check_lengths(values["y"], request.target, n)
-        if request.weights is not None:
-            values["weights"] = _weights(cells["weights"], request, n)
-        if request.groups is not None:
-            values["groups"] = Reading(request.groups, "text").read(cells["groups"], Missing(()), n)
-        has = pc.is_valid(values["y"])
-        n_without += len(batch) - (pc.sum(has).as_py() or 0)
-        if share < 1:
-            has = pc.and_(has, pa.array(random.random(len(batch)) < share))
-        parts.append(reader.read(batch, places, n).filter(has))
-        for role, column in values.items():
-            held[role].append(column.filter(has))
-        numbers.append(np.flatnonzero(has.to_numpy(zero_copy_only=False)) + n + 1)
-        n += len(batch)
-    arrays = {role: _to_numpy(columns) for role, columns in held.items()}
-    y = arrays["y"]
+    return places
+
+
+def _places_aside(table: Table, request: Request) -> dict[str, int]:
+    """Find the columns that are read beside them, by what they are for."""
+    roles = (("y", request.target), ("weights", request.weights), ("groups", request.groups))
+    return {role: table.names.index(name) for role, name in roles if name is not None}
+
+
+def _read_aside(
+    batch: pa.RecordBatch, aside: dict[str, int], decision: Decision, request: Request, n: int
+) -> dict[str, pa.Array]:
+    """Read targets, weights and groups of a part of the file, before which are `n` rows."""
+    reader = decision.reader
+    cells = {role: batch.column(str(place)) for role, place in aside.items()}
+    values = {"y": reader.target.read(cells["y"], reader.target_missing, n)}
+    if decision.task == "classification":
+        _check_lengths(values["y"], request.target, n)
+    if request.weights is not None:
+        values["weights"] = _weights(cells["weights"], request, n)
+    if request.groups is not None:
+        values["groups"] = Reading(request.groups, "text").read(cells["groups"], Missing(()), n)
+    return values
+
+
+def _targets(y: np.ndarray, decision: Decision, request: Request) -> np.ndarray:
+    """Make numbers or texts of the targets."""
     if len(y) < 2:
-        raise InputError(
-            f"column {shown(request.target)} has {len(y)} values; at least 2 are needed."
-        )
-    return TrainingRows(
-        pa.Table.from_batches(parts),
-        y if decision.task == "regression" else y.astype(str),
-        arrays.get("weights"),
-        arrays.get("groups"),
-        np.concatenate(numbers),
-        n_without,
-    )
+        n = f"{len(y)} value{'s' * (len(y) != 1)}"
+        raise InputError(f"column {shown(request.target)} has {n}; at least 2 are needed.")
+    return y if decision.task == "regression" else y.astype(str)
 
 
 def free_texts(rows: TrainingRows, reader: CellReader) -> dict[str, str]:
