@@ -6,9 +6,9 @@ from .common import DTYPES, QUICK, case_data, fit, rows_and_classes
 
 
 class Predict:
-    """predict_proba of the digits' network."""
+    """Predictions of the digits' network."""
 
-    params = ([1, 100] if QUICK else [1, 100, 100_000], DTYPES)
+    params = ([1, 7, 100] if QUICK else [1, 7, 32, 100, 1000, 100_000], DTYPES)
     param_names = ("rows", "dtype")
 
     def setup(self, rows, dtype):
@@ -18,3 +18,6 @@ class Predict:
 
     def time_predict_proba(self, rows, dtype):
         self.model.predict_proba(self.X)
+
+    def time_predict(self, rows, dtype):
+        self.model.predict(self.X)

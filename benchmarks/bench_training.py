@@ -80,6 +80,18 @@ class FitWithEarlyStopping:
         fit(self.model, self.X, self.y)
 
 
+class FitWithScoring:
+    """Five epochs, each with a scorer on a tenth of the rows."""
+
+    def setup(self):
+        self.X, self.y = case_data(NAMES[-1], "float32")
+        options = {"early_stopping": True, "scoring": "balanced_accuracy"}
+        self.model = ready(self.X, self.y, CASES[NAMES[-1]].hidden, **options)
+
+    def time_fit(self):
+        fit(self.model, self.X, self.y)
+
+
 class FitSparse:
     """Five epochs on CSR rows with 100 values each."""
 
