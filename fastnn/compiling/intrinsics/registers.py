@@ -9,7 +9,7 @@ Mathematical Software 41(3), 2015.)
 processor   registers  rows
 ==========  =========  ====  ===================================================================
 AVX2        16 of 32   6     12 sums: of 12 multiplications of vectors 8 numbers are loaded
-AVX-512     32 of 64   12    24 sums, of 24 multiplications 14 numbers are loaded; or 6 rows
+AVX-512     32 of 64   12    24 sums, of 24 multiplications 14 numbers are loaded; or fewer
 ==========  =========  ====  ===================================================================
 """
 
@@ -24,7 +24,7 @@ REGISTER_ROWS = 6
 NARROW = 32  # bytes of a register of AVX2, which has 16: 12 sums, 2 of a panel's row, one of A
 WIDE = 2 * NARROW  # bytes of a panel's row
 LONG = 64  # bytes of a register of AVX-512, which has 32: 24 sums, 2 of a panel's row, one of A
-LONG_ROWS, FEW_LONG_ROWS = 12, 6  # of A at once
+LONG_ROWS = 12, 6, 3  # of A at once
 
 
 @cache
@@ -61,7 +61,7 @@ def copy_to_panel(array: np.ndarray, panel: np.ndarray) -> None:
 
 
 def dot_in_long_registers(A: np.ndarray, panel: np.ndarray, out: np.ndarray) -> None:
-    """Write A panel to `out`, for `LONG_ROWS` or `FEW_LONG_ROWS` rows, and for out's columns.
+    """Write A panel to `out`, for as many rows as one of `LONG_ROWS`, and for out's columns.
 
     As `dot_in_registers`, with a panel of `LONG` or 2 `LONG` bytes a row.
     """

@@ -13,7 +13,6 @@ from numba import TypingError, types
 from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.registers import (
-    FEW_LONG_ROWS,
     LONG,
     LONG_ROWS,
     NARROW,
@@ -143,7 +142,7 @@ def _lower_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 @lower_builtin(dot_in_long_registers, types.Array, types.Array, types.Array)
 def _lower_long_dot(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    return _call_dot(context, builder, signature, values, LONG, (LONG_ROWS, FEW_LONG_ROWS))
+    return _call_dot(context, builder, signature, values, LONG, LONG_ROWS)
 
 
 def _call_dot(

@@ -6,7 +6,6 @@ columns that B has not is masked.
 
 from fastnn.compiling.intrinsics.blas import dot
 from fastnn.compiling.intrinsics.registers import (
-    FEW_LONG_ROWS,
     LONG,
     LONG_ROWS,
     copy_to_long_panel,
@@ -22,11 +21,12 @@ from fastnn.kernels.tuning import MAX_LONG_PANEL_PRODUCT, MAX_PANEL_ROWS
 def product_in_long_panels(A, B, out, transposed, copies):
     """Write A B to `out`, or A B' if `transposed`."""
     (m, k), n = A.shape, out.shape[1]
+    many, some, least = LONG_ROWS
     is_small = m * k * n <= MAX_LONG_PANEL_PRODUCT
-    if m < FEW_LONG_ROWS and is_small and transposed == 0:
+    if m < least and is_small and transposed == 0:
         multiply_few(A, B, out)
         return
-    if min(m // FEW_LONG_ROWS, k, n) < 1 or k > MAX_PANEL_ROWS or not is_small:
+    if min(m // least, k, n) < 1 or k > MAX_PANEL_ROWS or not is_small:
         if transposed == 0:
             dot(A, B, out)
         else:
@@ -44,7 +44,7 @@ def product_in_long_panels(A, B, out, transposed, copies):
             copy_to_long_panel(block(B, start, 0, columns, k).T, panel)
         i = 0
         while i < m:
-            rows = LONG_ROWS if m - i > FEW_LONG_ROWS and m >= LONG_ROWS else FEW_LONG_ROWS
+            rows = many if m - i > some and m >= many else some if m >= some else least
             top = min(i, m - rows)  # the last rows may come twice
             dot_in_long_registers(
                 block(A, top, 0, rows, k), panel, block(out, top, start, rows, columns)
