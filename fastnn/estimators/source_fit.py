@@ -24,10 +24,12 @@ from fastnn.sources.windows import Layout, Windows, layout_of
 from fastnn.training.dataset import Dataset
 from fastnn.training.solvers import Solver
 
-# Shares of a source's memory. The rest is for what is decoded and for the kernels' own.
+# Shares of a source's memory, without what the reading of a block takes. The rest is for parts that
+# are checked and copied, and for the kernels' own.
 OF_ALL_ROWS = 0.7  # rows that take less are kept
 OF_A_WINDOW = {False: 0.3, True: 0.2}  # by whether it is sparse: two, and parts of a third then
 OF_VALIDATION = 0.1
+LEAST_FOR_ROWS = 0.25  # where blocks are too large for the memory
 
 
 class SourceFit(Fit):
@@ -68,7 +70,8 @@ class SourceFit(Fit):
         drawn = int(random_state.randint(2**62, dtype=np.int64))
         seed = drawn if settings.shuffle else None
         sizes, whole = self.rows.sizes, self.source.blocks.whole()
-        fits = sum(sizes) * self.rows.row_bytes <= OF_ALL_ROWS * self.source.memory
+        self.memory = self._memory_for_rows()
+        fits = sum(sizes) * self.rows.row_bytes <= OF_ALL_ROWS * self.memory
         held_out = HeldOut(self._share_held_out(fits or whole is not None), drawn)
         layout = layout_of(sizes, held_out, 1, seed, self.source.blocks.is_in_order)
         self._check_split(layout)
@@ -86,6 +89,12 @@ class SourceFit(Fit):
             self.dataset = self.rows.encode(None, whole)
         self._train_on_kept_rows(layout, batch)
 
+    def _memory_for_rows(self) -> float:
+        """Bytes of the source's memory that the reading of a block leaves; a quarter at least."""
+        memory, blocks = self.source.memory, self.source.blocks
+        block = blocks.copies * self.rows.row_bytes * max(self.rows.sizes)
+        return max(memory - blocks.overhead - block, LEAST_FOR_ROWS * memory)
+
     @property
     def _asks_for_rows(self) -> bool:
         """Whether a scorer asks for rows as the user gave them."""
@@ -97,7 +106,7 @@ class SourceFit(Fit):
             return 0.0
         if is_kept:
             return self.settings.validation_fraction
-        most = OF_VALIDATION * self.source.memory / (self.rows.row_bytes * sum(self.rows.sizes))
+        most = OF_VALIDATION * self.memory / (self.rows.row_bytes * sum(self.rows.sizes))
         return min(self.settings.validation_fraction, most)
 
     def _check_split(self, layout: Layout) -> None:
@@ -110,7 +119,7 @@ class SourceFit(Fit):
             )
 
     def _window_rows(self, batch: int) -> int:
-        memory = OF_A_WINDOW[self.rows.is_sparse] * self.source.memory
+        memory = OF_A_WINDOW[self.rows.is_sparse] * self.memory
         n_batches = int(memory / self.rows.row_bytes / batch)
         if n_batches == 0:
             raise ValueError(

@@ -24,6 +24,8 @@ class ArrayBlocks(Blocks):
         Rows of a block; None for 8 MB of them.
     """
 
+    copies = 0.0  # parts are views
+
     def __init__(self, X: Any, y: Any, weights: Any, features: Any, block_rows: int | None) -> None:
         self.X = X.tocsr() if sparse.issparse(X) else X
         self.y = None if y is None else _column("target", y, X)

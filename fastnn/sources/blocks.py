@@ -55,6 +55,10 @@ class Blocks(ABC):
         What there is beside the features.
     is_in_order : bool
         Whether they can be read from the first to the last only.
+    copies : float
+        Memory that the reading of a block takes, as a multiple of what its rows take.
+    overhead : int
+        Bytes that reading takes besides, however small the blocks are.
     """
 
     n_rows: list[int] | None = None
@@ -62,6 +66,8 @@ class Blocks(ABC):
     has_target: bool = True
     has_weights: bool = False
     is_in_order: bool = False
+    copies: float = 2.0
+    overhead: int = 0
 
     @abstractmethod
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:

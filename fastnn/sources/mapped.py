@@ -21,6 +21,7 @@ class MappedBlocks(Blocks):
     def __init__(self, blocks: Blocks, transform: Callable[[Any], Any]) -> None:
         self.blocks, self.transform = blocks, transform
         self.n_rows, self.is_in_order = blocks.n_rows, blocks.is_in_order
+        self.copies, self.overhead = blocks.copies, blocks.overhead
         self.has_target, self.has_weights = blocks.has_target, blocks.has_weights
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 
 from fastnn.sources.blocks import PART_BYTES, Blocks, Part, rows_of
 
-BUFFER_BYTES = 1 << 18  # of a column's chunk that are read at a time
+BUFFER_BYTES = 1 << 16  # of a column's chunk that are read at a time
 
 
 class ParquetBlocks(Blocks):
@@ -27,6 +27,9 @@ class ParquetBlocks(Blocks):
     weights : str or None
         Column of the weights.
     """
+
+    copies = 3.0  # as pages, as columns and as rows
+    overhead = 12_000_000  # seen of pyarrow 26, whose threads keep some memory each
 
     def __init__(self, data: Any, target: Any, features: Any, weights: Any) -> None:
         if isinstance(data, str | Path):
