@@ -34,10 +34,10 @@ class BlockPreprocessor(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    center_, scale_ : ndarray of shape (n_features_in_,)
+    center_, scale_ : ndarray of shape (n_features,)
         What is subtracted and divided by; NaN for categories.
 
-    minimum_, maximum_ : ndarray of shape (n_features_in_,)
+    minimum_, maximum_ : ndarray of shape (n_features,)
         Range of each column of numbers.
 
     categories_ : dict of int to list
@@ -49,7 +49,7 @@ class BlockPreprocessor(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of columns, where X has names that are all strings.
 
     Notes
