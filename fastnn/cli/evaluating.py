@@ -5,7 +5,7 @@ from pathlib import Path
 from fastnn.cli import options
 from fastnn.cli.scoring import score_file
 from fastnn.cli.voice import Voice
-from fastnn.tables.models import load
+from fastnn.tables.models import answering, load
 
 
 def run(
@@ -23,7 +23,8 @@ def run(
     if decimal is not None:
         trained.steps[0] = ("cells", trained.steps[0][1].with_decimal(decimal))
     sign = options.separator(separator)
-    score = score_file(trained, data, sign, encoding, marks_may_differ=decimal is None)
+    with answering(model):
+        score = score_file(trained, data, sign, encoding, marks_may_differ=decimal is None)
     for note in score.notes:
         voice.note(note)
     if score.n_without:

@@ -13,7 +13,7 @@ from fastnn.cli.unseen import Unseen
 from fastnn.cli.voice import Voice
 from fastnn.columns.text_cells import InputError, places_of, shown
 from fastnn.tables.answers import writing
-from fastnn.tables.models import load
+from fastnn.tables.models import answering, load
 from fastnn.tables.open import open_table
 from fastnn.tables.source import STANDARD
 
@@ -52,13 +52,16 @@ def run(
             raise InputError(
                 f"--keep {shown(clash.pop())}: the answers have a column of this name."
             )
-        unseen = Unseen(trained, table)
+        with answering(model):
+            unseen = Unseen(trained, table)
         n = 0
         with writing(out, [*keep, *labels], safe_cells) as answers:
             for X, batch, _ in parts(trained, table, [*kept, *unseen.places], decimal is None):
                 columns: list[Any] = [batch.column(str(place)) for place in kept]
-                answers.write([*columns, *_answers(trained, X, proba, interval)])
-                unseen.add(X, batch)
+                with answering(model):
+                    columns += _answers(trained, X, proba, interval)
+                    unseen.add(X, batch)
+                answers.write(columns)
                 n += len(batch)
         for note in (*table.notes, *unseen.notes()):
             voice.note(note)

@@ -1,17 +1,24 @@
 """`fastnn show`: what a model is."""
 
 from pathlib import Path
+from typing import Any
 
 from fastnn.cli.described import column_facts, column_lines, columns_of
 from fastnn.cli.voice import Voice
 from fastnn.columns.text_cells import shown
-from fastnn.tables.models import estimator_of, load
+from fastnn.tables.models import answering, estimator_of, load
 
 
 def run(model: Path, as_json: bool) -> None:
     """Print a model's task, score, versions and columns."""
     voice = Voice(as_json=as_json)
     trained = load(model)
+    with answering(model):
+        _tell(voice, trained)
+    voice.end()
+
+
+def _tell(voice: Voice, trained: Any) -> None:
     reader, learnt = trained.steps[0][1], trained.steps[1][1].columns_
     facts, network = reader.training, estimator_of(trained)
     score = facts["score"]
@@ -26,4 +33,3 @@ def run(model: Path, as_json: bool) -> None:
     voice.facts["columns"] = table
     for line in column_lines(table):
         voice.result(line)
-    voice.end()

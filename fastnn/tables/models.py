@@ -1,6 +1,8 @@
 """Models of `fastnn train` in files, and whether a file holds one."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,31 @@ def load(path: Path | str) -> Pipeline:
     except Exception as error:  # a damaged file fails in as many ways as it can be damaged
         raise InputError(f"{path}: is not a model of `fastnn train`: {_one_line(error)}") from error
     return model
+
+
+@contextmanager
+def answering(path: Path) -> Iterator[None]:
+    """Tell in a sentence that a model cannot answer; a file of strangers may be harmed anywhere.
+
+    Parameters
+    ----------
+    path : Path
+        Of the model.
+
+    Raises
+    ------
+    InputError
+        In place of any error but the user's own, and one of the system.
+    """
+    try:
+        yield
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {_one_line(error)}"
+        raise InputError(
+            f"{path}: the model is damaged, or cannot take the rows: {what}"
+        ) from error
 
 
 def estimator_of(model: Pipeline) -> Any:

@@ -59,7 +59,7 @@ def test_predicting_more_rows_takes_no_more_memory(fastnn, tmp_path, peak, suffi
         if suffix == "csv":
             pa.csv.write_csv(rows, path)
         else:
-            pa.parquet.write_table(rows, path, row_group_size=n // 4)
+            pa.parquet.write_table(rows, path, row_group_size=4000)
         del rows, note
         peaks.append(peak(PREDICT, path.name))
         path.unlink()

@@ -1,5 +1,6 @@
 """The reader of skops' files: what it takes, and what it refuses."""
 
+import io
 import json
 import random
 import zipfile
@@ -164,6 +165,43 @@ def test_arrays_that_lie_about_their_shape(model, tmp_path):
             archive.writestr(name, data)
     with pytest.raises(InputError, match="damaged"):
         load(tmp_path / "bad.skops")
+
+
+def test_arrays_of_other_numbers_end_in_one_sentence(model, tmp_path, capsys):
+    path, X = model
+    X.to_csv(tmp_path / "new.csv", index=False)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    arrays = [name for name in files if name.endswith(".npy")]
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        harmed = rng.choice(arrays)
+        with zipfile.ZipFile(tmp_path / "bad.skops", "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, _harmed(data, rng) if name == harmed else data)
+        with pytest.raises(SystemExit) as stop:
+            main(["predict", str(tmp_path / "bad.skops"), str(tmp_path / "new.csv")])
+        told = capsys.readouterr().err
+        assert stop.value.code in (None, 0) or (
+            stop.value.code == 2 and told.startswith("fastnn: ")
+        )
+
+
+def _harmed(data, rng):
+    """Other numbers in an array, or another shape or type."""
+    array = np.load(io.BytesIO(data))
+    kind = rng.integers(4)
+    if kind == 0:
+        array = np.concatenate([array.ravel()] * 2)
+    elif kind == 1:
+        array = array.ravel()[: max(0, array.size - 1)]
+    elif kind == 2 and array.dtype.kind in "iu":
+        array = rng.integers(0, 100, array.shape).astype(array.dtype)
+    else:
+        array = array[..., None]
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def test_archives_that_expand(tmp_path):
