@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from fastnn import memory
+from fastnn.compiling.intrinsics import pairs
 from fastnn.compiling.language import Kernel
 from fastnn.compiling.runtime import DTypes, address_of
 from fastnn.engine.base import Problem, Segment, SolverState
@@ -90,6 +91,7 @@ def _training_product(network: Network, architecture: Architecture) -> Kernel:
     """
     if not architecture.rounds:
         return product_for_this_machine()
+    check_rounding()
     dtype = network.params.dtype
     if dtype != np.float32:
         raise ValueError(
@@ -97,6 +99,21 @@ def _training_product(network: Network, architecture: Architecture) -> Kernel:
             "fit a new estimator, or set warm_start=False."
         )
     return product_of_rounded()
+
+
+def check_rounding() -> None:
+    """See to it that this processor multiplies bfloat16: LLVM would end the process.
+
+    Raises
+    ------
+    ValueError
+        If it has no instruction for it.
+    """
+    if not pairs.are_multiplied():
+        raise ValueError(
+            "dtype='bfloat16' needs a processor with AVX512_BF16, and this one has none: use "
+            "dtype='float32'."
+        )
 
 
 def _functions(network: Network, architecture: Architecture, dtypes: DTypes) -> np.ndarray:

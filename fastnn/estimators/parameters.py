@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from fastnn.engine.bind import check_rounding
 from fastnn.kernels.activations import ACTIVATIONS
-from fastnn.kernels.products.choice import product_of_rounded
 from fastnn.kernels.updates import SOLVERS, update_of
 from fastnn.training.initialization import WEIGHT_INITS
 from fastnn.training.schedules import OF_SGD, SCHEDULES, Schedule
@@ -156,7 +156,7 @@ def settings_of(estimator: Any) -> Settings:
 def _dtype(estimator: Any) -> np.dtype | None:
     """Give the dtype of the network's numbers; None for that of the data."""
     if estimator.dtype == "bfloat16":
-        product_of_rounded()  # or an error
+        check_rounding()
         return np.dtype(np.float32)
     return None if estimator.dtype == "auto" else np.dtype(estimator.dtype)
 

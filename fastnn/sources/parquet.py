@@ -29,7 +29,7 @@ class ParquetBlocks(Blocks):
     """
 
     copies = 3.0  # as pages, as columns and as rows
-    overhead = 12_000_000  # seen of pyarrow 26, whose threads keep some memory each
+    overhead = 30_000_000  # at most, seen of pyarrow 26, whose threads keep some memory each
 
     def __init__(self, data: Any, target: Any, features: Any, weights: Any) -> None:
         if isinstance(data, str | Path):
@@ -62,6 +62,7 @@ class ParquetBlocks(Blocks):
         for number in range(len(self.fragments)) if numbers is None else numbers:
             for batch in self._batches(int(number), columns):
                 yield int(number), self._part(int(number), batch, features)
+            pa.system_memory_pool().release_unused()  # or it stays with the threads that read
 
     def _batches(self, number: int, columns: list[str]) -> Iterator[Any]:
         size = rows_of(PART_BYTES, 8 * (len(columns) + 1))

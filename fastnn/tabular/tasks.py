@@ -56,6 +56,8 @@ class ModelTasks:
             self._print(place, model)
         stops = False
         if self.has_callbacks:
+            while place not in self.open:  # those that began before are told later
+                self._open_next()
             stops = self.open.pop(place).call_on_fit_task_end(
                 estimator=self.estimator, **self.told, reconstruction_attributes=self._attributes
             )

@@ -19,6 +19,7 @@ from fastnn.engine.cpu import CPU
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning"),  # of the hash
     pytest.mark.skipif(not are_multiplied(), reason="this processor does not multiply bfloat16"),
 ]
 random = np.random.default_rng(0)

@@ -114,7 +114,8 @@ def test_a_checkpoint_every_few_epochs(solver, tmp_path):
 def test_a_checkpoint_has_the_validation_curves(tmp_path):
     path = tmp_path / "model.joblib"
     for solver in ("adam", "lbfgs"):
-        model = network(solver=solver, scoring="accuracy").set_callbacks(Checkpoint(path))
+        model = network(solver=solver, scoring="accuracy", train_scores=True)
+        model.set_callbacks(Checkpoint(path))
         model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
         loaded = joblib.load(path)
         for curve in ("validation_loss_curve_", "validation_scores_", "train_scores_"):

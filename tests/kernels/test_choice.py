@@ -56,15 +56,17 @@ def test_panels_are_for_avx2(features, wide, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("has_kernels", "wide", "name"),
+    ("has_kernels", "long", "wide", "name"),
     [
-        (True, True, "product_in_strips"),
-        (True, False, "product_in_strips"),
-        (False, True, "product_in_panels"),
-        (False, False, "product"),
+        (True, True, False, "product_in_strips"),
+        (True, False, False, "product_in_strips"),
+        (False, True, False, "product_in_long_panels"),
+        (False, False, True, "product_in_panels"),
+        (False, False, False, "product"),
     ],
 )
-def test_the_fastest_product(has_kernels, wide, name, monkeypatch):
+def test_the_fastest_product(has_kernels, long, wide, name, monkeypatch):
+    monkeypatch.setattr(registers, "are_long", lambda: long)
     monkeypatch.setattr(blas, "has_small_kernels", lambda: has_kernels)
     monkeypatch.setattr(registers, "are_wide_enough", lambda: wide)
     assert choice.product_for_this_machine().__name__ == name

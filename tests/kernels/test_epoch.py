@@ -185,7 +185,10 @@ def bundles_of_a_prediction(problem):
 
 @pytest.mark.parametrize("form", ["dense", "csr"])
 @pytest.mark.parametrize("hidden", ["plain", "layer and dropout"])
-def test_layers_of_a_prediction_train_to_the_same_bits_where_nothing_is_dropped(hidden, form):
+def test_layers_of_a_prediction_train_to_the_same_bits_where_nothing_is_dropped(
+    hidden, form, monkeypatch
+):
+    monkeypatch.setattr(bind, "product_for_predictions", bind.product_for_this_machine)
     results = []
     for bundles in (bundles_of, bundles_of_a_prediction):
         problem = training_problem(np.float32, form, hidden)

@@ -5,8 +5,8 @@ Which form a network uses depends on the processor and on BLAS, the library that
 as BLAS does: of a forward pass through 256 x 256 weights, 100 rows at a time, the copies take a
 fifth. Where BLAS takes small matrices as they lie, products are cut into strips that are small
 enough (`strips`). On other processors with registers of 32 bytes a product of our own copies less
-(`panels`). Elsewhere BLAS has it whole (`blas`). Predictions use registers of 64 bytes where there
-are such (`long_panels`).
+(`panels`), with those of 64 bytes another (`long_panels`), which predictions use wherever there are
+such. Elsewhere BLAS has it whole (`blas`).
 
 A network that a user trains in bfloat16 has a form of its own, of rounded numbers (`pairs`).
 """

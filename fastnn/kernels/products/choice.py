@@ -1,7 +1,6 @@
 """Which form of the matrix product this machine uses."""
 
 from fastnn.compiling.intrinsics import blas as libraries
-from fastnn.compiling.intrinsics import pairs as words
 from fastnn.compiling.intrinsics import registers
 from fastnn.compiling.language import Kernel
 from fastnn.kernels.products import blas, long_panels, pairs, panels, strips
@@ -15,6 +14,8 @@ def product_for_this_machine() -> Kernel:
     """
     if libraries.has_small_kernels():
         return strips.product_in_strips
+    if registers.are_long():  # and BLAS does not know it, or has no small kernels
+        return long_panels.product_in_long_panels
     if registers.are_wide_enough():
         return panels.product_in_panels
     return blas.product
@@ -28,18 +29,7 @@ def product_for_predictions() -> Kernel:
 
 
 def product_of_rounded() -> Kernel:
-    """Give the kernel that rounds to bfloat16 what it multiplies.
-
-    Raises
-    ------
-    ValueError
-        If this processor has no instruction for it: LLVM would end the process.
-    """
-    if not words.are_multiplied():
-        raise ValueError(
-            "dtype='bfloat16' needs a processor with AVX512_BF16, and this one has none: use "
-            "dtype='float32'."
-        )
+    """Give the kernel that rounds to bfloat16 what it multiplies: where the processor does so."""
     return pairs.product_in_pairs
 
 
