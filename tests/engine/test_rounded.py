@@ -72,6 +72,7 @@ def test_products_alone_are_rounded(task, activation):
     assert_allclose(model.loss_curve_, rounded[2], rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # of the hash
 @pytest.mark.parametrize("form", ["dense", "csr"])
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_gradients_are_about_those_of_float32(hidden, form):

@@ -124,7 +124,7 @@ def assembly(define, arguments, *how):
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
     target = binding.Target.from_triple("x86_64-unknown-linux-gnu")
-    machine = target.create_target_machine(cpu="znver4", opt=3)
+    machine = target.create_target_machine(cpu="cooperlake", opt=3)
     return machine.emit_assembly(binding.parse_assembly(str(module)))
 
 
