@@ -206,7 +206,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Numbers of the network. 'auto' takes float32 for float32 data and float64 for any other;
         'float32' trains on float64 data as fast as on float32 data, without a copy of it.
         'bfloat16' trains a network of float32, and rounds to 8 binary digits what its layers
-        multiply: on processors with AVX512_BF16 alone, in half the time or less.
+        multiply: on processors with AVX512_BF16 alone, in two thirds of the time.
 
     n_jobs : int, default=None
         Threads. None takes as many as pay, of the cores that this process may use, and one within
