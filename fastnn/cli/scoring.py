@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from fastnn.cli.unseen import Unseen
 from fastnn.columns.text_cells import InputError, places_of
 from fastnn.tables.open import Table, open_table
+from fastnn.tables.training_rows import LONGEST_CLASS
 
 CELLS = 1 << 22  # of a model's matrix that are predicted at once
 
@@ -123,6 +124,8 @@ def score_file(
             has = pc.is_valid(y)
             n += len(batch)
             X = pa.Table.from_batches([X.filter(has)])
+            if task == "classification":  # each label is to take as much memory as the longest
+                y = pc.utf8_slice_codeunits(y, 0, LONGEST_CLASS + 1)
             if len(X):
                 ys.append(y.filter(has).to_numpy(zero_copy_only=False))
                 answers.append(model[1:].predict(X))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -397,3 +398,18 @@ def test_a_cell_of_two_megabytes_in_a_target_is_refused(fastnn):
     assert status == 2
     assert "a text of 2000000 characters in row 6" in err
     assert len(err) < 500
+
+
+def test_a_long_cell_in_a_target_that_is_scored_takes_its_own_memory_alone(train, fastnn):
+    write(lines("x,y", (f"{x:.3f},{'b' if x > 0 else 'c'}" for x in X)))
+    train("y", epochs=200)
+    right = json.loads(fastnn("evaluate", "m.skops", "d.csv", "--json")[1])["scores"]["accuracy"]
+    rest = [f"{x:.3f},{'b' if x > 0 else 'c'}" for x in X[1:]]
+    write(lines("x,y", [f"{X[0]:.3f},{'b' * 2_000_000}", *rest]))
+    tracemalloc.start()
+    status, out, _ = fastnn("evaluate", "m.skops", "d.csv", "--json")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert status == 0
+    assert json.loads(out)["scores"]["accuracy"] == pytest.approx(right - 1 / len(X))
+    assert peak < 100e6  # of texts of equal length it would be 2.4 GB
