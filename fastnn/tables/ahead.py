@@ -30,6 +30,8 @@ class Paced(io.BufferedReader):
     def __init__(self, raw: io.RawIOBase, block: int) -> None:
         super().__init__(raw, block)
         self._may_read = threading.Semaphore(AHEAD)
+        self._reading = threading.Lock()
+        self._ended = False
 
     def skip_empty_lines(self) -> None:
         """Read the empty lines that come next."""
@@ -38,15 +40,24 @@ class Paced(io.BufferedReader):
         super().read(len(head) - len(head.lstrip(b"\r\n")))
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read a block, when its turn has come."""
-        self._may_read.acquire(timeout=PATIENCE)
-        return super().read(size)
+        """Read a block, when its turn has come; nothing after the end."""
+        with self._reading:
+            self._may_read.acquire(timeout=PATIENCE)
+            return b"" if self._ended else super().read(size)
+
+    def end(self) -> None:
+        """Let nothing more be read, and wait for the block that is being read.
+
+        A thread that is still in `read` when the interpreter ends never comes back, and Arrow waits
+        for it.
+        """
+        self._ended = True
+        self._may_read.release(1 << 20)  # whoever waits still is to come to its end
+        with self._reading:
+            pass
 
     def following(self, parts: Iterator[Part]) -> Iterator[Part]:
         """Pass on what comes of the file, and let as much more be read."""
-        try:
-            for part in parts:
-                yield part
-                self._may_read.release()
-        finally:
-            self._may_read.release(1 << 20)  # whoever waits still is to come to its end
+        for part in parts:
+            yield part
+            self._may_read.release()

@@ -142,6 +142,8 @@ class DelimitedTable:
             yield from file.following(iter(reader))
         except pa.ArrowInvalid as error:
             raise self._refusal(error) from error
+        finally:
+            file.end()
 
     def _refusal(self, error: object) -> InputError:
         """Say which row is wrong; the rows are counted once more, as Arrow does not tell."""

@@ -1,6 +1,7 @@
 """Files of rows: separators, encodings, and rows that do not fit."""
 
 import gzip
+import time
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_a_reader_is_not_far_behind_who_reads_for_it(tmp_path, monkeypatch):
             n_rows += len(batch)
             assert len(read) <= i + 1 + AHEAD
     assert n_rows == 10_000
+
+
+def test_no_thread_reads_on_after_a_refusal(rows, monkeypatch):
+    monkeypatch.setattr("fastnn.tables.delimited.BLOCK", 1 << 12)
+    monkeypatch.setattr("fastnn.tables.ahead.PATIENCE", 1)
+    begun, ended = [], []
+    plain = Paced.read
+
+    def read(file, n):
+        begun.append(n)
+        part = plain(file, n)
+        ended.append(part)
+        return part
+
+    monkeypatch.setattr(Paced, "read", read)
+    with pytest.raises(InputError, match="row is longer"):
+        rows(b'a,b\n1,"' + b"x" * 100_000)
+    assert len(begun) == len(ended)
+    time.sleep(0.2)
+    assert b"".join(ended[AHEAD + 1 :]) == b""
 
 
 def test_a_blank_line_of_one_column_is_a_row(rows):
