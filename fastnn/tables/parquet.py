@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from fastnn.columns.text_cells import InputError, is_text, shown
+from fastnn.tables import source
 
 CELLS = 1 << 21  # that are read at once
 MOST_ROWS = 1 << 16  # likewise
@@ -33,6 +34,7 @@ class ParquetTable:
                 path, read_dictionary=texts, pre_buffer=False
             )
             index = _index_of_pandas(schema)
+            _check_ratio(path, told, file.metadata)
         except FileNotFoundError:
             raise InputError(f"{told}: there is no such file.") from None
         except (OSError, pa.ArrowException) as error:
@@ -55,6 +57,17 @@ class ParquetTable:
                 yield pa.RecordBatch.from_arrays(columns, labels)
         except (OSError, pa.ArrowException, ValueError) as error:
             raise InputError(f"{self._told}: cannot be read: {shown(error)}") from error
+
+
+def _check_ratio(path: Path, told: str, metadata: Any) -> None:
+    """Refuse a file that expands without bound, as a gzip file is refused."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    n = sum(group.total_byte_size for group in groups)
+    if n > max(source.MOST_EXPANDED, source.MOST_RATIO * path.stat().st_size):
+        raise InputError(
+            f"{told}: expands to {n >> 20} MB, more than {source.MOST_RATIO} times its size: write "
+            "it without compression, if you trust it."
+        )
 
 
 def _row_bytes(file: Any) -> int:

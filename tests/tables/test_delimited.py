@@ -3,6 +3,8 @@
 import gzip
 import time
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from fastnn.tables import InputError
@@ -181,6 +183,25 @@ def test_a_file_that_expands_a_thousandfold_is_refused(rows, monkeypatch):
     monkeypatch.setattr("fastnn.tables.source.MOST_EXPANDED", 1 << 20)
     with pytest.raises(InputError, match="200 times its size"):
         rows(gzip.compress(b"a,b\n" + b"1,2\n" * 2_000_000), "t.csv.gz")
+
+
+def test_a_parquet_file_that_expands_a_thousandfold_is_refused(tmp_path, monkeypatch):
+    cells = pa.table({"a": ["x" * 20_000] * 100})
+    for compression in ("zstd", "none"):
+        pa.parquet.write_table(
+            cells,
+            tmp_path / f"{compression}.parquet",
+            compression=compression,
+            use_dictionary=False,
+        )
+    monkeypatch.setattr("fastnn.tables.source.MOST_EXPANDED", 1 << 20)
+    with open_table(tmp_path / "none.parquet") as table:
+        assert sum(map(len, table.batches())) == 100
+    with (
+        pytest.raises(InputError, match="200 times its size"),
+        open_table(tmp_path / "zstd.parquet"),
+    ):
+        pass
 
 
 def test_a_quotation_mark_that_is_never_closed(rows):
