@@ -24,7 +24,8 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from fastnn import MLPClassifier, MLPRegressor
 from fastnn.tabular.forest import concatenate, predict, to_dict
-from fastnn.tabular.trees import Boosting, RandomTrees, Table, fit_boosting, fit_random_trees
+from fastnn.tabular.growth import Table
+from fastnn.tabular.trees import Boosting, RandomTrees, fit_boosting, fit_random_trees
 
 SKEWED = ("diamonds", "ames")  # prices: their logarithm
 MAX_TRAIN, MAX_TEST, MIN_CLASS, N_FOLDS = 5000, 10_000, 20, 5

@@ -93,7 +93,8 @@ def prediction(
 def forest(case: dict, dtype: str, rows: int) -> Timer:
     """Milliseconds of a prediction by 60 extremely randomized trees."""
     from fastnn.tabular.forest import predict  # which older commits have not
-    from fastnn.tabular.trees import RandomTrees, Table, fit_random_trees
+    from fastnn.tabular.growth import Table
+    from fastnn.tabular.trees import RandomTrees, fit_random_trees
 
     X, y = _data(case | {"rows": max(rows, 4000)}, "float64")
     table = Table(X, y, np.zeros(X.shape[1], bool), case["classes"])

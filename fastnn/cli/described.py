@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn.columns import Column, describe
-from fastnn.columns.text_cells import CellReader, Reading, shown
+from fastnn.columns.input_error import shown
+from fastnn.columns.text_cells import CellReader
+from fastnn.columns.text_reading import Reading
 
 PLURALS = {"number": "numbers", "category": "categories", "date": "dates"}
 

@@ -14,7 +14,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastnn.columns.text_cells import CellReader, InputError
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_cells import CellReader
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.progress import EpochProgress

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastnn.columns.text_cells import InputError, Missing, shown
+from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.text_dates import ISO, PARTS, unknown_part
+from fastnn.columns.text_reading import Missing
 from fastnn.tables.source import STANDARD
 
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}

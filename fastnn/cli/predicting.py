@@ -11,7 +11,8 @@ from fastnn.cli import options
 from fastnn.cli.scoring import parts
 from fastnn.cli.unseen import Unseen
 from fastnn.cli.voice import Voice
-from fastnn.columns.text_cells import InputError, places_of, shown
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_cells import places_of
 from fastnn.tables.answers import writing
 from fastnn.tables.models import answering, load
 from fastnn.tables.open import open_table

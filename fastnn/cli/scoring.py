@@ -11,7 +11,8 @@ from sklearn import metrics
 from sklearn.pipeline import Pipeline
 
 from fastnn.cli.unseen import Unseen
-from fastnn.columns.text_cells import InputError, places_of
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_cells import places_of
 from fastnn.tables.open import Table, open_table
 from fastnn.tables.training_rows import LONGEST_CLASS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastnn.cli.described import column_facts, column_lines, columns_of
 from fastnn.cli.voice import Voice
-from fastnn.columns.text_cells import shown
+from fastnn.columns.input_error import shown
 from fastnn.tables.models import answering, estimator_of, load
 
 

@@ -18,7 +18,8 @@ from fastnn.cli.learners import Settings, fit_ensemble, fit_network, timed
 from fastnn.cli.scoring import SCORES, score_file
 from fastnn.cli.voice import Voice
 from fastnn.columns import fit_columns
-from fastnn.columns.text_cells import CellReader, InputError, shown
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_cells import CellReader
 from fastnn.columns.text_tally import Wishes
 from fastnn.tables.encoder import TableEncoder
 from fastnn.tables.models import save

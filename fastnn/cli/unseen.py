@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastnn.columns import describe
-from fastnn.columns.text_cells import CellReader, shown
+from fastnn.columns.input_error import shown
+from fastnn.columns.text_cells import CellReader
 from fastnn.tables.open import Table
 
 MOST_TOLD = 10  # columns

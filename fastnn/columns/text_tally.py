@@ -9,18 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastnn.columns import text_dates
-from fastnn.columns.text_cells import (
-    AT_ONCE,
-    TRUTHS,
-    InputError,
-    Missing,
-    Reading,
-    is_date,
-    is_number,
-    is_text,
-    shown,
-    to_numbers,
-)
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_cells import AT_ONCE
 from fastnn.columns.text_hints import HintTally
 from fastnn.columns.text_numbers import (
     MOST_DIGITS,
@@ -28,6 +18,15 @@ from fastnn.columns.text_numbers import (
     NumberTally,
     add_matrix,
     plain_matrix,
+)
+from fastnn.columns.text_reading import (
+    TRUTHS,
+    Missing,
+    Reading,
+    is_date,
+    is_number,
+    is_text,
+    to_numbers,
 )
 
 LONGEST_NUMBER = 100  # bytes; a longer cell is no number or date, whatever it looks like

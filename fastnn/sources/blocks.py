@@ -1,7 +1,7 @@
 """Numbered blocks of rows: what a source asks of each kind of data."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -40,6 +40,54 @@ def cut(part: Part) -> Iterator[Part]:
     step = rows_of(PART_BYTES, bytes_of(part.X) / max(n, 1))
     for start in range(0, n, step):
         yield Part(*(None if of is None else of[start : start + step] for of in part))
+
+
+class Roles(NamedTuple):
+    """What the columns of a table are for.
+
+    Attributes
+    ----------
+    features, targets : list of str
+    weights : str or None
+    """
+
+    features: list[str]
+    targets: list[str]
+    weights: str | None
+
+    @property
+    def others(self) -> list[str]:
+        """Columns that are no features."""
+        return [*self.targets, *([] if self.weights is None else [self.weights])]
+
+
+def roles_of(known: Sequence[str], target: Any, features: Any, weights: str | None) -> Roles:
+    """Say what each column is for, by what a user has named.
+
+    Parameters
+    ----------
+    known : sequence of str
+        All columns.
+    target : str, sequence of str or None
+        Column or columns of the target.
+    features : sequence of str or None
+        None for all other columns.
+    weights : str or None
+        Column of the weights.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    targets = [] if target is None else [target] if isinstance(target, str) else [*target]
+    roles = Roles([] if features is None else [*features], targets, weights)
+    if features is None:
+        roles = roles._replace(features=[name for name in known if name not in roles.others])
+    for name in (*roles.others, *roles.features):
+        if name not in known:
+            raise ValueError(f"There is no column {name!r}: the data has {list(known)}.")
+    return roles
 
 
 class Blocks(ABC):

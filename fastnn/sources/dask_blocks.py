@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from fastnn.sources.blocks import Blocks, Part
+from fastnn.sources.blocks import Blocks, Part, roles_of
 
 
 class DaskArrayBlocks(Blocks):
@@ -61,16 +61,11 @@ class DaskFrameBlocks(Blocks):
     """
 
     def __init__(self, frame: Any, target: Any, features: Any, weights: Any) -> None:
-        targets = [] if target is None else [target] if isinstance(target, str) else [*target]
-        others = [*targets, *([] if weights is None else [weights])]
-        known = list(frame.columns)
-        self.names = [n for n in known if n not in others] if features is None else [*features]
-        for name in (*others, *self.names):
-            if name not in known:
-                raise ValueError(f"There is no column {name!r}: the frame has {known}.")
-        self.target, self.weights, self.others = target, weights, others
+        roles = roles_of(list(frame.columns), target, features, weights)
+        self.names, self.target, self.weights = roles.features, target, weights
         self.has_target, self.has_weights = target is not None, weights is not None
-        self.parts, self.targets = frame[[*self.names, *others]].to_delayed(), targets
+        self.targets = roles.targets
+        self.parts = frame[[*self.names, *roles.others]].to_delayed()
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
         """Compute partitions, by the scheduler that Dask is set to."""

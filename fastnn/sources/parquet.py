@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from fastnn.sources.blocks import PART_BYTES, Blocks, Part, rows_of
+from fastnn.sources.blocks import PART_BYTES, Blocks, Part, roles_of, rows_of
 
 BUFFER_BYTES = 1 << 16  # of a column's chunk that are read at a time
 
@@ -36,14 +36,9 @@ class ParquetBlocks(Blocks):
             if not Path(data).exists():
                 raise FileNotFoundError(f"There is no file or folder {str(data)!r}.")
             data = ds.dataset(data, partitioning="hive")
+        roles = roles_of(data.schema.names, target, features, weights)
+        self.names, self.targets = roles.features, roles.targets
         self.target, self.weights = target, weights
-        self.targets = [] if target is None else [target] if isinstance(target, str) else [*target]
-        others = [*self.targets, *([] if weights is None else [weights])]
-        known = data.schema.names
-        self.names = [n for n in known if n not in others] if features is None else [*features]
-        for name in (*others, *self.names):
-            if name not in known:
-                raise ValueError(f"There is no column {name!r}: the data has {known}.")
         self.has_target, self.has_weights = target is not None, weights is not None
         self.schema = data.schema
         self.dtype = _dtype_of([self._type(name) for name in self.names])

@@ -9,7 +9,8 @@ for a plain network, `models` saves and loads, with `schema` as the reader of su
 `answers` writes predictions. It needs the extra `cli`.
 """
 
-from fastnn.columns.text_cells import CellReader, InputError
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_cells import CellReader
 from fastnn.tables.encoder import TableEncoder
 from fastnn.tables.models import load, save
 

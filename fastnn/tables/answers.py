@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from fastnn import files
-from fastnn.columns.text_cells import InputError, to_texts
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_reading import to_texts
 from fastnn.tables.source import STANDARD
 
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$|^$')

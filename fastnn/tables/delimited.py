@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from fastnn.columns.text_cells import InputError, shown
+from fastnn.columns.input_error import InputError, shown
 from fastnn.tables.ahead import Paced
 from fastnn.tables.layout import find_layout, parsed
 from fastnn.tables.source import Utf8, open_bytes

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TextIO
 
-from fastnn.columns.text_cells import InputError
+from fastnn.columns.input_error import InputError
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1 << 18  # characters in which the separator is looked for

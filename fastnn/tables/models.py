@@ -12,7 +12,8 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from fastnn import files
-from fastnn.columns.text_cells import CellReader, InputError
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_cells import CellReader
 from fastnn.tables import schema
 from fastnn.tables.encoder import TableEncoder
 

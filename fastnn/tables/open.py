@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from fastnn.columns.text_cells import InputError
+from fastnn.columns.input_error import InputError
 from fastnn.tables.delimited import DelimitedTable
 from fastnn.tables.parquet import ParquetTable
 from fastnn.tables.sheet import SheetTable

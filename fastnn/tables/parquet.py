@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastnn.columns.text_cells import InputError, is_text, shown
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_reading import is_text
 from fastnn.tables import source
 
 CELLS = 1 << 21  # that are read at once

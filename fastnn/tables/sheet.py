@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastnn.columns.text_cells import InputError, shown
+from fastnn.columns.input_error import InputError, shown
 
 ROWS = 4096  # that are read at once
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from fastnn.columns.text_cells import InputError, shown
+from fastnn.columns.input_error import InputError, shown
 
 STANDARD = Path("-")  # standard input or output
 AT_ONCE = 1 << 20  # bytes

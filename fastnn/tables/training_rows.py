@@ -8,15 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.kinds import kind_of_texts
-from fastnn.columns.text_cells import (
-    CellReader,
-    InputError,
-    Missing,
-    Reading,
-    places_of,
-    shown,
-)
+from fastnn.columns.text_cells import CellReader, places_of
+from fastnn.columns.text_reading import Missing, Reading
 from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
 from fastnn.tables.open import Table
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from fastnn.columns import Cells
 from fastnn.kernels.losses import LOSSES
+from fastnn.tabular.growth import Score, Table
 from fastnn.tabular.scaling import Scaling, network_columns, network_rows
-from fastnn.tabular.trees import Score, Table
 from fastnn.training.dataset import Targets
 
 FINGERPRINT_ROWS = 1000

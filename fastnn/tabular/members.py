@@ -14,8 +14,9 @@ import numpy as np
 
 from fastnn.tabular import forest, networks
 from fastnn.tabular.data import TrainingData
-from fastnn.tabular.networks import NetworkSettings, train_network
-from fastnn.tabular.trees import Boosting, RandomTrees, Score, fit_boosting, fit_random_trees
+from fastnn.tabular.growth import Score
+from fastnn.tabular.networks import NetworkRows, NetworkSettings, train_network
+from fastnn.tabular.trees import Boosting, RandomTrees, fit_boosting, fit_random_trees
 from fastnn.training.clock import Clock, TimeIsOverError
 from fastnn.training.loop import DivergenceError
 from fastnn.training.validation import JudgedRows
@@ -158,16 +159,18 @@ def _network(
     try:
         trained = train_network(
             settings,
-            data.network_columns,
-            data.network_rows,
-            data.network_targets(settings.label_smoothing),
-            data.weights,
+            NetworkRows(
+                data.network_columns,
+                data.network_rows,
+                data.network_targets(settings.label_smoothing),
+                data.weights,
+            ),
             rows,
             held_out,
             seed,
             clock,
             None if given is None else score,
-            n_jobs=n_jobs,
+            n_jobs,
         )
     except DivergenceError:
         return None

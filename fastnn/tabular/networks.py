@@ -9,13 +9,13 @@ for adamw is no more than a learning rate of W that is divided by sqrt(m) (`segm
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from fastnn import memory
 from fastnn.embedding import Embedding
-from fastnn.engine.base import Engine, Problem, Segment
+from fastnn.engine.base import Problem, Segment
 from fastnn.engine.cpu import CPU
 from fastnn.engine.data import Data
 from fastnn.network import Architecture, Network
@@ -23,7 +23,7 @@ from fastnn.training.clock import Clock
 from fastnn.training.dataset import Targets
 from fastnn.training.history import History
 from fastnn.training.initialization import initialize_from_data
-from fastnn.training.loop import Training, Watcher
+from fastnn.training.loop import Training
 from fastnn.training.order import ShuffledRows
 from fastnn.training.schedules import Schedule
 from fastnn.training.settings import Settings, SolverSettings
@@ -101,33 +101,42 @@ class TrainedNetwork:
     history: History
 
 
+class NetworkRows(NamedTuple):
+    """All rows of a table as networks take them.
+
+    Attributes
+    ----------
+    columns : (int, int, tuple of int)
+        Numbers, plain columns and levels of each category, as `Embedding` has them.
+    X : ndarray of shape (n_samples, n_columns), float32
+        As `fastnn.tabular.scaling` leaves them.
+    targets : Targets
+        Scaled.
+    weights : ndarray of shape (n_samples,) or None
+    """
+
+    columns: tuple[int, int, tuple[int, ...]]
+    X: np.ndarray
+    targets: Targets
+    weights: np.ndarray | None
+
+
 def train_network(
     settings: NetworkSettings,
-    columns: tuple[int, int, tuple[int, ...]],
-    X: np.ndarray,
-    targets: Targets,
-    weights: np.ndarray | None,
+    all_rows: NetworkRows,
     rows: np.ndarray,
     held_out: np.ndarray,
     seed: int,
     clock: Clock,
-    score: Score | None = None,
-    watcher: Watcher | None = None,
-    n_jobs: int = 1,
-    engine: Engine = CPU,
+    score: Score | None,
+    n_jobs: int,
 ) -> TrainedNetwork:
     """Train a network on some rows, and choose its epoch by others.
 
     Parameters
     ----------
     settings : NetworkSettings
-    columns : (int, int, tuple of int)
-        Numbers, plain columns and levels of each category, as `Embedding` has them.
-    X : ndarray of shape (n_samples, n_columns), float32
-        As `fastnn.tabular.scaling` leaves them.
-    targets : Targets
-        Of all rows, scaled.
-    weights : ndarray of shape (n_samples,) or None
+    all_rows : NetworkRows
     rows, held_out : ndarray of int64
         Which rows train, and which choose the epoch.
     seed : int
@@ -135,26 +144,19 @@ def train_network(
         Ends the training; the best epoch so far stays.
     score : callable or None
         Of the outputs for held-out rows, the greater the better; None for the loss.
-    watcher : Watcher or None
-        Is told of each epoch.
     n_jobs : int
         Threads. They change no bit.
-    engine : Engine
 
     Raises
     ------
     DivergenceError
         If its weights do not stay finite.
     """
-    random_state = np.random.RandomState(seed)
-    architecture, network = _untrained(settings, columns, targets)
+    random_state, targets = np.random.RandomState(seed), all_rows.targets
+    architecture, network = _untrained(settings, all_rows.columns, targets)
+    Y = np.require(targets.Y, np.float32, ["C", "A"])
     problem = Problem(
-        *(
-            network,
-            architecture,
-            Data(X, np.require(targets.Y, np.float32, ["C", "A"]), weights),
-            rows.copy(),
-        ),
+        *(network, architecture, Data(all_rows.X, Y, all_rows.weights), rows.copy()),
         *(targets.loss, targets.loss_settings),
         seed=int(random_state.randint(2**62, dtype=np.int64)),
         n_jobs=n_jobs,
@@ -162,21 +164,19 @@ def train_network(
     )
     wanted = _training_settings(settings, n_jobs)
     solver = Solver(wanted.solver, network.params.size, network.params.dtype)
-    with engine.running():
-        predictor = engine.predictor(network, architecture, n_jobs)
+    with CPU.running():
+        predictor = CPU.predictor(network, architecture, n_jobs)
         drawn_by = rows
         if rows.size > MAX_INITIAL_ROWS:
             drawn_by = random_state.choice(rows, MAX_INITIAL_ROWS, replace=False)
         scale = settings.frequency_scale
         initialize_from_data(network, predictor, problem.data, drawn_by, scale, random_state)
-        stepper = engine.stepper(problem, solver, min(settings.batch_size, rows.size))
+        stepper = CPU.stepper(problem, solver, min(settings.batch_size, rows.size))
         history = History()
         judged = JudgedRows(problem.data, held_out, targets, None, None, None)
         judge = Judge(predictor, judged, None, score, clock)
         order = ShuffledRows(problem.rows, random_state if wanted.shuffle else None)
-        training = Training(
-            network, stepper, order, solver, wanted, False, history, clock, judge, watcher
-        )
+        training = Training(network, stepper, order, solver, wanted, False, history, clock, judge)
         training.run()
         training.finish()
         outputs = predictor.outputs(problem.data, held_out)

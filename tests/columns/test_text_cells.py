@@ -10,15 +10,9 @@ import pyarrow as pa
 import pytest
 from sklearn.base import clone
 
-from fastnn.columns.text_cells import (
-    CellReader,
-    InputError,
-    Missing,
-    NumberFormat,
-    Reading,
-    places_of,
-    shown,
-)
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_cells import CellReader, places_of
+from fastnn.columns.text_reading import Missing, NumberFormat, Reading
 
 NUMBER, TEXT, DATE = (Reading("c", kind) for kind in ("number", "text", "date"))
 

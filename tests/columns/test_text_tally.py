@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastnn.columns.text_cells import InputError, Missing
+from fastnn.columns.input_error import InputError
+from fastnn.columns.text_reading import Missing
 from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
 
 

@@ -11,7 +11,8 @@ from onnxruntime import InferenceSession
 from fastnn.convert.onnx_graph import Graph
 from fastnn.convert.onnx_trees import predictions
 from fastnn.tabular.forest import concatenate, constant, predict
-from fastnn.tabular.trees import Boosting, RandomTrees, Table, fit_boosting, fit_random_trees
+from fastnn.tabular.growth import Table
+from fastnn.tabular.trees import Boosting, RandomTrees, fit_boosting, fit_random_trees
 
 IS_CATEGORICAL = np.array([False, True, False, True, False])
 

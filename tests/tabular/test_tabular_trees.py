@@ -14,13 +14,8 @@ from threadpoolctl import ThreadpoolController, threadpool_info
 from fastnn.engine.cpu import CPU
 from fastnn.tabular.encoding import encode
 from fastnn.tabular.forest import concatenate, predict, to_dict
-from fastnn.tabular.trees import (
-    Boosting,
-    RandomTrees,
-    Table,
-    fit_boosting,
-    fit_random_trees,
-)
+from fastnn.tabular.growth import Table
+from fastnn.tabular.trees import Boosting, RandomTrees, fit_boosting, fit_random_trees
 
 FITS = [
     (fit_boosting, Boosting(max_iter=12)),

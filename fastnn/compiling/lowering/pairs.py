@@ -27,7 +27,6 @@ LANE = ir.IntType(32)
 FLOATS = ir.VectorType(ir.FloatType(), LANES)
 WORDS = ir.VectorType(LANE, LANES)
 HALVES = ir.VectorType(ir.IntType(16), 2 * LANES)
-MASK = ir.VectorType(ir.IntType(1), LANES)
 
 
 @type_callable(round_along)
