@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from fastnn.columns.input_error import InputError, shown
-from fastnn.tables.ahead import Paced
 from fastnn.tables.layout import find_layout, parsed
+from fastnn.tables.paced import Paced
 from fastnn.tables.source import Utf8, open_bytes
 
 BLOCK = 1 << 23  # bytes that Arrow reads at once; a row has to fit in

@@ -173,6 +173,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             folds = self._folds_of_past(rows)
         else:
             folds = self._divide(X, Y, groups, weights, random_state)
+        target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
+        self._target_scale = None if target_scale is None else vars(target_scale)
         data = TrainingData(
             cells,
             learn_scaling(cells, columns["sizes"]),
@@ -180,7 +182,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             Y,
             weights,
             task,
-            None if task.n_classes else TargetScale.of(Y, weights, task.loss),
+            target_scale,
             self._held_out_score(Y, weights, task),
         )
         known = folds.train[0].size, task, seeds
@@ -197,7 +199,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
 
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
-            estimator._target_scale = data.target_scale and vars(data.target_scale)
+            estimator._target_scale = self._target_scale
             estimator._folds_ = plain_folds(trained.folds) | {"fingerprint": rows}
             estimator.members_ = past + trained.members
             estimator._learn_weights(Y, weights, task)
@@ -278,7 +280,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _loss_settings_in_units(self, task: Task) -> tuple[float, ...]:
         """Give what the loss reads by the targets as they are: huber's delta is in deviations."""
-        if task.loss != "huber":
+        if task.loss != "huber" or self._target_scale is None:
             return task.settings
         size = float(np.mean(self._target_scale["scale"]))
         return tuple(delta * size for delta in task.settings)
@@ -316,7 +318,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             if np.isfinite(found):
                 return -found
             # Rows that have no such score, as for want of a class, go by their loss.
-            losses = ensemble_weights.row_losses(predictions, y, task.loss, task.settings)
+            settings = self._loss_settings_in_units(task)
+            losses = ensemble_weights.row_losses(predictions, y, task.loss, settings)
             return float(np.average(losses, weights=counts))
 
         return score

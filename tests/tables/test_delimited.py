@@ -8,8 +8,8 @@ import pyarrow.parquet
 import pytest
 
 from fastnn.tables import InputError
-from fastnn.tables.ahead import AHEAD, Paced
 from fastnn.tables.open import open_table
+from fastnn.tables.paced import AHEAD, Paced
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_line_ends_and_blank_lines(rows, end, last):
 def test_a_reader_is_not_far_behind_who_reads_for_it(tmp_path, monkeypatch):
     monkeypatch.setattr("fastnn.tables.delimited.BLOCK", 1 << 12)
     monkeypatch.setattr(
-        "fastnn.tables.ahead.PATIENCE", None
+        "fastnn.tables.paced.PATIENCE", None
     )  # whoever waits in vain waits for ever
     read = []
     plain = Paced.read
@@ -61,7 +61,7 @@ def test_a_reader_is_not_far_behind_who_reads_for_it(tmp_path, monkeypatch):
 
 def test_no_thread_reads_on_after_a_refusal(rows, monkeypatch):
     monkeypatch.setattr("fastnn.tables.delimited.BLOCK", 1 << 12)
-    monkeypatch.setattr("fastnn.tables.ahead.PATIENCE", 1)
+    monkeypatch.setattr("fastnn.tables.paced.PATIENCE", 1)
     begun, ended = [], []
     plain = Paced.read
 

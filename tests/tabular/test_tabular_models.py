@@ -237,3 +237,20 @@ def test_huber_delta_is_in_deviations_of_the_target_for_weights_too():
     first, second = ([member["weight"] for member in model.members_] for model in fits)
     assert first == pytest.approx(second, abs=0.02)
     assert fits[1].validation_loss_ == pytest.approx(1024**2 * fits[0].validation_loss_, rel=1e-3)
+
+
+def test_huber_delta_is_in_deviations_where_rows_held_out_have_no_score():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X[:, 0] - X[:, 1]
+
+    def of_all_rows(estimator, X, y):
+        if len(y) < 60:
+            raise ValueError("There are too few rows for this score.")
+        return -float(np.mean((estimator.predict(X) - y) ** 2))
+
+    small, large = (
+        regressor(loss="huber", members="networks", scoring=of_all_rows).fit(X, size * y)
+        for size in (1.0, 1000.0)
+    )
+    losses = [model.members_[0]["histories"][0][0] for model in (small, large)]
+    assert_allclose(losses[1], 1e6 * losses[0], rtol=1e-3)
