@@ -5,11 +5,9 @@ A fit goes: `fastnn.columns` reads the table, `folds` divides its rows, `recipes
 weights (`weights`), the calibration of probabilities and the width of intervals.
 """
 
-import contextlib
 import time
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -33,7 +31,6 @@ from fastnn.sklearn_versions import (
     check_sample_weight,
     with_callbacks,
 )
-from fastnn.tabular import weights as ensemble_weights
 from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
 from fastnn.tabular.ensemble import Member, Predictor
@@ -43,6 +40,7 @@ from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
 from fastnn.tabular.members import KINDS, Recipe
 from fastnn.tabular.recipes import EFFORTS, recipes
 from fastnn.tabular.scaling import learn_scaling
+from fastnn.tabular.scoring import Scoring
 from fastnn.tabular.tasks import ModelTasks
 
 MAX_MEMBERS = 64
@@ -88,8 +86,15 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         """Give targets as the user has them, for a scorer."""
 
     @abstractmethod
-    def _finish(self, Y: np.ndarray, weights: np.ndarray | None, oof: np.ndarray) -> None:
-        """Keep what follows from the ensemble's predictions for each pair of row and fold."""
+    def _finish(self, Y: np.ndarray, weights: np.ndarray | None, oof: np.ndarray) -> np.ndarray:
+        """Keep what follows from the ensemble's outputs for each pair of row and fold.
+
+        Returns its predictions for these pairs.
+        """
+
+    @abstractmethod
+    def _own_score(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> float:
+        """Score predictions as `score` does."""
 
     # ------------------------------------------------------------------------------------ fit
 
@@ -175,6 +180,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             folds = self._divide(X, Y, groups, weights, random_state)
         target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
         self._target_scale = None if target_scale is None else vars(target_scale)
+        classes = self.classes_ if is_classifier(self) else None
+        scoring = Scoring(self.scoring, task, target_scale, self._labels, classes)
+        scoring.check(Y, weights)
         data = TrainingData(
             cells,
             learn_scaling(cells, columns["sizes"]),
@@ -183,7 +191,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             weights,
             task,
             target_scale,
-            self._held_out_score(Y, weights, task),
+            scoring.of_epochs(),
         )
         known = folds.train[0].size, task, seeds
         listed = recipes(kinds, self.effort, *known)
@@ -202,8 +210,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             estimator._target_scale = self._target_scale
             estimator._folds_ = plain_folds(trained.folds) | {"fingerprint": rows}
             estimator.members_ = past + trained.members
-            estimator._learn_weights(Y, weights, task)
-            estimator._finish(Y, weights, estimator._combined_oof())
+            estimator._learn_weights(Y, weights, scoring)
+            estimator._judge(Y, weights, scoring)
 
         def fitted(trained: Trained) -> dict[str, Any]:
             twin = twin_of(self)
@@ -257,103 +265,34 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             random_state=random_state,
         )
 
-    def _learn_weights(self, Y: np.ndarray, weights: np.ndarray | None, task: Task) -> None:
+    def _learn_weights(self, Y: np.ndarray, weights: np.ndarray | None, scoring: Scoring) -> None:
         """Weigh the members by their predictions for the rows held out."""
         folds = folds_of(self._folds_)
         Y, counts = Y[folds.rows], folds.weights(weights)
-        if task.n_classes:
+        if scoring.task.n_classes:
             self.members_ = [_tempered(member, Y[:, 0], counts) for member in self.members_]
         predictions = np.stack([member["oof"] for member in self.members_])
-        y = Y[:, 0] if Y.shape[1] == 1 else Y
-        loss = task.loss, self._loss_settings_in_units(task)
-        if self.scoring is None:
-            chosen = ensemble_weights.weights_by_loss(
-                predictions, y, task.loss, settings=loss[1], sample_weight=counts
-            )
-        else:
-            score = self._scorer(Y, counts)
-            chosen = ensemble_weights.weights_by_score(predictions, score)
+        chosen = scoring.weights(predictions, Y, counts)
         for k, member in enumerate(self.members_):
-            losses = ensemble_weights.row_losses(predictions[k], y, *loss)
-            mean = float(np.average(losses, weights=counts))
-            self.members_[k] = Member(**{**member, "weight": float(chosen[k]), "loss": mean})
-
-    def _loss_settings_in_units(self, task: Task) -> tuple[float, ...]:
-        """Give what the loss reads by the targets as they are: huber's delta is in deviations."""
-        if task.loss != "huber" or self._target_scale is None:
-            return task.settings
-        size = float(np.mean(self._target_scale["scale"]))
-        return tuple(delta * size for delta in task.settings)
-
-    def _classes(self) -> np.ndarray | None:
-        return vars(self).get("classes_")
+            loss = scoring.loss(predictions[k], Y, counts)
+            self.members_[k] = Member(**{**member, "weight": float(chosen[k]), "loss": loss})
 
     def _combined_oof(self) -> np.ndarray:
         """Give the ensemble's predictions for each pair of row and fold: (n_pairs, n_outputs)."""
         parts = [member["weight"] * member["oof"].astype(np.float64) for member in self.members_]
         return np.sum(parts, axis=0)
 
-    def _scorer(self, Y: np.ndarray, counts: np.ndarray | None) -> Callable[[np.ndarray], float]:
-        """Make what scores predictions for rows of these targets by `scoring`."""
-        labels, counts = self._labels(Y), counts if self._scores_by_weight else None
-        score = ensemble_weights.scorer_of_predictions(
-            self.scoring, None, labels, self._classes(), counts
-        )
-        if is_classifier(self):
-            return score
-        return lambda A: score(A.reshape(labels.shape) if A.size == labels.size else A)
-
-    def _held_out_score(
-        self, Y: np.ndarray, weights: np.ndarray | None, task: Task
-    ) -> Callable | None:
-        """Make the score, lower is better, that chooses epochs; None for the loss."""
-        if self.scoring is None:
-            return None
-        self._try_scoring(Y, weights, task)
-
-        def score(y: np.ndarray, predictions: np.ndarray, counts: np.ndarray | None) -> float:
-            found = np.nan
-            with contextlib.suppress(ValueError):
-                found = self._scorer(y.reshape(len(y), -1), counts)(predictions)
-            if np.isfinite(found):
-                return -found
-            # Rows that have no such score, as for want of a class, go by their loss.
-            settings = self._loss_settings_in_units(task)
-            losses = ensemble_weights.row_losses(predictions, y, task.loss, settings)
-            return float(np.average(losses, weights=counts))
-
-        return score
-
-    def _try_scoring(self, Y: np.ndarray, weights: np.ndarray | None, task: Task) -> None:
-        """Score anything, so that what is wrong shows before training; weights may be too much."""
-        if task.n_classes:
-            anything = np.eye(task.n_classes)[Y[:, 0]] * 0.5 + 0.5 / task.n_classes
-        else:
-            anything = np.tile(Y, (1, task.n_outputs // Y.shape[1])).astype(np.float64)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._scores_by_weight = weights is not None
-            try:
-                self._scorer(Y, weights)(anything)
-            except TypeError:
-                self._scores_by_weight = False
-                self._scorer(Y, weights)(anything)
-
-    @abstractmethod
-    def _own_score(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> float:
-        """Score predictions as `score` does."""
-
-    def _judge(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> None:
+    def _judge(self, Y: np.ndarray, weights: np.ndarray | None, scoring: Scoring) -> None:
         """Keep the score and the loss of the rows held out."""
-        Y = y.reshape(len(y), -1)
-        task = self._task(Y)
-        settings = self._loss_settings_in_units(task)
-        losses = ensemble_weights.row_losses(predictions, y, task.loss, settings)
-        self.validation_loss_ = float(np.average(losses, weights=counts))
-        if self.scoring is None:
+        predictions = self._finish(Y, weights, self._combined_oof())
+        folds = folds_of(self._folds_)
+        Y, counts = Y[folds.rows], folds.weights(weights)
+        self.validation_loss_ = scoring.loss(predictions, Y, counts)
+        if scoring.scoring is None:
+            y = Y[:, 0] if Y.shape[1] == 1 else Y
             self.validation_score_ = self._own_score(predictions, y, counts)
         else:
-            self.validation_score_ = self._scorer(Y, counts)(predictions)
+            self.validation_score_ = scoring.score(predictions, Y, counts)
 
     # -------------------------------------------------------------------------------- predict
 

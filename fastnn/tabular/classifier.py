@@ -211,7 +211,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def _labels(self, Y: np.ndarray) -> np.ndarray:
         return self.classes_[Y[:, 0]]
 
-    def _finish(self, Y: np.ndarray, weights: np.ndarray | None, oof: np.ndarray) -> None:
+    def _finish(self, Y: np.ndarray, weights: np.ndarray | None, oof: np.ndarray) -> np.ndarray:
         folds = folds_of(self._folds_)
         y, counts = Y[folds.rows, 0], folds.weights(weights)
         calibration = fit_calibration(oof, y, counts)
@@ -220,7 +220,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         self._set_scores = conformal.class_scores(probabilities, y)
         self._set_folds, self._set_weights = folds.numbers.astype(np.int32), counts
         self.oof_prediction_ = folds.average(probabilities)
-        self._judge(probabilities, y, counts)
+        return probabilities
 
     def _own_score(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> float:
         return float(np.average(predictions.argmax(axis=1) == y, weights=counts))

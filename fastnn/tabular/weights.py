@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import check_scoring
 
 ROUNDS = 60
 FEW_ROWS = 200  # where half of the weight is shared
@@ -82,7 +80,7 @@ def weights_by_loss(
 def weights_by_score(
     predictions: np.ndarray, score: Callable[[np.ndarray], float], *, rounds: int = ROUNDS
 ) -> np.ndarray:
-    """Choose weights of members by the score of their mean; see `scorer_of_predictions`.
+    """Choose weights of members by the score of their mean.
 
     Parameters
     ----------
@@ -103,72 +101,6 @@ def weights_by_score(
         return np.array([-score(average) for average in A])
 
     return _chosen(predictions, judge, rounds, predictions.shape[1])
-
-
-def scorer_of_predictions(
-    scoring: Any,
-    X: Any,
-    y: np.ndarray,
-    classes: np.ndarray | None = None,
-    sample_weight: np.ndarray | None = None,
-) -> Callable[[np.ndarray], float]:
-    """Make a function that scores predictions as a scorer of scikit-learn scores an estimator.
-
-    Parameters
-    ----------
-    scoring : str or callable
-        As scikit-learn has it.
-    X, y : array-like of n_rows rows, and ndarray of shape (n_rows,) or (n_rows, n_targets)
-        What the scorer is given; labels, where there are classes.
-    classes : ndarray of shape (n_classes,), default=None
-        Labels in the order of the columns of probabilities. None for numbers.
-    sample_weight : ndarray of shape (n_rows,), default=None
-        Handed to the scorer.
-
-    Returns
-    -------
-    score : callable
-        Of ndarray of shape (n_rows, n_classes), or of y's shape.
-    """
-    known = _KnownNumbers() if classes is None else _KnownProbabilities(classes)
-    scorer = check_scoring(known, scoring)
-    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-
-    def score(predictions: np.ndarray) -> float:
-        known.predictions = predictions
-        return float(scorer(known, X, y, **weights))
-
-    return score
-
-
-class _KnownNumbers(RegressorMixin, BaseEstimator):
-    """Predicts what it was told, for a scorer."""
-
-    predictions: np.ndarray
-
-    def fit(self, X: Any, y: Any) -> "_KnownNumbers":
-        return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        return self.predictions
-
-
-class _KnownProbabilities(ClassifierMixin, BaseEstimator):
-    """Predicts the probabilities that it was told, for a scorer."""
-
-    predictions: np.ndarray
-
-    def __init__(self, classes_: np.ndarray) -> None:
-        self.classes_ = classes_
-
-    def fit(self, X: Any, y: Any) -> "_KnownProbabilities":
-        return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        return self.predictions
-
-    def predict(self, X: Any) -> np.ndarray:
-        return self.classes_[self.predictions.argmax(axis=1)]
 
 
 def _greedy(predictions: np.ndarray, judge: Judge, rounds: int) -> np.ndarray:

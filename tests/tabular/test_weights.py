@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_pinball_loss, roc_auc_score
 
-from fastnn.tabular.weights import (
-    ROW_LOSSES,
-    scorer_of_predictions,
-    weights_by_loss,
-    weights_by_score,
-)
+from fastnn.tabular.scoring import scorer_of_predictions
+from fastnn.tabular.weights import ROW_LOSSES, weights_by_loss, weights_by_score
 
 RNG = np.random.default_rng(0)
 
