@@ -15,8 +15,9 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 16, "balanced": 32, "thorough": 64}
+N_EPOCHS = {"quick": 14, "balanced": 32, "thorough": 64}
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
+QUICK_TREES = 14  # random ones, for little effort
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
 
@@ -44,7 +45,8 @@ def recipes(
         alone = len(kinds) == 1
         chosen += [("networks", settings) for settings in _networks(effort, n_rows, task, alone)]
     if "random_trees" in kinds and grows_trees(task, n_rows):
-        chosen.append(("random_trees", RandomTrees()))
+        n_trees = QUICK_TREES if effort == "quick" else RandomTrees.n_estimators
+        chosen.append(("random_trees", RandomTrees(n_trees)))
     return [
         Recipe(kind, settings, int(seed))
         for (kind, settings), seed in zip(chosen, seeds, strict=False)
@@ -54,7 +56,8 @@ def recipes(
 BOOSTED = ("log_loss", "squared_error", "absolute_error", "poisson", "gamma", "quantile")
 GROWN = ("log_loss", "squared_error", "huber", "log_cosh")
 MOST_CLASSES_GROWN = 30  # a leaf of random trees holds a number for each
-MOST_CLASSES_BOOSTED = 10  # by several members: an iteration grows a tree for each
+MOST_CLASSES_BOOSTED = 10  # where networks take part: an iteration grows a tree for each
+MOST_TREES_OF_CLASSES = 1000  # of all iterations, where there are more classes
 
 
 def grows_trees(task: Task, n_rows: int) -> bool:
@@ -72,16 +75,17 @@ def _boosting(effort: str, task: Task, kinds: Sequence[str]) -> list[Boosting]:
         if task.n_classes > MOST_CLASSES_BOOSTED and "networks" in kinds:
             return []
         # An iteration grows a tree for each of three classes and more.
-        n_iter = max(12, 90 // task.n_classes) if task.n_classes > 2 else 30
-        return [Boosting(learning_rate=0.2, max_iter=n_iter, **loss)]
-    several = [
-        Boosting(**loss),
-        Boosting(**GENTLE, **loss),
-        Boosting(**GENTLE, **loss, encodes=True),
-    ]
+        n_iter = max(10, 60 // task.n_classes) if task.n_classes > 2 else 25
+        return [Boosting(learning_rate=0.3, max_iter=n_iter, max_leaf_nodes=15, **loss)]
+    gentle = Boosting(**GENTLE, **loss)
     if effort == "thorough":
-        return several
-    return several[: 2 if task.n_classes <= MOST_CLASSES_BOOSTED else 1]
+        return [Boosting(**loss), gentle, replace(gentle, encodes=True)]
+    if task.n_classes <= 2:
+        return [Boosting(**loss), gentle]
+    if task.n_classes <= MOST_CLASSES_BOOSTED or "networks" not in kinds:
+        return [replace(gentle, learning_rate=0.1, max_iter=200, patience=20)]
+    n_iter = max(10, MOST_TREES_OF_CLASSES // task.n_classes)
+    return [replace(gentle, learning_rate=0.2, max_iter=n_iter, max_features=0.3, patience=10)]
 
 
 # Smaller steps, smaller trees and half of the columns at each split.

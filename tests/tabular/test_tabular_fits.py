@@ -301,13 +301,31 @@ def test_a_pilot_times_each_shape_of_network_once(monkeypatch):
     assert len(trained) == 4
 
 
-@pytest.mark.parametrize(("n_classes", "n_iter"), [(2, 30), (3, 30), (5, 18), (10, 12), (11, None)])
+@pytest.mark.parametrize(("n_classes", "n_iter"), [(2, 25), (3, 20), (5, 12), (10, 10), (11, None)])
 def test_quick_boosting_grows_few_trees_for_each_class(n_classes, n_iter):
     task = Task(n_classes, n_classes, "log_loss")
     listed = recipes(members.KINDS, "quick", 5000, task, np.arange(9))
     found = {recipe.kind: recipe.settings for recipe in listed}
     assert getattr(found.get("boosting"), "max_iter", None) == n_iter
     assert [r.kind for r in recipes(["boosting"], "quick", 5000, task, np.arange(9))]
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "kinds", "n_iter"),
+    [
+        (2, members.KINDS, [200, 400]),
+        (3, members.KINDS, [200]),
+        (10, members.KINDS, [200]),
+        (26, members.KINDS, [38]),
+        (200, members.KINDS, [10]),
+        (26, ["boosting"], [200]),
+    ],
+)
+def test_boosting_by_default_grows_few_trees_for_each_of_many_classes(n_classes, kinds, n_iter):
+    task = Task(n_classes, n_classes, "log_loss")
+    listed = recipes(kinds, "balanced", 5000, task, np.arange(9))
+    found = [recipe.settings.max_iter for recipe in listed if recipe.kind == "boosting"]
+    assert found == n_iter
 
 
 def test_ample_time_changes_nothing(alone):
