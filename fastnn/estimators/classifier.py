@@ -518,6 +518,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> "MLPClassifier":
         """Train for one epoch over the given data.
 
+        Ctrl-C raises its KeyboardInterrupt, and leaves the estimator as it was before this call.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

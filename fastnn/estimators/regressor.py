@@ -472,6 +472,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
         """Train for one epoch over the given data.
 
+        Ctrl-C raises its KeyboardInterrupt, and leaves the estimator as it was before this call.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

@@ -98,7 +98,13 @@ class Training:
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
 
     def run(self) -> None:
-        """Train, until a rule, a callback, the clock or the user says to stop."""
+        """Train, until a rule, a callback, the clock or the user says to stop.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Of a `partial_fit`, whose loop is its user's; a fit ends with a warning.
+        """
         history, solver = self.history, self.solver
         marks = history.mark(), solver.mark()
         self.clock.waits = solver.progress[ROWS] == self.order.size  # for a record cut short before
@@ -122,6 +128,8 @@ class Training:
                 raise
             self._take_back(marks)
         except (KeyboardInterrupt, TimeIsOverError) as stop:
+            if self.one_epoch and isinstance(stop, KeyboardInterrupt):
+                raise  # for the loop of its user to end, too
             if solver.progress[ROWS] == self.order.size:  # in the midst of an epoch's record
                 self._take_back(marks)
             history.warning = self.clock.warning(stop)
