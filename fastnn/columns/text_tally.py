@@ -76,11 +76,14 @@ class Tally:
         elif is_text(cells.type):
             self._add_texts(pc.cast(cells, pa.string()))
         elif not pa.types.is_null(cells.type):
-            self._add_typed(cells, cells.null_count)
+            self._add_typed(cells)
 
-    def _add_typed(self, cells: pa.Array, nulls: int) -> None:
-        self.types[str(cells.type)] = cells.type
-        self.values += len(cells) - nulls
+    def _add_type(self, type: pa.DataType, n_values: int) -> None:
+        self.types[str(type)] = type
+        self.values += n_values
+
+    def _add_typed(self, cells: pa.Array) -> None:
+        self._add_type(cells.type, len(cells) - cells.null_count)
         if is_number(cells.type):
             numbers = to_numbers(cells)
             self.numbers.codes += _n_too_long(cells, numbers)
@@ -97,8 +100,10 @@ class Tally:
             occurring = np.flatnonzero(counts)
             texts = pc.cast(cells.dictionary.take(pa.array(occurring)), pa.string())
             self._add_different(texts, counts[occurring])
+        elif is_number(cells.dictionary.type):
+            self._add_typed(cells.dictionary_decode())
         else:
-            self._add_typed(cells.dictionary_decode(), cells.null_count)
+            self._add_type(cells.dictionary.type, len(indices))
 
     def _add_texts(self, cells: pa.Array) -> None:
         counted = pc.value_counts(cells.drop_null())
