@@ -21,6 +21,7 @@ OF_OTHERS = {
     "_predictors": "scikit-learn's trees, and what `fastnn.tabular.forest` needs beside them",
     "_baseline_prediction": "the same",
     "_preprocessor": "the same",
+    "_worksheet_path": "openpyxl's: which part of an archive a sheet is",
     "_real_set_num_threads": "threadpoolctl's: `fastnn.engine.threads` says why",
 }
 IN_ONE_FILE = PACKAGE / "compiling" / "numba_internals.py"

@@ -132,6 +132,12 @@ class NumberTally:
         self.affixes: Counter[str] = Counter()
         self.whole = True
 
+    def add_typed(self, n: int) -> None:
+        """Add numbers that are no texts."""
+        self.either += n
+        for mark in self.readable:
+            self.readable[mark] += n
+
     def add(self, cells: pa.Array, counts: np.ndarray) -> np.ndarray:
         """Add other cells, each with how often it stands there; returns which are numbers."""
         fits = {mark: _flags(cells, pattern) for mark, pattern in PATTERNS.items()}

@@ -49,6 +49,9 @@ class Tally:
         How many cells are dates, by format.
     dated : int
         How many are dates of any format.
+    texts, typed_dates : int
+        How many cells that are not empty are texts, and how many dates came as such: of a sheet,
+        one part may hold numbers and the next texts.
     hints : HintTally
         What the others look like.
     stranger : str or None
@@ -63,6 +66,7 @@ class Tally:
         self.numbers = NumberTally()
         self.dates: Counter[str] = Counter()
         self.dated = 0
+        self.texts = self.typed_dates = 0
         self.hints = HintTally()
         self._words: set[str] = set()
         self.truths: set[tuple[str, str]] = set()
@@ -87,11 +91,15 @@ class Tally:
         if is_number(cells.type):
             numbers = to_numbers(cells)
             self.numbers.codes += _n_too_long(cells, numbers)
-            self.values -= pc.sum(pc.is_nan(numbers)).as_py() or 0
+            nans = pc.sum(pc.is_nan(numbers)).as_py() or 0
+            self.values -= nans
+            self.numbers.add_typed(len(cells) - cells.null_count - nans)
             values = numbers.to_numpy(zero_copy_only=False)
             with np.errstate(invalid="ignore"):
                 whole = (values == np.rint(values)) & np.isfinite(values)
                 self.numbers.whole &= bool(np.all(whole | np.isnan(values)))
+        elif is_date(cells.type):
+            self.typed_dates += len(cells) - cells.null_count
 
     def _add_dictionary(self, cells: pa.Array) -> None:
         indices = cells.indices.drop_null().to_numpy()
@@ -113,7 +121,9 @@ class Tally:
         """Add different texts, each with how often it stands there."""
         trimmed = pc.utf8_trim_whitespace(cells)
         filled = pc.not_equal(trimmed, "").to_numpy(zero_copy_only=False)
-        self.values += int(counts[filled].sum())
+        n_filled = int(counts[filled].sum())
+        self.values += n_filled
+        self.texts += n_filled
         words = self._missing.are_words(trimmed).to_numpy(zero_copy_only=False)
         self.words += int(counts[words].sum())
         if len(self._words) < 2 and words.any():
@@ -271,7 +281,7 @@ def _wished(tally: Tally, decimal: str, wish: str) -> Reading:
 
 def _decide(tally: Tally, decimal: str) -> Reading:
     name = tally.name
-    if tally.types:
+    if tally.types and not tally.texts:
         return _by_type(tally)
     n, numbers = tally.n_left, tally.numbers
     if numbers.either == n and n:
@@ -282,7 +292,9 @@ def _decide(tally: Tally, decimal: str) -> Reading:
             why = "its numbers are written in several ways"
             return Reading(name, "text", f"{why}: write them alike")
         return Reading(name, "number", number=format)
-    formats = [f for f, count in tally.dates.items() if count == n]
+    formats = [f for f, count in tally.dates.items() if count + tally.typed_dates == n]
+    if n and tally.typed_dates == n:
+        formats = [text_dates.ISO]
     if len(formats) == 1:
         return Reading(name, "date", date=formats[0])
     if formats:

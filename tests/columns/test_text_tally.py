@@ -115,6 +115,33 @@ def test_types_of_parquet():
     assert decided(pa.array(["1", "2"]).dictionary_encode()).kind == "number"
 
 
+DAY = pa.array([86_400_000_000], pa.timestamp("us"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind"),
+    [
+        ([[1.5], ["2", "3.5"]], "number"),
+        ([["NA", "?"], [1.5]], "number"),
+        ([[1.5], ["1,234.5"]], "number"),
+        ([[1.5], ["x"]], "text"),
+        ([["01"], [1.5]], "text"),
+        ([DAY, ["2024-05-06"]], "date"),
+        ([DAY, ["06/13/2024"]], "date"),
+        ([DAY, ["NA", "?"]], "date"),
+        ([DAY, ["x"]], "text"),
+        ([DAY, [1.5], ["1"]], "text"),
+    ],
+    ids=str,
+)
+def test_parts_of_other_types(parts, kind):
+    for some in (parts, parts[::-1]):
+        tally = Tally("c", Missing())
+        for part in some:
+            add_batch([tally], [pa.array(part)])
+        assert decide(tally, ".", Wishes()).kind == kind
+
+
 @pytest.mark.parametrize("type", [pa.int64(), pa.uint64(), pa.decimal128(20, 0)], ids=str)
 def test_whole_numbers_that_a_number_rounds_are_texts(type):
     numbers = [1234567890123456789, 1234567890123456790]
