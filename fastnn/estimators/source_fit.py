@@ -92,8 +92,8 @@ class SourceFit(Fit):
     def _memory_for_rows(self) -> float:
         """Bytes of the source's memory that the reading of a block leaves; a quarter at least."""
         memory, blocks = self.source.memory, self.source.blocks
-        block = blocks.copies * self.rows.row_bytes * max(self.rows.sizes)
-        return max(memory - blocks.overhead - block, LEAST_FOR_ROWS * memory)
+        reading = blocks.reading_bytes(self.rows.row_bytes * max(self.rows.sizes))
+        return max(memory - reading, LEAST_FOR_ROWS * memory)
 
     @property
     def _asks_for_rows(self) -> bool:

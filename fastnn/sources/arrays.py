@@ -24,8 +24,6 @@ class ArrayBlocks(Blocks):
         Rows of a block; None for 8 MB of them.
     """
 
-    copies = 0.0  # parts are views
-
     def __init__(self, X: Any, y: Any, weights: Any, features: Any, block_rows: int | None) -> None:
         self.X = X.tocsr() if sparse.issparse(X) else X
         self.y = None if y is None else _column("target", y, X)
@@ -45,6 +43,10 @@ class ArrayBlocks(Blocks):
         X = self.X[rows] if self.features is None else self.X[rows][:, self.features]
         y, weights = (None if of is None else of[rows] for of in (self.y, self.weights))
         return Part(X, y, weights)
+
+    def reading_bytes(self, block_bytes: float) -> float:
+        """None: parts are views."""
+        return 0.0
 
     def whole(self) -> Part | None:
         """Give all rows, unless they lie in a file."""

@@ -103,10 +103,6 @@ class Blocks(ABC):
         What there is beside the features.
     is_in_order : bool
         Whether they can be read from the first to the last only.
-    copies : float
-        Memory that the reading of a block takes, as a multiple of what its rows take.
-    overhead : int
-        Bytes that reading takes besides, however small the blocks are.
     """
 
     n_rows: list[int] | None = None
@@ -114,8 +110,6 @@ class Blocks(ABC):
     has_target: bool = True
     has_weights: bool = False
     is_in_order: bool = False
-    copies: float = 2.0
-    overhead: int = 0
 
     @abstractmethod
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
@@ -128,6 +122,10 @@ class Blocks(ABC):
         features : bool
             Whether X is asked for; what costs nothing may come all the same.
         """
+
+    def reading_bytes(self, block_bytes: float) -> float:
+        """Bytes that the reading of a block takes, given what its rows take."""
+        return 2 * block_bytes
 
     def whole(self) -> Part | None:
         """Give all rows, where they lie in memory already."""

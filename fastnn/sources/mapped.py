@@ -21,7 +21,6 @@ class MappedBlocks(Blocks):
     def __init__(self, blocks: Blocks, transform: Callable[[Any], Any]) -> None:
         self.blocks, self.transform = blocks, transform
         self.n_rows, self.is_in_order = blocks.n_rows, blocks.is_in_order
-        self.copies, self.overhead = blocks.copies, blocks.overhead
         self.has_target, self.has_weights = blocks.has_target, blocks.has_weights
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
@@ -41,6 +40,10 @@ class MappedBlocks(Blocks):
                     f"{part.n_rows}."
                 )
             yield number, part._replace(X=X)
+
+    def reading_bytes(self, block_bytes: float) -> float:
+        """Bytes that the reading of a block takes."""
+        return self.blocks.reading_bytes(block_bytes)
 
     def where(self, number: int) -> str:
         """Tell which block that is."""

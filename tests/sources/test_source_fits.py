@@ -559,13 +559,19 @@ def test_memory_stays_within_the_budget(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RssAnon is Linux'")
-def test_memory_stays_within_the_budget_where_files_are_decoded(tmp_path):
+@pytest.mark.parametrize(("group", "memory"), [(10_000, 80), (100_000, 160)])
+def test_memory_stays_within_the_budget_where_files_are_decoded(group, memory, tmp_path):
+    """Of large row groups a part is decoded, which all of their rows would not fit beside."""
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     names = [f"x{k}" for k in range(100)]
     schema = pa.schema([*((name, pa.float32()) for name in names), ("y", pa.int8())])
-    with pq.ParquetWriter(tmp_path / "large.parquet", schema) as writer:
+    dictionaries = {"use_dictionary": group < 100_000}
+    with pq.ParquetWriter(tmp_path / "large.parquet", schema, **dictionaries) as writer:
+        tables = []
         for part, y in parts_of_rows(100):  # 160 MB in all
-            table = pa.table([*part.T, y], schema=schema)
-            writer.write_table(table)
-    pq.write_table(table[:1000], tmp_path / "small.parquet", row_group_size=500)
-    assert 20 < memory_used("folder", tmp_path, 80) < 80
+            tables.append(pa.table([*part.T, y], schema=schema))
+            if len(tables) * 10_000 == group:
+                writer.write_table(pa.concat_tables(tables), row_group_size=group)
+                tables = []
+    pq.write_table(pa.table([*part.T, y], schema=schema)[:1000], tmp_path / "small.parquet")
+    assert 20 < memory_used("folder", tmp_path, memory) < memory
