@@ -63,7 +63,7 @@ assert min(models, key=lambda model: model.loss_) is models[1]
 # .. literalinclude:: /../fastnn/kernels/updates.py
 #    :pyobject: adam
 #
-# And this is the loop itself, one call for an epoch:
+# And this is the loop itself, one call for an epoch, or for several where nobody looks in between:
 #
 # .. literalinclude:: /../fastnn/kernels/epoch.py
 #    :pyobject: train_steps

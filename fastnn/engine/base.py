@@ -109,9 +109,12 @@ class Stepper(ABC):
     ----------
     batch_size : int
         Rows of each mini-batch but an epoch's last.
+    epochs_at_once : int
+        Epochs that a short call may take the steps of; 0 where it takes those of one at the most.
     """
 
     batch_size: int
+    epochs_at_once: int = 0
 
     @abstractmethod
     def steps(self, start: int, stop: int, learning_rate: float) -> None:
@@ -121,6 +124,19 @@ class Stepper(ABC):
         `progress` of the solver true: steps, rows of the epoch, and the sum of their losses, to
         which it adds: the problem's rows may be a part of an epoch's.
         """
+
+    def epochs(self, begin: Callable[[int], None], learning_rates: list[float]) -> None:
+        """Take the steps of whole epochs, as many as there are rates, at most `epochs_at_once`.
+
+        `begin` brings about the order of the problem's rows for each, counted from 0 and called in
+        turn before the first step. No epoch is under way before, and the last one is, all its rows
+        done, afterwards: until then `progress` says that nothing was done.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes one epoch at a time.")
+
+    def epoch_losses(self, n: int) -> np.ndarray:
+        """Give the sums of losses of the n epochs that the last call of `epochs` was for."""
+        raise NotImplementedError(f"{type(self).__name__} takes one epoch at a time.")
 
     @abstractmethod
     def gradient(self, rows: np.ndarray) -> Gradient:

@@ -1,6 +1,7 @@
 """Steps over mini-batches, as calls of one kernel (`fastnn.kernels.epoch.train_steps`)."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastnn.engine.calls import rows_at_once
 from fastnn.engine.pace import Pace
 from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels import epoch
-from fastnn.kernels.arguments import STEPS
+from fastnn.kernels.arguments import STEPS, Epochs
 from fastnn.kernels.tuning import (
     MAX_FLOPS_PER_CALL,
     MINI_BATCH_SHARD_ROWS,
@@ -40,25 +41,30 @@ class CpuStepper(Stepper):
         self.rows_per_call = self._rows_per_call()
         self.flops = bind.flops(problem, batch_size)
         self.is_small = problem.n_jobs is None and self.flops < threads.LEAST_FLOPS
+        is_alone = self.is_small or problem.n_jobs == 1  # else threads are chosen by short calls
+        self.epochs_at_once = self.rows_per_call // max(1, problem.rows.size) if is_alone else 0
         self.sample, self.params = problem.data.sample, problem.network.params
         self.dtypes = bind.dtypes_of(problem.network, self.sample)
         self.layers = bind.training_layers(problem, self.dtypes)
         self.backward = bind.backward_pass(problem, self.dtypes)
         self.optimizer = bind.optimizer(problem, solver, self.dtypes)
         self.full = self.layers.dropout.copy(), self.optimizer.decays.copy()
-        self.train_steps = Call(
-            epoch.train_steps,
-            self.dtypes,
-            *(self.sample, problem.rows, batch_size, self.layers, self.params),
-            *(self.optimizer, self.backward, self.work),
-        )
         self.loops: dict[bool, tuple[int, int]] = {}  # addresses, by whether on several threads
+        self.one, self.take_one = self._calls_of(problem.rows[None])
+        self.several, self.take_several = self.one, self.take_one
+
+    def _calls_of(self, orders: np.ndarray) -> tuple[Epochs, Call]:
+        """Prepare calls for as many epochs as there are orders."""
+        epochs = Epochs(orders, rates=np.empty(len(orders)), losses=np.empty(len(orders)))
+        fixed = (self.sample, self.batch_size, self.layers, self.params, self.optimizer)
+        call = Call(epoch.train_steps, self.dtypes, *fixed, self.backward, self.work, epochs)
+        return epochs, call
 
     def steps(self, start: int, stop: int, learning_rate: float) -> None:
         """Go on from a row of the epoch, as far as a call of the kernels may go."""
         if not 0 <= start < stop <= self.problem.rows.size:
             raise ValueError(f"There are no rows {start} to {stop} of {self.problem.rows.size}.")
-        self.optimizer.hyper[0] = learning_rate
+        self.one.rates[0] = learning_rate
         batch, n_rows, n_threads = self.batch_size, min(self.rows_per_call, stop - start), 1
         if not self.is_small:  # where it is, one thread takes them, whatever else runs
             n_shards, n_jobs = self.work.losses.size, self.problem.n_jobs
@@ -76,15 +82,35 @@ class CpuStepper(Stepper):
 
     def _call(self, start: int, n_rows: int, several: bool) -> float:
         """Take the steps of some rows; returns the seconds it took."""
-        if several not in self.loops:
-            self.loops[several] = self._loops(several)
+        loops = self._loops(several)
         began = time.perf_counter()
-        self.train_steps(start, start + n_rows, *self.loops[several])
+        self.take_one(1, start, start + n_rows, *loops)
         return time.perf_counter() - began
 
+    def epochs(self, begin: Callable[[int], None], learning_rates: list[float]) -> None:
+        """Take the steps of whole epochs in one call of the kernels."""
+        n, rows = len(learning_rates), self.problem.rows
+        if not 0 < n <= self.epochs_at_once:
+            raise ValueError(f"A call takes 1 to {self.epochs_at_once} epochs here, got {n}.")
+        if n > len(self.several.orders):
+            self.several, self.take_several = self._calls_of(np.empty((n, rows.size), np.int64))
+        self.several.rates[:n] = learning_rates
+        for i in range(n):
+            begin(i)
+            self.several.orders[i] = rows
+        self.take_several(n, 0, rows.size, *self._loops(several=False))
+
+    def epoch_losses(self, n: int) -> np.ndarray:
+        """Give the sums of losses of the first n epochs of the last call."""
+        return self.several.losses[:n]
+
     def _loops(self, several: bool) -> tuple[int, int]:
-        clips = self.problem.max_norm is not None
-        return bind.shard_loop(several, self.dtypes), bind.block_loop(several, clips, self.dtypes)
+        """Give the addresses of the loops over shards and over blocks."""
+        if several not in self.loops:
+            clips, dtypes = self.problem.max_norm is not None, self.dtypes
+            block_loop = bind.block_loop(several, clips, dtypes)
+            self.loops[several] = bind.shard_loop(several, dtypes), block_loop
+        return self.loops[several]
 
     def _rows_per_call(self) -> int:
         network, batch = self.problem.network, self.batch_size

@@ -128,7 +128,7 @@ class Optimizer(NamedTuple):
     # sum of losses times rows
     progress: Annotated[Array, "float64[::1]"]
     # the learning rate, then what the solver's kernels say
-    hyper: Annotated[Array, "readonly float64[::1]"]
+    hyper: Annotated[Array, "float64[::1]"]
     rates: Annotated[Array, "float64[::1]"]  # (N_RATES,): written by `prepare`
     # (n_segments + 1,): where in params segments begin that have a learning rate of their own
     starts: Annotated[Array, "readonly int64[::1]"]
@@ -139,6 +139,15 @@ class Optimizer(NamedTuple):
     # (n_segments,): share of the learning rate by which a step shrinks its parameters
     decays: Annotated[Array, "readonly float64[::1]"]
     max_norm: float  # of a gradient; infinity where it is not clipped
+
+
+@bundle
+class Epochs(NamedTuple):
+    """Epochs that one call takes the steps of: what differs between them, and what they bring."""
+
+    orders: Annotated[Array, "readonly int64[:, ::1]"]  # (n_epochs, n_rows)
+    rates: Annotated[Array, "readonly float64[::1]"]  # (n_epochs,): the learning rate of each
+    losses: Annotated[Array, "float64[::1]"]  # (n_epochs,): sum of losses times rows
 
 
 @bundle

@@ -1,4 +1,4 @@
-"""One epoch: gather, forward, backward and update for each mini-batch, in one call.
+"""Epochs: gather, forward, backward and update for each mini-batch, in one call.
 
 A mini-batch is cut into shards by its number of rows alone. Each shard goes forward and backward on
 one thread and leaves its own gradient; the shards' gradients are added in a fixed order. So the
@@ -123,40 +123,44 @@ def batch_loss(n_shards, total, alpha, losses, squares):
 
 
 @interface(
-    "Sample, readonly int64[::1], int64, Layers, T[::1], Optimizer, Backward, Workspace, "
-    "int64, int64, address, address"
+    "Sample, int64, Layers, T[::1], Optimizer, Backward, Workspace, Epochs, int64, int64, int64, "
+    "address, address"
 )
 def train_steps(
-    sample, order, batch, layers, params, optimizer, backward, work, start, stop, shards, blocks
+    sample, batch, layers, params, optimizer, backward, work, epochs, n, start, stop, shards, blocks
 ):
-    """Take one step for each mini-batch of the rows order[start:stop] of an epoch.
+    """Take one step for each mini-batch of the rows start:stop of n epochs, one after the other.
 
-    `optimizer.progress` is kept true step by step: an interrupt comes between two calls, and finds
-    there how far the epoch has come, which may be further than `stop` where `order` is a part of
-    its rows. A mini-batch whose weights sum to zero says nothing and
-    changes nothing. `shards` and `blocks` are addresses of loops: of `SHARD_LOOPS`, and of
-    `BLOCK_LOOPS` or `update_clipped`.
+    Several epochs are whole; a single one may go on with what `optimizer.progress` says of it. That
+    is kept true step by step: an interrupt comes between two calls, and finds there how far the
+    epoch has come, which may be further than `stop` where its order is of a part of its rows. A
+    mini-batch whose weights sum to zero says nothing and changes nothing. `shards` and `blocks` are
+    addresses of loops: of `SHARD_LOOPS`, and of `BLOCK_LOOPS` or `update_clipped`.
     """
-    progress, n_weights = optimizer.progress, layers.n_weights
-    first = start
-    if progress[ROWS] == 0:
-        progress[LOSS] = 0
-    while first < stop:
-        rows = vector(order, first, min(batch, stop - first))
-        n_shards, total = shards_of(rows, work), total_weight(sample.weights, rows)
-        first += rows.size
-        progress[ROWS] += rows.size
-        if total == 0:
-            continue
-        progress[STEPS] += 1
-        step = int(progress[STEPS])
-        call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
-        if backward.track != 0:
-            call(backward.track, n_shards, rows.size, layers, backward.running, work)
-        prepare_step(optimizer)
-        call(blocks, n_shards, total, n_weights, params, backward, optimizer, work)
-        loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
-        progress[LOSS] += loss * rows.size
+    progress, n_weights, n_rows = optimizer.progress, layers.n_weights, epochs.orders.shape[1]
+    for epoch in range(n):
+        optimizer.hyper[0], first = epochs.rates[epoch], start
+        if epoch > 0:
+            progress[ROWS] = 0
+        if progress[ROWS] == 0:
+            progress[LOSS] = 0
+        while first < stop:
+            rows = vector(epochs.orders, epoch * n_rows + first, min(batch, stop - first))
+            n_shards, total = shards_of(rows, work), total_weight(sample.weights, rows)
+            first += rows.size
+            progress[ROWS] += rows.size
+            if total == 0:
+                continue
+            progress[STEPS] += 1
+            step = int(progress[STEPS])
+            call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+            if backward.track != 0:
+                call(backward.track, n_shards, rows.size, layers, backward.running, work)
+            prepare_step(optimizer)
+            call(blocks, n_shards, total, n_weights, params, backward, optimizer, work)
+            loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
+            progress[LOSS] += loss * rows.size
+        epochs.losses[epoch] = progress[LOSS]
 
 
 @interface(

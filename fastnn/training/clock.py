@@ -6,6 +6,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.compiling import time_spent
 
+LONG_CALL = 1.0  # seconds: calls take 0.2 at the most
+
 
 class TimeIsOverError(Exception):
     """Ends a fit at the place where its time is over; no user sees it."""
@@ -29,6 +31,10 @@ class Clock:
         """Raise `TimeIsOverError` where time is over."""
         if self.max_time is not None and not self.waits and _now() - self._began > self.max_time:
             raise TimeIsOverError
+
+    def has_time(self) -> bool:
+        """Whether there is more time left than any call of the kernels takes."""
+        return self.max_time is None or _now() - self._began < self.max_time - LONG_CALL
 
     def warning(self, stop: BaseException, resumes: bool = True) -> tuple[str, type[Warning]]:
         """Tell why a fit ended early: its time was over, or its user did not want to wait."""

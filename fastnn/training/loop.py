@@ -96,6 +96,8 @@ class Training:
         self.history, self.clock = history, clock
         self.judge, self.watcher = judge, watcher
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # params and running moments
+        self.is_watched = _is_watched(solver, settings) or one_epoch or bool(judge or watcher)
+        self.at_once = 1  # epochs whose steps are taken before the first of them is recorded
 
     def run(self) -> None:
         """Train, until a rule, a callback, the clock or the user says to stop.
@@ -111,7 +113,11 @@ class Training:
         try:
             while history.n_iter < self.settings.max_iter:
                 marks = history.mark(), solver.mark()
-                self._epoch()
+                self.at_once = self._unwatched_epochs()
+                if self.at_once == 1:
+                    self._epoch()
+                else:
+                    self._epochs()
                 stops = self._record()
                 self.clock.waits = False
                 if stops or self.one_epoch:
@@ -132,6 +138,8 @@ class Training:
                 raise  # for the loop of its user to end, too
             if solver.progress[ROWS] == self.order.size:  # in the midst of an epoch's record
                 self._take_back(marks)
+                if self.at_once > 1:  # there is no going back to the end of the first
+                    self._record()
             history.warning = self.clock.warning(stop)
         else:
             if not math.isfinite(history.loss or 0):
@@ -141,6 +149,21 @@ class Training:
         """Forget the epoch whose record is not whole."""
         self.history.rewind(marks[0])
         self.solver.rewind(marks[1])
+
+    def _unwatched_epochs(self) -> int:
+        """How many epochs pass before anyone looks or anything is decided; one at least."""
+        settings, history = self.settings, self.history
+        if self.is_watched or self.solver.progress[ROWS] != 0 or not self.clock.has_time():
+            return 1
+        before_plateau = settings.n_iter_no_change + 1 - history.no_improvement_count
+        before_end = settings.max_iter - history.n_iter
+        return max(1, int(min(self.stepper.epochs_at_once, before_end, before_plateau)))
+
+    def _epochs(self) -> None:
+        """Take the steps of several whole epochs."""
+        n_iter, n_rows = self.history.n_iter, self.order.size
+        rates = self.solver.rates_of(self.at_once, self.history.rows_seen, n_rows)
+        self.stepper.epochs(lambda epoch: self.order.begin(n_iter + epoch), rates)
 
     def _epoch(self) -> None:
         """Take one step for each mini-batch that is left of the epoch."""
@@ -161,9 +184,21 @@ class Training:
                 self.clock.check()
 
     def _record(self) -> bool:
+        """Note what has come of the steps; returns whether to stop."""
+        stops = False
+        if self.at_once == 1:
+            stops = self._record_epoch(self.solver.progress[LOSS])
+        else:
+            for loss in self.stepper.epoch_losses(self.at_once):
+                self.solver.epoch_begins()  # once more, for its learning rate
+                stops = self._record_epoch(loss)
+        self.solver.epoch_is_recorded()
+        return stops
+
+    def _record_epoch(self, sum_of_losses: np.float64) -> bool:
         """Note what an epoch has brought; returns whether to stop."""
         history, settings, n = self.history, self.settings, self.order.size
-        history.loss = np.float64(self.solver.progress[LOSS] / n)  # the type scikit-learn records
+        history.loss = sum_of_losses / n
         history.n_iter += 1
         history.rows_seen += n
         history.loss_curve.append(history.loss)
@@ -186,7 +221,6 @@ class Training:
         stops = _stops(self.solver, settings, history)
         if self.watcher:
             stops = self.watcher.end_epoch(self._gradient_norms) or stops
-        self.solver.epoch_is_recorded()
         return stops
 
     def copies(self) -> tuple[np.ndarray, np.ndarray]:
@@ -215,6 +249,12 @@ class Training:
 
     def _gradient_norms(self) -> list[float]:
         return self.network.layer_norms(self.stepper.last_gradient())
+
+
+def _is_watched(solver: Solver, settings: Settings) -> bool:
+    """Whether something beside the rates of a schedule is looked at or changed at each epoch."""
+    looks = settings.verbose or settings.restore_best or settings.fades
+    return looks or solver.schedule.pieces > 1 or callable(solver.schedule.name)
 
 
 def _stop_if_diverged(network: Network, loss: float) -> None:

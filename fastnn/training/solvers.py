@@ -91,6 +91,15 @@ class Solver:
         rate = self.schedule.rate(self.epochs)
         self.base_rate = self.base_rate if rate is None else rate
 
+    def rates_of(self, n_epochs: int, rows_seen: int, n_rows: int) -> list[float]:
+        """Learning rates of the next epochs of so many rows, as far as no plateau changes them."""
+        ahead, rates = copy(self), []  # which shares what a schedule does not touch
+        for epoch in range(1, n_epochs + 1):
+            ahead.epoch_begins()
+            rates.append(ahead.base_rate)
+            ahead.epoch_ends(rows_seen + epoch * n_rows)
+        return rates
+
     def rate_within(self, share: float) -> float:
         """Learning rate when this share of the epoch is done."""
         if self.schedule.pieces == 1:

@@ -1,5 +1,6 @@
 """Steps of the engine, whole and in halves: a gradient, and an update with it."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.testing import assert_array_equal
 from fastnn.engine.base import Problem
 from fastnn.engine.cpu import CPU
 from fastnn.engine.data import Data
-from fastnn.kernels.arguments import ROWS, STEPS
+from fastnn.kernels.arguments import LOSS, ROWS, STEPS
 from fastnn.network import Architecture, Network
 from fastnn.training.initialization import initialize
 
@@ -60,6 +61,47 @@ def test_a_gradient_and_an_update_are_a_step_to_the_bit(n_threads, max_norm, for
         results.append([problem.network.params, problem.network.running, solver.state])
     for halves, whole in zip(*results, strict=True):
         assert_array_equal(halves, whole)
+
+
+def trained(n_epochs, n_jobs, several):
+    """Take the steps of epochs, some in one call or all one by one; returns all that they leave."""
+    problem, random = replace(problem_of(0.1), n_jobs=n_jobs), np.random.RandomState(0)
+    solver, losses, rates = adam(problem), [], iter([0.01, 0.02, 0.005, 0.01])
+    stepper = CPU.stepper(problem, solver, BATCH)
+    assert stepper.epochs_at_once > 4
+    with CPU.running():
+        for n in n_epochs:
+            solver.progress[ROWS] = 0
+            if several:
+                stepper.epochs(
+                    lambda _: random.shuffle(problem.rows), [next(rates) for _ in range(n)]
+                )
+                losses += stepper.epoch_losses(n).tolist()
+                continue
+            for _ in range(n):
+                random.shuffle(problem.rows)
+                rate, solver.progress[ROWS] = next(rates), 0
+                while (start := int(solver.progress[ROWS])) < N_ROWS:
+                    stepper.steps(start, N_ROWS, rate)
+                losses.append(float(solver.progress[LOSS]))
+    return problem.network.params, solver.state, solver.progress, losses, problem.rows
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+@pytest.mark.parametrize("n_epochs", [[1, 1, 1, 1], [4], [3, 1], [1, 3]])
+def test_epochs_in_one_call_are_those_one_by_one_to_the_bit(n_epochs, n_jobs):
+    single, several = (trained(n_epochs, n_jobs, several) for several in (False, True))
+    for ours, expected in zip(several, single, strict=True):
+        assert_array_equal(ours, expected)
+
+
+def test_what_may_take_threads_takes_one_epoch_at_a_time(monkeypatch):
+    monkeypatch.setattr("fastnn.engine.threads.LEAST_FLOPS", 0)
+    for n_jobs, expected in ((None, 0), (2, 0)):
+        problem = replace(problem_of(None), n_jobs=n_jobs)
+        assert CPU.stepper(problem, adam(problem), BATCH).epochs_at_once == expected
+    with pytest.raises(ValueError, match="1 to 0 epochs here, got 2"):
+        CPU.stepper(problem, adam(problem), BATCH).epochs(lambda epoch: None, [0.1, 0.1])
 
 
 def test_what_does_not_fit_is_refused():

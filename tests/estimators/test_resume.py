@@ -22,6 +22,8 @@ from fastnn.compiling import time_spent
 from fastnn.compiling.interrupts import held_back
 from fastnn.engine import stepper as engine
 from fastnn.training.clock import Clock, TimeIsOverError
+from fastnn.training.history import History
+from fastnn.training.order import ShuffledRows
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Training interrupted:UserWarning"
@@ -129,6 +131,40 @@ def test_lbfgs_says_that_it_starts_anew():
     with pytest.warns(UserWarning, match="starts anew"):
         short.resume(X, X[:, 0])
     assert short.loss_ < loss
+
+
+@pytest.mark.parametrize("where", ["orders", "steps", "record"])
+@pytest.mark.parametrize("kind", ["adam", "sgd, adaptive", "nadam, cosine", "dropout"])
+def test_several_epochs_are_interrupted(kind, where, monkeypatch):
+    """Those whose steps one call has taken are all recorded, or it has taken none."""
+    whole, left = model(kind).fit(X, y), [5]
+
+    def interrupted(of, name):
+        method = getattr(of, name)
+
+        def call(*arguments):
+            result = method(*arguments)
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            return result
+
+        return of, name, call
+
+    if where == "steps":
+        left = [1]
+    places = {
+        "orders": (ShuffledRows, "begin"),
+        "steps": (engine.CpuStepper, "epochs"),
+        "record": (History, "record_loss"),
+    }
+    with monkeypatch.context() as within:
+        within.setattr(*interrupted(*places[where]))
+        cut = model(kind).fit(X, y)
+    assert left[0] <= 0
+    assert len(cut.loss_curve_) == cut.n_iter_ < whole.n_iter_
+    assert (cut.n_iter_ > 1) == (where != "orders" or kind == "sgd, adaptive")
+    assert_same(cut.resume(X, y), whole)
 
 
 @pytest.fixture

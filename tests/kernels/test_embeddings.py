@@ -16,6 +16,7 @@ from fastnn.engine.base import Problem, Segment
 from fastnn.engine.cpu import CPU
 from fastnn.engine.data import Data, sample_of
 from fastnn.kernels import embeddings, epoch
+from fastnn.kernels.arguments import Epochs
 from fastnn.memory import padded
 from fastnn.network import Architecture, Network
 
@@ -119,14 +120,16 @@ def params_after_steps(dtype, is_compiled=True, several=False):
     problem = problem_of("all", dtype)
     dtypes, work = dtypes_of_problem(problem), workspace_of(problem, 205)
     layers, backward = bind.training_layers(problem, dtypes), bind.backward_pass(problem, dtypes)
-    fixed = (problem.data.sample, problem.rows, 205, layers, problem.network.params)
-    fixed += optimizer_of(problem, "adamw"), backward, work
+    optimizer = optimizer_of(problem, "adamw")
+    epochs = Epochs(problem.rows[None], optimizer.hyper[:1], np.empty(1))
+    fixed = (problem.data.sample, 205, layers, problem.network.params)
+    fixed += optimizer, backward, work, epochs
     loops = bind.shard_loop(several, dtypes), bind.block_loop(several, False, dtypes)
     with np.errstate(over="ignore"):  # as the dropout's hash is meant to
         if is_compiled:
-            Call(epoch.train_steps, dtypes, *fixed)(0, N_ROWS, *loops)
+            Call(epoch.train_steps, dtypes, *fixed)(1, 0, N_ROWS, *loops)
         else:
-            epoch.train_steps(*fixed, 0, N_ROWS, *loops)
+            epoch.train_steps(*fixed, 1, 0, N_ROWS, *loops)
     return problem.network.params
 
 

@@ -23,7 +23,7 @@ from fastnn.kernels import (
     epoch,
     updates,
 )
-from fastnn.kernels.arguments import ACTIVATE, DERIVE, LOSS, N_FUNCTIONS, ROWS, STEPS
+from fastnn.kernels.arguments import ACTIVATE, DERIVE, LOSS, N_FUNCTIONS, ROWS, STEPS, Epochs
 
 
 def take_steps(
@@ -32,15 +32,16 @@ def take_steps(
     """Take the steps of an epoch by the compiled kernels, or by Python."""
     dtypes, (layers, backward) = dtypes_of_problem(problem), bundles_of(problem)
     network, rows = (layers, problem.network.params), problem.rows
-    fixed = (problem.data.sample, rows, batch, *network, optimizer, backward, work)
+    epochs = Epochs(rows[None], optimizer.hyper[:1], np.empty(1))
+    fixed = (problem.data.sample, batch, *network, optimizer, backward, work, epochs)
     loops = (
         bind.shard_loop(several, dtypes),
         bind.block_loop(several, problem.max_norm is not None, dtypes),
     )
     if is_compiled:
-        Call(epoch.train_steps, dtypes, *fixed)(0, rows.size, *loops)
+        Call(epoch.train_steps, dtypes, *fixed)(1, 0, rows.size, *loops)
     else:
-        epoch.train_steps(*fixed, 0, rows.size, *loops)
+        epoch.train_steps(*fixed, 1, 0, rows.size, *loops)
 
 
 def take_halves_of_steps(problem, work, optimizer, batch, is_compiled=True, several=False):
