@@ -69,6 +69,9 @@ class Problem:
     segments : tuple of Segment
         Which parameters learn and decay at what rate; empty where all learn at one, and the weights
         decay as the solver says.
+    by_tree : bool
+        Whether the gradients of a mini-batch's shards are added by a tree over them
+        (`fastnn.engine.tree`), as several machines do, rather than in turn.
     """
 
     network: Network
@@ -82,6 +85,7 @@ class Problem:
     seed: int = 0
     n_jobs: int | None = None
     segments: tuple[Segment, ...] = ()
+    by_tree: bool = False
 
 
 class SolverState(Protocol):

@@ -220,6 +220,7 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
     has_more = architecture.normalization is not None or architecture.bends
     is_plain = not has_more and not any(architecture.dropout)
     embedding = architecture.embedding
+    combine = updates.combine_block_by_tree if problem.by_tree else updates.combine_block
     return Backward(
         functions=_derivatives(network, architecture, dtypes),
         shard_gradient=address_of(epoch.shard_gradient, dtypes),
@@ -230,7 +231,7 @@ def backward_pass(problem: Problem, dtypes: DTypes) -> Backward:
         loss_settings=np.array(problem.loss_settings, np.float64),
         track=address_of(track, dtypes) if keeps_moments(architecture) else 0,
         running=network.running,
-        combine=address_of(updates.combine_block, dtypes),
+        combine=address_of(combine, dtypes),
         alpha=float(problem.alpha),
     )
 

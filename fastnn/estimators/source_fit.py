@@ -14,6 +14,7 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.fit import Fit, validation_dataset
 from fastnn.estimators.source_rows import SourceRows
 from fastnn.kernels.arguments import ROWS
+from fastnn.network import Network
 from fastnn.sources.ahead import Ahead
 from fastnn.sources.held_out import HeldOut
 from fastnn.sources.order import SeededRows, StreamedRows
@@ -69,25 +70,24 @@ class SourceFit(Fit):
         self.before = random_state.get_state(legacy=False)
         drawn = int(random_state.randint(2**62, dtype=np.int64))
         seed = drawn if settings.shuffle else None
-        sizes, whole = self.rows.sizes, self.source.blocks.whole()
+        sizes = self.rows.sizes
         self.memory = self._memory_for_rows()
         fits = sum(sizes) * self.rows.row_bytes <= OF_ALL_ROWS * self.memory
-        held_out = HeldOut(self._share_held_out(fits or whole is not None), drawn)
+        is_kept = fits or self.source.blocks.whole() is not None
+        held_out = HeldOut(self._share_held_out(is_kept), drawn)
         layout = layout_of(sizes, held_out, 1, seed, self.source.blocks.is_in_order)
         self._check_split(layout)
         n_rows, batch = layout.n_rows, self._batch_size(layout.n_rows)
-        if whole is None and not fits:
-            layout = replace(layout, window_rows=self._window_rows(batch))
-            self._identify(layout)
-            self._train_on_windows(layout, batch)
-            return
-        layout = replace(layout, window_rows=n_rows)
+        layout = replace(layout, window_rows=n_rows if is_kept else self._window_rows(batch))
         self._identify(layout)
-        if whole is None:
-            self.dataset = gathered(self._read(layout), sum(sizes), self._asks_for_rows)
+        if is_kept:
+            self._train_on_kept_rows(layout, batch)
         else:
-            self.dataset = self.rows.encode(None, whole)
-        self._train_on_kept_rows(layout, batch)
+            self._train_on_windows(layout, batch)
+
+    def _problem(self, network: Network, rows: np.ndarray | None = None) -> Problem:
+        """Lay out what is minimized; its shards are added as several machines would add them."""
+        return replace(super()._problem(network, rows), by_tree=True)
 
     def _memory_for_rows(self) -> float:
         """Bytes of the source's memory that the reading of a block leaves; a quarter at least."""
@@ -152,7 +152,12 @@ class SourceFit(Fit):
     # ----------------------------------------------------------------------------- rows that fit
 
     def _train_on_kept_rows(self, layout: Layout, batch: int) -> None:
-        mask = layout.held_out.mask(0, int(layout.starts[-1]))
+        whole, n_rows = self.source.blocks.whole(), int(layout.starts[-1])
+        if whole is None:
+            self.dataset = gathered(self._read(layout), n_rows, self._asks_for_rows)
+        else:
+            self.dataset = self.rows.encode(None, whole)
+        mask = layout.held_out.mask(0, n_rows)
         rows, validation_rows = np.flatnonzero(~mask), None
         if layout.held_out.share:
             validation_rows = np.flatnonzero(mask)

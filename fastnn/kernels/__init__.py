@@ -42,7 +42,8 @@ file and kernel                    formula
 ``losses.log_loss``, ...           loss(A, Y), and D of the last layer
 ``backprop.forward``               all layers, first to last
 ``backprop.loss_gradient``         all layers, last to first
-``updates.combine_block``          gradient = (sum over shards + alpha W) / sum of weights
+``updates.combine_block``          gradient = (sum over shards + alpha W) / sum of weights; also
+                                   ``combine_block_by_tree``, where the sum is a tree's
 ``updates.sgd``, ``adam``, ...     params -= step of the solver
 ``trees.ADD_TREES``                outputs += the leaf that a row reaches, tree by tree
 ``epoch.train_steps``              all of the above, once for each mini-batch

@@ -106,7 +106,7 @@ class Backward(NamedTuple):
     loss_settings: Annotated[Array, "readonly float64[::1]"]  # what the loss' kernel says
     track: OptionalAddress  # of the running moments, with batch normalization
     running: Annotated[Array, "T[::1]"]  # the moments of `Layers`, which `track` moves
-    combine: Address  # updates.combine_block
+    combine: Address  # updates.combine_block, or combine_block_by_tree
     alpha: float  # strength of the penalty of large weights
 
 

@@ -8,8 +8,9 @@ The loops over shards and over blocks come in two forms, for one thread and for 
 calls either by its address. What is in the loops has an address, too, and so is one machine code
 for both.
 
-`batch_gradient` and `apply_gradient` are the two halves of a step, for a gradient that several
-machines find together. One after the other they leave the same bits as `train_steps`.
+`batch_gradient` and `apply_gradient` are the two halves of a step, for a gradient that comes from
+elsewhere. One after the other they leave the same bits as `train_steps`. So do `some_shards` and
+`step_by_sum`, where several machines have shards of one mini-batch and add them up in between.
 """
 
 import math
@@ -45,11 +46,13 @@ def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, backwa
         fresh = False
 
 
-def _shard_gradients(n_shards, adds, sample, rows, step, layers, params, backward, work):
-    """Loss and gradient of every shard of these rows."""
+def _shard_gradients(
+    first, stop, n_shards, adds, sample, rows, step, layers, params, backward, work
+):
+    """Loss and gradient of the shards from `first` to `stop` of the `n_shards` of these rows."""
     shard = backward.shard_gradient
-    for k in prange(n_shards):
-        call(shard, k, n_shards, adds, sample, rows, step, layers, params, backward, work)
+    for i in prange(stop - first):
+        call(shard, first + i, n_shards, adds, sample, rows, step, layers, params, backward, work)
 
 
 def _update_blocks(n_shards, total, n_weights, params, backward, optimizer, work):
@@ -62,7 +65,8 @@ def _update_blocks(n_shards, total, n_weights, params, backward, optimizer, work
 
 
 SHARD_LOOP = (
-    "int64, int64, Sample, readonly int64[::1], int64, Layers, readonly T[::1], Backward, Workspace"
+    "int64, int64, int64, int64, Sample, readonly int64[::1], int64, Layers, readonly T[::1], "
+    "Backward, Workspace"
 )
 BLOCK_LOOP = "int64, float64, int64, T[::1], Backward, Optimizer, Workspace"
 
@@ -153,7 +157,9 @@ def train_steps(
                 continue
             progress[STEPS] += 1
             step = int(progress[STEPS])
-            call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+            call(
+                shards, 0, n_shards, n_shards, 0, sample, rows, step, layers, params, backward, work
+            )
             if backward.track != 0:
                 call(backward.track, n_shards, rows.size, layers, backward.running, work)
             prepare_step(optimizer)
@@ -178,7 +184,7 @@ def batch_gradient(sample, layers, backward, work, params, rows, step, shards, o
     if total == 0:
         work.gradients[0, :] = 0
         return
-    call(shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+    call(shards, 0, n_shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
     if backward.track != 0:
         call(backward.track, n_shards, rows.size, layers, backward.running, work)
     combine_blocks(n_shards, total, layers.n_weights, params, backward, work)
@@ -196,6 +202,36 @@ def apply_gradient(params, optimizer, work):
 
 
 @interface(
+    "Sample, Layers, Backward, Workspace, readonly T[::1], readonly int64[::1], int64, int64, "
+    "int64, address, float64[::1]"
+)
+def some_shards(sample, layers, backward, work, params, rows, step, first, stop, shards, out):
+    """Leave the gradients of some of a mini-batch's shards where they belong, not added up.
+
+    The total weight of its rows goes to `out`.
+    """
+    out[0] = total_weight(sample.weights, rows)
+    n_shards = shards_of(rows, work)
+    call(shards, first, stop, n_shards, 0, sample, rows, step, layers, params, backward, work)
+
+
+@interface("Layers, Backward, Workspace, T[::1], Optimizer, readonly int64[::1], float64, address")
+def step_by_sum(layers, backward, work, params, optimizer, rows, total, blocks):
+    """Take the step of a mini-batch, the sum of whose shards' gradients is in work.gradients[0].
+
+    The shards' losses, and their moments where those are tracked, are all in `work`.
+    """
+    n_shards, progress = shards_of(rows, work), optimizer.progress
+    progress[STEPS] += 1
+    if backward.track != 0:
+        call(backward.track, n_shards, rows.size, layers, backward.running, work)
+    prepare_step(optimizer)
+    call(blocks, 1, total, layers.n_weights, params, backward, optimizer, work)
+    loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
+    progress[LOSS] += loss * rows.size
+
+
+@interface(
     "Sample, readonly int64[::1], Layers, Backward, Workspace, readonly T[::1], int64, int64, "
     "address"
 )
@@ -206,7 +242,7 @@ def full_gradient(sample, rows, layers, backward, work, params, start, stop, sha
     sum in work.gradients[0], and the loss in work.losses[0].
     """
     part, n_shards, adds = vector(rows, start, stop - start), work.losses.size, min(start, 1)
-    call(shards, n_shards, adds, sample, part, 0, layers, params, backward, work)
+    call(shards, 0, n_shards, n_shards, adds, sample, part, 0, layers, params, backward, work)
     if stop == rows.size:
         total = total_weight(sample.weights, rows)
         combine_blocks(n_shards, total, layers.n_weights, params, backward, work)

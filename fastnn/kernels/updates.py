@@ -155,7 +155,12 @@ def scaled(p, g, v, m, u, rates):
         p[i] -= rate * g[i] / (math.sqrt(v[i]) + epsilon)
 
 
-@interface("int64, int64, int64, readonly T[::1], T[:, ::1], float64, float64, float64[::1]")
+combining = interface(
+    "int64, int64, int64, readonly T[::1], T[:, ::1], float64, float64, float64[::1]"
+)
+
+
+@combining
 def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squares):
     """Leave the gradient of block j in gradients[0], and the sum of its W^2 in squares[j].
 
@@ -163,9 +168,42 @@ def combine_block(j, n_shards, n_weights, params, gradients, alpha, total, squar
     (its rows, without weights). Only weights are shrunk by alpha; they stand first in params.
     """
     start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
-    g, p = vector(gradients, start, n), vector(params, start, n)
     for k in range(1, n_shards):
-        add(g, vector(gradients, k * gradients.shape[1] + start, n))
+        add(vector(gradients, start, n), vector(gradients, k * gradients.shape[1] + start, n))
+    finish_block(j, n_weights, params, gradients, alpha, total, squares)
+
+
+@combining
+def combine_block_by_tree(j, n_shards, n_weights, params, gradients, alpha, total, squares):
+    """Do the same, and add the shards by a tree (`fastnn.engine.tree`) rather than in turn.
+
+    The tree's node i at depth d has the shards from `tree_cut(n_shards, d, i)` to that of i + 1.
+    """
+    start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
+    size, n_nodes = gradients.shape[1], 1
+    while n_nodes < n_shards:
+        n_nodes *= 2
+    while n_nodes > 1:
+        for i in range(0, n_nodes, 2):
+            left, right = tree_cut(n_shards, n_nodes, i), tree_cut(n_shards, n_nodes, i + 1)
+            if left < right < tree_cut(n_shards, n_nodes, i + 2):
+                to = vector(gradients, left * size + start, n)
+                add(to, vector(gradients, right * size + start, n))
+        n_nodes //= 2
+    finish_block(j, n_weights, params, gradients, alpha, total, squares)
+
+
+@jit
+def tree_cut(n_shards, n_nodes, i):
+    """First shard of node i, where so many nodes share the shards as evenly as can be."""
+    return (n_shards * i + n_nodes - 1) // n_nodes
+
+
+@jit
+def finish_block(j, n_weights, params, gradients, alpha, total, squares):
+    """Make the gradient of block j of the shards' sum, as `combine_block` says."""
+    start, n = j * UPDATE_BLOCK, min(UPDATE_BLOCK, params.size - j * UPDATE_BLOCK)
+    g, p = vector(gradients, start, n), vector(params, start, n)
     scale, shrink = g.dtype.type(1.0 / total), g.dtype.type(alpha / total)
     split = min(max(n_weights - start, 0), n)
     sum_of_squares = g.dtype.type(0)
