@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.inspection import permutation_importance
 from sklearn.utils import Bunch
 
 from fastnn.columns import Cells, Columns
@@ -100,6 +99,8 @@ def importance_of_rows_held_out(
     **options : object
         Of `sklearn.inspection.permutation_importance`.
     """
+    from sklearn.inspection import permutation_importance  # 300 ms, which predictions do without
+
     total: Any = 0.0
     for model, test in zip(models, folds.test, strict=True):
         rows = np.repeat(test[:, None], n_features, axis=1)
