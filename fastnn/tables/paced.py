@@ -42,7 +42,8 @@ class Paced(io.BufferedReader):
     def read(self, size: int | None = -1) -> bytes:
         """Read a block, when its turn has come; nothing after the end."""
         with self._reading:
-            self._may_read.acquire(timeout=PATIENCE)
+            if not self._ended:
+                self._may_read.acquire(timeout=PATIENCE)
             return b"" if self._ended else super().read(size)
 
     def end(self) -> None:
@@ -52,7 +53,7 @@ class Paced(io.BufferedReader):
         for it.
         """
         self._ended = True
-        self._may_read.release(1 << 20)  # whoever waits still is to come to its end
+        self._may_read.release()  # whoever waits still is to come to its end
         with self._reading:
             pass
 
