@@ -85,7 +85,7 @@ def fit_ensemble(
     )
     told = {} if rows.groups is None else {"groups": rows.groups[places]}
     with contextlib.redirect_stdout(sys.stderr):  # where progress belongs
-        _fit(ensemble, rows.X.take(pa.array(places)), rows, places, **told)
+        _fit(ensemble, _taken(rows.X, places), rows, places, **told)
     return Pipeline([("cells", reader), ("model", ensemble.set_params(verbose=False))])
 
 
@@ -114,11 +114,16 @@ def fit_network(
     scaled = TransformedTargetRegressor(network, transformer=StandardScaler())
     last = network if is_classification else scaled
     encoder = TableEncoder()
-    X = rows.X.take(pa.array(places))
+    X = _taken(rows.X, places)
     _fit(last, encoder.fit(X).transform(X), rows, places)
     for one in (network, getattr(last, "regressor_", network)):
         one.set_callbacks()  # the saved model holds the network alone
     return Pipeline([("cells", reader), ("columns", encoder), ("network", last)])
+
+
+def _taken(X: pa.Table, places: np.ndarray) -> pa.Table:
+    """Take rows, without a copy where it is all of them in their order."""
+    return X if len(places) == len(X) else X.take(pa.array(places))
 
 
 def _fit(model: Any, X: Any, rows: TrainingRows, places: np.ndarray, **told: Any) -> None:

@@ -16,7 +16,7 @@ from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_
 from fastnn.tables.open import Table
 
 MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
-MOST_CELLS = 1 << 24  # that are learnt from; training takes some 40 bytes for each
+MOST_CELLS = 3 << 22  # that are learnt from; training takes some 50 bytes for each
 MOST_CLASSES = 100_000  # different texts of a target that are counted
 LONGEST_CLASS = 200  # characters; each row's label takes as much memory as the longest
 GOOD_NUMBER = 0.05  # share of rows by which a word for missing values is a class of its own
