@@ -7,6 +7,7 @@ import sys
 from threadpoolctl import threadpool_info
 
 from fastnn._version import __version__
+from fastnn.compiling import shipped
 from fastnn.compiling.cache import cache_directory, refused_directory
 from fastnn.engine import threads
 
@@ -38,6 +39,7 @@ def show_versions() -> None:
     facts = {
         "threading layer": layer if layer != "none" else f"none: {threads.why_none()}",
         "threads": threads.available(),
+        "machine code shipped": shipped.described(),
         "cache folder": cache_directory() or "none: no folder can be written",
     }
     if refused := refused_directory():

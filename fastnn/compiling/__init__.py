@@ -8,7 +8,9 @@ file                  task
 ``intrinsics/``       functions that kernels call and whose machine code is written by hand
 ``runtime``           `address_of` a kernel, and `Call`, by which Python calls one
 ``packing``           the door: what Python hands over is checked and laid down as numbers
+``target``            the processors that machine code is made for
 ``cache``             machine code on disk, and how it gets into a process
+``shipped``           machine code that an installation has brought along
 ``llvm``              LLVM, which is imported at its first use
 ``compiler``          Numba, its flags, and how it compiles a kernel
 ``lowering/``         the machine code of calls by address, of views and of products
@@ -85,5 +87,7 @@ that belongs to someone else (root aside), or that a group or others can write t
 nor written: kernels go to a place of the user's own then, and a warning says so. On Windows, whose
 rights are others, nobody looks. The folder is named after a digest of every source in this room
 and in ``kernels``, of compiler, processor, Python and Numba's settings; a file, after its kernel,
-the types of all arguments and the form of the call.
+the types of all arguments and the form of the call. What an installation has brought along is
+trusted as the sources are, beside which it lies, and its folder is named after less: neither
+Numba's version nor Python's has a part in what the code needs when it runs.
 """

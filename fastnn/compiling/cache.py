@@ -21,18 +21,20 @@ import sys
 import tempfile
 import warnings
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastnn.compiling import llvm
 from fastnn.compiling.interrupts import held_back, late_imports
+from fastnn.compiling.target import target
 from fastnn.memory import ask
 
 # Rooms whose every file decides on the code of kernels, or on the form of its files.
 FOLDERS = ("compiling", "kernels")
 OF_NO_EFFECT = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}  # on it
+SETTINGS_FILE = ".numba_config.yaml"
 
 
 class MachineCode(NamedTuple):
@@ -46,22 +48,31 @@ class MachineCode(NamedTuple):
 # ------------------------------------------------------------------------------------- on disk
 
 
-def _digest() -> str:
-    """Digest of sources, compiler and processor."""
+def digest_of(*facts: object) -> str:
+    """Digest of the sources of machine code, and of what else decides on it."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
     for folder in FOLDERS:
         for source in sorted((package / folder).rglob("*.py")):
             digest.update(source.read_bytes())
-    compiler = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    features = llvm.get_host_cpu_features().flatten()
-    processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), features
-    objects = sys.implementation.cache_tag, object.__basicsize__  # Python's, in which arrays are
-    with contextlib.suppress(OSError):  # Numba takes settings from there, too
-        digest.update(Path(".numba_config.yaml").read_bytes())
-    names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
-    settings = [(name, os.environ[name]) for name in names if name not in OF_NO_EFFECT]
-    digest.update(repr((compiler, processor, objects, settings)).encode())
+    digest.update(repr(facts).encode())
     return digest.hexdigest()[:16]
+
+
+def settings() -> dict[str, str]:
+    """Read settings of Numba that have an effect on machine code: variables, and a file."""
+    names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
+    of_effect = {name: os.environ[name] for name in names if name not in OF_NO_EFFECT}
+    with contextlib.suppress(OSError):
+        of_effect[SETTINGS_FILE] = Path(SETTINGS_FILE).read_text("utf-8", "replace")
+    return of_effect
+
+
+def _digest() -> str:
+    """Digest of sources, compiler and processor."""
+    compiler = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    processor = llvm.get_process_triple(), *target()
+    objects = sys.implementation.cache_tag, object.__basicsize__  # Python's, in which arrays are
+    return digest_of(compiler, processor, objects, settings())
 
 
 def _user_cache() -> Path:
@@ -173,23 +184,17 @@ def find(name: str) -> MachineCode | None:
     if folder is None:
         return None
     try:
-        data = _read(folder / name)
-        checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
-        if checksum != _checksum(name, content):
-            return None
-        head, _, code = content.partition(b"\n")
-        symbol, *needs = head.decode().split(" ")
+        return from_bytes(folder / name, read(folder / name, _fault))
     except (OSError, UnicodeDecodeError):
         return None
-    return MachineCode(symbol, needs, code)
 
 
-def _read(file: Path) -> bytes:
-    """Read a plain file that nobody else could have written, else raise an OSError."""
+def read(file: Path, fault: Callable[[Path, os.stat_result], str]) -> bytes:
+    """Read a plain file in which there is no fault, else raise an OSError."""
     flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
     with open(os.open(file, functools.reduce(operator.or_, flags, os.O_RDONLY)), "rb") as stream:
         status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode) or _fault(file, status):
+        if not stat.S_ISREG(status.st_mode) or fault(file, status):
             raise PermissionError(f"{file} is not to be trusted.")
         return stream.read()
 
@@ -197,9 +202,26 @@ def _read(file: Path) -> bytes:
 CHECKSUM_SIZE = 4
 
 
-def _checksum(name: str, content: bytes) -> bytes:
-    """Checksum of a file and its name: that of another kernel is as bad as a damaged one."""
-    return zlib.crc32(content, zlib.crc32(name.encode())).to_bytes(CHECKSUM_SIZE, "little")
+def _checksum(file: Path, content: bytes) -> bytes:
+    """Checksum of a file, its name and its folder's: another's is as bad as a damaged one."""
+    place = f"{file.parent.name}/{file.name}".encode()
+    return zlib.crc32(content, zlib.crc32(place)).to_bytes(CHECKSUM_SIZE, "little")
+
+
+def to_bytes(file: Path, made: MachineCode) -> bytes:
+    """Give what a kernel's file holds."""
+    content = " ".join([made.symbol, *made.needs]).encode() + b"\n" + made.code
+    return _checksum(file, content) + content
+
+
+def from_bytes(file: Path, data: bytes) -> MachineCode | None:
+    """Read what a kernel's file holds, None where it is not whole or another's."""
+    checksum, content = data[:CHECKSUM_SIZE], data[CHECKSUM_SIZE:]
+    if checksum != _checksum(file, content):
+        return None
+    head, _, code = content.partition(b"\n")
+    symbol, *needs = head.decode().split(" ")
+    return MachineCode(symbol, needs, code)
 
 
 def keep(name: str, made: MachineCode) -> None:
@@ -207,10 +229,9 @@ def keep(name: str, made: MachineCode) -> None:
     folder = cache_directory()
     if folder is None:
         return
-    content = " ".join([made.symbol, *made.needs]).encode() + b"\n" + made.code
     with held_back(), contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder) as own:
         file = Path(own, name)
-        file.write_bytes(_checksum(name, content) + content)
+        file.write_bytes(to_bytes(folder / name, made))
         file.chmod(0o644)  # whatever the user's mask: what a group can write is not read again
         file.replace(folder / name)
 

@@ -23,11 +23,13 @@ from fastnn.compiling.language import Kernel
 from fastnn.compiling.lowering import accepted, runner
 from fastnn.compiling.numba_internals import (
     compile_for,
+    compiling_for,
     global_compiler_lock,
     machine_code,
     machine_code_of_cfunc,
 )
 from fastnn.compiling.signatures import ArrayType, BundleType, DTypes, Type, resolve, variables
+from fastnn.compiling.target import Target
 from fastnn.memory import ask
 
 FOR_COMPILER = 128 << 20  # LLVM ends a process that has no memory for it
@@ -89,7 +91,12 @@ def from_python(kernel: Kernel) -> Any:
 
 
 def compiled(
-    kernel: Kernel, dtypes: DTypes, arguments: tuple[Type, ...], name: str, n_fixed: int | None
+    kernel: Kernel,
+    dtypes: DTypes,
+    arguments: tuple[Type, ...],
+    name: str,
+    n_fixed: int | None,
+    target: Target,
 ) -> MachineCode:
     """Compile a kernel. For one Python thread at once.
 
@@ -103,9 +110,11 @@ def compiled(
         No other machine code has it.
     n_fixed : int or None
         How many of them a `Call` lays down beforehand; None for a kernel called by its address.
+    target : Target
+        Processors that are to run it; the same one for all that a process compiles.
     """
     ask(FOR_COMPILER, "to compile a kernel")
-    with held_back(), global_compiler_lock, _without_collector():
+    with held_back(), global_compiler_lock, _without_collector(), compiling_for(target):
         _register(dtypes)
         kinds = numba_types(arguments)
         result = compile_for(dispatcher_of(kernel), kinds)

@@ -5,14 +5,17 @@ Whatever of Numba is imported elsewhere stands in its manual: `numba.njit`, `num
 fails here, at a name's first use or in `tests/compiling`. To import this file imports nothing.
 """
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from itertools import chain
 from typing import Any
 
 from fastnn.compiling.cache import MachineCode
 from fastnn.compiling.interrupts import whole_module
+from fastnn.compiling.target import Target
 
 PLACES = {  # of names that others import from here
     "cgutils": "numba.core",  # helpers for writing instructions
@@ -52,6 +55,44 @@ def type_variadic(function: Callable, typer: Callable[[tuple], Any]) -> None:
             return typer(args)
 
     templates.infer_global(function)(Template)
+
+
+@contextlib.contextmanager
+def compiling_for(target: Target) -> Iterator[None]:
+    """Let Numba compile for a level of processors, for who holds the lock of its compiler.
+
+    What a program compiles of its own stays for the processor at hand.
+    """
+    if not target.level:
+        yield
+        return
+    context = import_module("numba.core.registry").cpu_target.target_context
+    context.refresh()  # compiles what Numba itself brings along, for the processor at hand
+    for_target = {"_internal_codegen": _codegen(target), "cached_internal_func": _helpers(target)}
+    before = {name: getattr(context, name) for name in for_target}
+    try:
+        vars(context).update(for_target)
+        yield
+    finally:
+        vars(context).update(before)
+
+
+@cache
+def _codegen(target: Target) -> Any:
+    """Make what writes machine code for a target; Numba reads it from its settings."""
+    settings: Any = import_module("numba.core.config")
+    before = settings.CPU_NAME, settings.CPU_FEATURES
+    try:
+        settings.CPU_NAME, settings.CPU_FEATURES = target.cpu, target.features
+        return import_module("numba.core.codegen").JITCPUCodegen("fastnn")
+    finally:
+        settings.CPU_NAME, settings.CPU_FEATURES = before
+
+
+@cache
+def _helpers(target: Target) -> dict:
+    """Functions of Numba's own that were compiled for a target."""
+    return {}
 
 
 def compile_for(dispatcher: Any, kinds: tuple) -> Any:

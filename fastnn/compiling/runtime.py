@@ -1,7 +1,8 @@
 """Kernels at work: the addresses of their machine code, and calls from Python.
 
-Machine code is looked for in this process, then on disk (:mod:`fastnn.compiling.cache`), and is
-made by the compiler where it is in neither.
+Machine code is looked for in this process, then among what the package has brought along
+(:mod:`fastnn.compiling.shipped`) and on disk (:mod:`fastnn.compiling.cache`), and is made by the
+compiler where it is nowhere.
 """
 
 import ctypes
@@ -12,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.compiling import cache, numba_internals, time_spent
+from fastnn.compiling import cache, numba_internals, shipped, time_spent
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import IS_OFF, Kernel, kernels
 from fastnn.compiling.lock import lock
 from fastnn.compiling.packing import Packer
 from fastnn.compiling.signatures import DTypes, Type, resolve, variables
+from fastnn.compiling.target import target
 
 __all__ = ["Call", "DTypes", "address_of"]
 
@@ -103,7 +105,8 @@ def _machine_code(kernel: Kernel, dtypes: DTypes, n_fixed: int | None = None) ->
         if made is None:
             compiler = whole_module("fastnn.compiling.compiler")
             began = time.perf_counter()
-            made = compiler.compiled(kernel, dtypes, types_of(kernel, dtypes), name, n_fixed)
+            types = types_of(kernel, dtypes)
+            made = compiler.compiled(kernel, dtypes, types, name, n_fixed, target())
             cache.keep(name, made)
             time_spent.add(time.perf_counter() - began)
         _loaded[name] = cache.load(made)
@@ -112,6 +115,9 @@ def _machine_code(kernel: Kernel, dtypes: DTypes, n_fixed: int | None = None) ->
 
 def _found(name: str) -> cache.MachineCode | None:
     """Find machine code on disk, and what it needs; None where something is missing."""
+    made = shipped.find(name)
+    if made is not None and cache.is_complete(made):
+        return made
     made = cache.find(name)
     if made is not None and not cache.is_complete(made):  # of parallel loops, for one
         numba_internals.add_symbols()

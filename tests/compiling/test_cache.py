@@ -190,12 +190,11 @@ def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("change", ["processor", "features", "compiler", "python", "setting"])
 def test_code_of_another_machine_has_another_folder(change, monkeypatch):
     before = machine_code._digest()
+    own = machine_code.target()
     if change == "processor":
-        monkeypatch.setattr(machine_code.llvm, "get_host_cpu_name", lambda: "i486")
+        monkeypatch.setattr(machine_code, "target", lambda: own._replace(cpu="i486"))
     elif change == "features":
-        features = machine_code.llvm.get_host_cpu_features()
-        features["avx2"] = not features.get("avx2")
-        monkeypatch.setattr(machine_code.llvm, "get_host_cpu_features", lambda: features)
+        monkeypatch.setattr(machine_code, "target", lambda: own._replace(features="-avx2"))
     elif change == "compiler":
         monkeypatch.setattr(machine_code.importlib.metadata, "version", lambda name: "0.1")
     elif change == "python":

@@ -1,0 +1,220 @@
+"""Machine code that a wheel brings along: when it is used, and what happens where it cannot be."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from processes import ROOT, python
+
+from fastnn.compiling import cache, shipped, target
+
+OWN = target.target().level
+needs_level = pytest.mark.skipif(not OWN, reason="there is no level for this processor")
+
+FIT = """
+    import sys, warnings
+    from hashlib import sha256
+    from pathlib import Path
+    import numpy as np
+    from fastnn import MLPClassifier, MLPRegressor
+    from fastnn.compiling import shipped
+
+    if {root!r}:
+        shipped.FOLDER = Path({root!r})
+    warnings.simplefilter("ignore")
+    X = np.random.default_rng(0).random((300, 5))
+    made = []
+    for dtype in {dtypes}:
+        data = X.astype(dtype)
+        for model, y in {models}:
+            model.fit(data, y)
+            made += [*model.coefs_, model.predict(data), model.predict(data[:1])]
+    bits = sha256(b"".join(np.asarray(part).tobytes() for part in made)).hexdigest()
+    print("numba" in sys.modules, bits, shipped.described())
+"""
+ONE = "[(MLPClassifier((9,), max_iter=3, random_state=0), X[:, :3].argmax(1))]"
+DEFAULTS = """[
+    (MLPClassifier(max_iter=3, random_state=0), X[:, :3].argmax(1)),
+    (MLPClassifier(max_iter=3, random_state=0), X[:, 0] > .5),
+    (MLPClassifier(max_iter=3, random_state=0, early_stopping=True), X[:, :3].argmax(1)),
+    (MLPRegressor(max_iter=3, random_state=0), X[:, 0]),
+    (MLPRegressor(max_iter=3, random_state=0, early_stopping=True), X[:, :2]),
+]"""
+
+
+def fit(root, kept, models=ONE, dtypes="['float64']", **environment):
+    """Fit with what a folder brings along; says if a compiler came, the bits, and info's line."""
+    program = FIT.format(root=str(root), dtypes=dtypes, models=models)
+    told = python(program, timeout=400, NUMBA_CACHE_DIR=str(kept), **environment).split(" ", 2)
+    return SimpleNamespace(compiled=told[0] == "True", bits=told[1], info=told[2])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder as a wheel brings it along, with the kernels of one fit, and the bits of that."""
+    root, kept = tmp_path_factory.mktemp("shipped"), tmp_path_factory.mktemp("kept")
+    kept.chmod(0o700)
+    first = fit(root, kept)
+    assert first.compiled
+    for file in next(kept.iterdir()).iterdir():
+        code = cache.from_bytes(file, file.read_bytes())
+        shipped.write(shipped.folder_for(OWN, root), file.name, code)
+    return SimpleNamespace(root=root, bits=first.bits, folder=shipped.folder_for(OWN, root))
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """Such a folder, to be harmed."""
+    folder = tmp_path / "shipped" / made.folder.name
+    folder.mkdir(parents=True)
+    for file in made.folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+@needs_level
+def test_a_first_fit_does_without_the_compiler_and_a_cache(made, tmp_path):
+    told = fit(made.root, tmp_path / "kept")
+    assert not told.compiled
+    assert told.bits == made.bits
+    assert told.info == f"{len([*made.folder.iterdir()])} kernels for {OWN}"
+    assert not (tmp_path / "kept").exists()
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+def swap(file):
+    file.write_bytes(next(file.parent.glob("outputs.*")).read_bytes())
+
+
+def of_another_level(file):
+    made = cache.from_bytes(file, file.read_bytes())
+    file.write_bytes(cache.to_bytes(file.parent.with_name("x86-64-v9-0") / file.name, made))
+
+
+def of_another_process(file):
+    made = cache.from_bytes(file, file.read_bytes())
+    file.write_bytes(cache.to_bytes(file, made._replace(needs=["a_function_of_another_library"])))
+
+
+def no_file(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+@needs_level
+@pytest.mark.parametrize("harm", [cut, empty, flip, swap, of_another_level, of_another_process])
+def test_what_is_not_whole_is_compiled_and_kept(harm, made, copy, tmp_path):
+    harm(next(copy.glob("activations.relu-*")))
+    first, second = (fit(copy.parent, tmp_path / "kept") for _ in range(2))
+    assert (first.compiled, second.compiled) == (True, False)
+    assert first.bits == second.bits == made.bits
+    n_files = len([*copy.iterdir()])
+    if harm is not of_another_process:  # which is whole, and only lacks a function here
+        expected = f"{n_files - 1} kernels for {OWN}; 1 damaged ones are compiled"
+        assert first.info == expected
+
+
+@needs_level
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has none")
+def test_nobody_waits_for_a_fifo(made, copy, tmp_path):
+    no_file(next(copy.glob("activations.relu-*")))
+    assert fit(copy.parent, tmp_path).bits == made.bits
+
+
+@needs_level
+def test_code_for_another_level_is_not_run(made, copy, tmp_path):
+    copy.rename(copy.with_name("x86-64-v9-" + copy.name.rpartition("-")[2]))
+    told = fit(copy.parent, tmp_path)
+    assert told.compiled
+    assert told.bits == made.bits
+    assert "none, so that kernels are compiled: it is for other sources" in told.info
+
+
+@needs_level
+def test_when_there_is_none_info_says_why(made, monkeypatch):
+    def reason():
+        return shipped._place.__wrapped__()[1]
+
+    monkeypatch.setattr(shipped, "FOLDER", made.root)
+    assert reason() == ""
+    with monkeypatch.context() as other:
+        other.setattr(shipped, "FOLDER", made.root / "nowhere")
+        assert reason() == "this installation has brought none along"
+    with monkeypatch.context() as other:
+        other.setenv("NUMBA_BOUNDSCHECK", "1")
+        assert reason() == "settings ask for other code: NUMBA_BOUNDSCHECK"
+    with monkeypatch.context() as other:
+        other.setattr(shipped, "target", lambda: target.Target("", "i486", ""))
+        assert reason() == "there is none for this processor"
+    for version in ("0.60.0", "0.69.0rc1", "1.0"):
+        with monkeypatch.context() as other:
+            other.setattr(shipped.importlib.metadata, "version", lambda name, v=version: v)
+            assert reason() == f"Numba {version} may call functions in another way"
+    with monkeypatch.context() as other:
+        other.setattr(shipped, "digest_of", lambda *facts: "edited")
+        assert reason().startswith("it is for other sources")
+
+
+def test_the_bounds_of_numba_are_those_of_the_package():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    bounds = re.search(r"numba>=(\d+)\.(\d+),<(\d+)\.(\d+)", setup["options"]["install_requires"])
+    least, below = map(int, bounds.groups()[:2]), map(int, bounds.groups()[2:])
+    assert (tuple(least), tuple(below)) == shipped.NUMBA
+
+
+def test_numba_hands_arguments_over_as_it_did_when_code_was_shipped():
+    """Places for the result and for an error, and arguments taken apart; it returns a status."""
+    from numba import types
+    from numba.core.registry import cpu_target
+
+    array = types.Array(types.float32, 1, "C")
+    convention = cpu_target.target_context.call_conv
+    form = convention.get_function_type(types.none, (types.int64, array, types.float64))
+    error = "{i8*, i32, i8*, i8*, i32}**"
+    parts = "i64, i8*, i8*, i64, i64, float*, i64, i64, double"
+    assert str(form) == f"i32 (i8**, {error}, {parts})"
+
+
+# ------------------------------------------------------------------------------------- the build
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """What a build makes for this processor."""
+    root = tmp_path_factory.mktemp("built")
+    build(root, OWN)
+    return root
+
+
+def build(root, *level):
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
+    program = [sys.executable, "-m", "fastnn.engine.shipping", str(root), *level]
+    subprocess.run(program, cwd=ROOT, env=variables, check=True, timeout=500)
+
+
+@needs_level
+def test_fits_and_predictions_by_default_need_no_compiler(built, tmp_path):
+    both = "['float32', 'float64']"
+    told = fit(built, tmp_path / "kept", DEFAULTS, both)
+    assert not told.compiled
+    compiled = fit(tmp_path / "nowhere", tmp_path, DEFAULTS, both)
+    assert compiled.compiled
+    assert compiled.bits == told.bits
