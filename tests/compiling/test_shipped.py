@@ -20,7 +20,7 @@ FIT = """
     from hashlib import sha256
     from pathlib import Path
     import numpy as np
-    from fastnn import MLPClassifier, MLPRegressor
+    from fastnn import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
     from fastnn.compiling import shipped
 
     if {root!r}:
@@ -32,7 +32,7 @@ FIT = """
         data = X.astype(dtype)
         for model, y in {models}:
             model.fit(data, y)
-            made += [*model.coefs_, model.predict(data), model.predict(data[:1])]
+            made += [*getattr(model, "coefs_", []), model.predict(data), model.predict(data[:1])]
     bits = sha256(b"".join(np.asarray(part).tobytes() for part in made)).hexdigest()
     print("numba" in sys.modules, bits, shipped.described())
 """
@@ -43,6 +43,11 @@ DEFAULTS = """[
     (MLPClassifier(max_iter=3, random_state=0, early_stopping=True), X[:, :3].argmax(1)),
     (MLPRegressor(max_iter=3, random_state=0), X[:, 0]),
     (MLPRegressor(max_iter=3, random_state=0, early_stopping=True), X[:, :2]),
+]"""
+
+TABLES = """[
+    (TabularClassifier(effort="quick", cv=2, random_state=0), X[:, :3].argmax(1)),
+    (TabularRegressor(effort="quick", cv=2, random_state=0), X[:, 0]),
 ]"""
 
 
@@ -218,3 +223,8 @@ def test_fits_and_predictions_by_default_need_no_compiler(built, tmp_path):
     compiled = fit(tmp_path / "nowhere", tmp_path, DEFAULTS, both)
     assert compiled.compiled
     assert compiled.bits == told.bits
+
+
+@needs_level
+def test_ensembles_for_tables_need_no_compiler_by_default(built, tmp_path):
+    assert not fit(built, tmp_path, TABLES).compiled
