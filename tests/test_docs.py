@@ -87,7 +87,8 @@ FOLDERS = {paths[0]: told for paths, told in MAP if paths[0].endswith("/")}
 
 def test_the_map_has_every_folder_and_every_file_beside_them():
     folders = {f"{path.parent.relative_to(ROOT)}/" for path in ROOT.glob("fastnn/*/**/*.py")}
-    files = {str(path.relative_to(ROOT)) for path in ROOT.glob("fastnn/*.py")}
+    sources = [*ROOT.glob("*.py"), *ROOT.glob("fastnn/*.py")]
+    files = {str(path.relative_to(ROOT)) for path in sources}
     assert {path for paths, _ in MAP for path in paths} == folders | files
 
 

@@ -53,7 +53,7 @@ TABLES = """[
 
 def fit(root, kept, models=ONE, dtypes="['float64']", **environment):
     """Fit with what a folder brings along; says if a compiler came, the bits, and info's line."""
-    program = FIT.format(root=str(root), dtypes=dtypes, models=models)
+    program = FIT.format(root=str(root), dtypes=dtypes, models=models.replace("\n", " "))
     told = python(program, timeout=400, NUMBA_CACHE_DIR=str(kept), **environment).split(" ", 2)
     return SimpleNamespace(compiled=told[0] == "True", bits=told[1], info=told[2])
 
