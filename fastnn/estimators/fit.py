@@ -10,7 +10,7 @@ from fastnn.estimators import fitted, parameters
 from fastnn.estimators.guard import settle_at_end
 from fastnn.estimators.inputs import random_state_of
 from fastnn.estimators.scoring import score_of
-from fastnn.estimators.tasks import EpochTasks, has_callbacks
+from fastnn.estimators.tasks import tasks_of
 from fastnn.estimators.warn import warn_user
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Network
@@ -57,7 +57,7 @@ class Fit:
         self.estimator, self.engine = estimator, engine
         self.incremental, self.resume = incremental, resume
         self.warning: tuple[str, type[Warning]] | None = None
-        self.tasks = EpochTasks(estimator) if has_callbacks(estimator) else None
+        self.tasks = tasks_of(estimator)
 
     def run(
         self, X: Any, y: Any, sample_weight: Any = None, validation: tuple = (None, None, None)

@@ -172,6 +172,23 @@ def test_scoring_monitor_in_a_search(data, backend):
     assert len(epoch_scores(monitor, "accuracy")) == (4 + 1) * 3  # the last fit is on all rows
 
 
+def test_a_search_keeps_no_tasks_of_epochs_where_no_callback_looks_at_them(data):
+    needs("callbacks")
+
+    class Tree(Recorder):  # scikit-learn passes on what is an AutoPropagatedCallback
+        def setup(self, estimator, context):
+            self.root = context
+
+    tree = Tree()
+    GridSearchCV(network(), {"alpha": [0.1, 1]}, cv=2).set_callbacks(tree).fit(*data)
+    names = [(task.estimator_name, task.task_name) for task in tree.root]
+    assert names == [
+        ("GridSearchCV", "fit"),
+        ("GridSearchCV", "search"),
+        *[("MLPClassifier", "fit")] * 5,
+    ]
+
+
 @pytest.mark.parametrize("client", ["alone", "pipeline", "search"])
 def test_progress_bar(data, client, capsys):
     needs("callbacks")
