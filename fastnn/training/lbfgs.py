@@ -67,10 +67,10 @@ class Minimization:
             self.watcher.begin_epoch()
         try:
             result = scipy.optimize.minimize(
-                self._loss_and_gradient,
+                self._loss,
                 self.last.copy(),
                 method="L-BFGS-B",
-                jac=True,
+                jac=self._gradient,
                 callback=self._keep,
                 options=options,
             )
@@ -90,10 +90,16 @@ class Minimization:
         elif result.status != 0:
             history.warning = _not_converged(result, settings.max_iter), ConvergenceWarning
 
-    def _loss_and_gradient(self, params: np.ndarray) -> tuple[float, np.ndarray]:
+    def _loss(self, params: np.ndarray) -> float:
         self.network.params[:] = params
-        gradient = self.objective.gradient(self.clock.check)
-        return gradient.loss, gradient.vector.copy()
+        return self.objective.gradient(self.clock.check).loss
+
+    def _gradient(self, params: np.ndarray) -> np.ndarray:
+        """Give the gradient where SciPy has just asked for the loss: it asks for both in turn.
+
+        Given by one function, they would be remembered in copies that are compared twice.
+        """
+        return self.objective.last_gradient()
 
     def _keep(self, intermediate_result: OptimizeResult) -> None:
         """Note what an iteration has brought; SciPy stops at a StopIteration, and tells nobody."""
