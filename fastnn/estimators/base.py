@@ -30,6 +30,7 @@ from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.sklearn_versions import OF_A_FIT, CallbackSupportMixin, with_callbacks
+from fastnn.sources.scores import Tally, score_parts
 from fastnn.sources.source import Source
 from fastnn.training.dataset import Targets
 from fastnn.training.solvers import Solver
@@ -184,8 +185,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             Weights of the rows.
 
         X_val : {array-like, sparse matrix} of shape (n_val_samples, n_features), default=None
-            Rows to validate on after each epoch. No split is drawn for `early_stopping` then;
-            without it, loss and score are recorded all the same.
+            Rows to validate on after each epoch, or a source, without `y_val`, that holds them.
+            No split is drawn for `early_stopping` then; without it, loss and score are recorded
+            all the same.
 
         y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
             Their labels or target values.
@@ -205,8 +207,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
         Notes
         -----
-        A source of :func:`fastnn.make_source` may stand in the place of X, here and in `resume` and
-        predictions: rows that are read in blocks, with targets and weights of their own.
+        A source of :func:`fastnn.make_source` may stand in the place of X, here and in `resume`,
+        `score` and predictions: rows that are read in blocks, with targets and weights of their
+        own. One for validation is read once and kept, within half of its own `memory`.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
@@ -261,7 +264,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         resume: bool = False,
     ) -> Any:
         fit: Fit
-        if isinstance(X, Source) and not incremental:
+        if isinstance(X, Source):
             check_alone(y, sample_weight)
             fit = SourceFit(self, self._engine, resume)
             fit.run(X, validation)
@@ -333,6 +336,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         twin = fitted.twin_of(self)
         vars(twin).pop("feature_names_in_", None)
         return twin
+
+    def _score_source(self, source: Source, y: Any, sample_weight: Any, tally: Tally) -> float:
+        """Score the predictions for a source's rows, part by part."""
+        check_alone(y, sample_weight)
+        check_is_fitted(self)
+        return score_parts(source.parts(), self._without_names(source).predict, tally)
 
     def _outputs_at_once(self, X: np.ndarray) -> np.ndarray | None:
         """Predict floats without the overhead; None where it takes more than that."""

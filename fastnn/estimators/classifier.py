@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import (
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.guard import guarded
 from fastnn.estimators.inputs import are_plain_labels, flattened, is_plain, validated
+from fastnn.estimators.source_fit import check_is_no_source
 from fastnn.estimators.targets import (
     accuracy,
     class_targets,
@@ -26,6 +27,8 @@ from fastnn.estimators.targets import (
     row_weights,
 )
 from fastnn.sklearn_versions import check_sample_weight, with_callbacks
+from fastnn.sources.scores import Accuracy
+from fastnn.sources.source import Source
 from fastnn.training.dataset import Targets
 
 
@@ -540,6 +543,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self : MLPClassifier
             The trained estimator.
         """
+        check_is_no_source(X)
         if self.class_weight == "balanced" or (
             isinstance(self.class_weight, list) and "balanced" in self.class_weight
         ):
@@ -642,7 +646,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return [np.log(part) for part in y_prob]
         return np.log(y_prob, out=y_prob)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Score the predictions: the share of rows of which every label is right.
 
         Parameters
@@ -650,8 +654,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The data.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            True labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+            True labels; None with a source in the place of X, which is scored part by part.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -661,6 +665,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         score : float
             Accuracy, between 0 and 1.
         """
+        if isinstance(X, Source):
+            return self._score_source(X, y, sample_weight, Accuracy())
         y = dense_labels(y)
         if not isinstance(getattr(self, "classes_", None), list):
             return super().score(X, y, sample_weight)

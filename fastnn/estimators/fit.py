@@ -15,6 +15,10 @@ from fastnn.estimators.warn import warn_user
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Network
 from fastnn.sklearn_versions import check_sample_weight
+from fastnn.sources.blocks import Part
+from fastnn.sources.pipeline import named
+from fastnn.sources.sample import all_rows
+from fastnn.sources.source import Source
 from fastnn.training import plan
 from fastnn.training.clock import Clock
 from fastnn.training.dataset import Dataset
@@ -339,6 +343,8 @@ def validation_dataset(
     """Check and encode the validation data, if there are any."""
     if X is None and y is None and sample_weight is None:
         return None
+    if isinstance(X, Source):
+        X, y, sample_weight = _validation_rows(estimator, X, y, sample_weight)
     if X is None or y is None:
         raise ValueError("X_val and y_val go together, and sample_weight_val with them.")
     try:
@@ -351,3 +357,17 @@ def validation_dataset(
             "the same targets."
         )
     return dataset_of(estimator, X, y, y_train, sample_weight)
+
+
+def _validation_rows(estimator: Any, source: Source, y: Any, sample_weight: Any) -> Part:
+    """Read the validation rows of a source, and keep them."""
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            "A source has target and weights of its own: name them in make_source, and leave out "
+            "y_val and sample_weight_val."
+        )
+    if not source.blocks.has_target:
+        raise ValueError("X_val has no target: make_source(..., target=...) names it.")
+    part = all_rows(source)
+    names = source.blocks.names if hasattr(estimator, "feature_names_in_") else None
+    return part._replace(X=named(part.X, names))

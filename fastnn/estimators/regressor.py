@@ -13,9 +13,12 @@ from fastnn.estimators import parameters
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.guard import guarded
 from fastnn.estimators.inputs import are_plain_numbers, flattened, is_plain, validated
+from fastnn.estimators.source_fit import check_is_no_source
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.sklearn_versions import with_callbacks
+from fastnn.sources.scores import R2, Kept
+from fastnn.sources.source import Source
 from fastnn.training.dataset import Targets
 
 
@@ -490,6 +493,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self : MLPRegressor
             The trained estimator.
         """
+        check_is_no_source(X)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -508,7 +512,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         outputs = self._outputs(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Score the predictions: R^2, or for quantiles the D^2 of the pinball loss.
 
         Parameters
@@ -516,8 +520,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The data.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True values.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            True values; None with a source in the place of X, which is scored part by part.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -527,6 +531,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         score : float
             1 at best, 0 for a constant prediction; a mean over several quantiles.
         """
+        if isinstance(X, Source):
+            tally = Kept(self._pinball_score) if self.loss == "quantile" else R2()
+            return self._score_source(X, y, sample_weight, tally)
         if self.loss != "quantile":
             return super().score(X, y, sample_weight)
         return self._pinball_score(np.asarray(y), self.predict(X), sample_weight)

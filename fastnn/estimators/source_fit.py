@@ -225,6 +225,16 @@ class SourceFit(Fit):
         estimator._resumption["source"] = self.identity
 
 
+def check_is_no_source(X: Any) -> None:
+    """Refuse a source where one call is for a few rows."""
+    if isinstance(X, Source):
+        raise ValueError(
+            "partial_fit takes some rows, and a source has all: call it for each of them, `for X, "
+            "y, weights in source.parts()`, or go on from the weights by warm_start=True and "
+            "fit(source)."
+        )
+
+
 def check_alone(y: Any, sample_weight: Any) -> None:
     """Refuse what a source brings itself."""
     if y is not None or sample_weight is not None:

@@ -140,6 +140,7 @@ class PartsSource(Protocol):
     """What is made of a source's parts asks this of it."""
 
     blocks: Blocks
+    memory: int
 
     def parts(self) -> Iterator[Part]:
         """Read all rows, in their order."""

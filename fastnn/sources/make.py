@@ -25,8 +25,9 @@ def make_source(
 ) -> Source:
     """Make a source of rows that are read in blocks: more of them than memory holds.
 
-    A source stands in the place of X, without y, in `fit`, `resume`, `predict` and `predict_proba`
-    of :class:`MLPClassifier` and :class:`MLPRegressor`.
+    A source stands in the place of X, without y, in `fit`, `resume`, `score` and predictions of
+    :class:`MLPClassifier` and :class:`MLPRegressor`, and of :class:`TabularClassifier` and
+    :class:`TabularRegressor`, which train on a sample of it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Some rows of a source, drawn at random, for what takes arrays."""
+"""Some rows of a source, drawn at random, or all of few, for what takes arrays."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from fastnn.sources.blocks import Part, PartsSource
+from fastnn.sources.blocks import Part, PartsSource, bytes_of
 
 
 def sample(source: PartsSource, n_rows: int, random_state: Any) -> Part:
@@ -28,7 +28,27 @@ def sample(source: PartsSource, n_rows: int, random_state: Any) -> Part:
     return Part(*(None if of[0] is None else _stacked(of) for of in zip(*chosen, strict=True)))
 
 
-def _rows_of(of: Any, rows: np.ndarray) -> Any:
+def all_rows(source: PartsSource) -> Part:
+    """Read all rows and keep them, within half of the source's memory: they are copied once.
+
+    Raises
+    ------
+    ValueError
+        If they take more.
+    """
+    parts, n_bytes = [], 0
+    for part in source.parts():
+        n_bytes += bytes_of(part.X)
+        if n_bytes > source.memory / 2:
+            raise ValueError(
+                f"The rows that validate are kept, and take more than half of the memory="
+                f"{source.memory} bytes of their source: give make_source more, or fewer rows."
+            )
+        parts.append(part)
+    return Part(*(None if of[0] is None else _stacked(of) for of in zip(*parts, strict=True)))
+
+
+def _rows_of(of: Any, rows: Any) -> Any:
     return of.iloc[rows] if hasattr(of, "iloc") else of[rows]
 
 

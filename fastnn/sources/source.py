@@ -17,8 +17,9 @@ LEAST_MEMORY = 1_000_000
 class Source:
     """Rows that are read in blocks; :func:`fastnn.make_source` makes it.
 
-    It stands in the place of X, without y, in `fit`, `resume`, `predict` and `predict_proba` of
-    :class:`fastnn.MLPClassifier` and :class:`fastnn.MLPRegressor`.
+    It stands in the place of X, without y, in `fit`, `resume`, `score` and predictions of
+    :class:`fastnn.MLPClassifier`, :class:`fastnn.MLPRegressor`, :class:`fastnn.TabularClassifier`
+    and :class:`fastnn.TabularRegressor`.
 
     Parameters
     ----------
@@ -125,8 +126,8 @@ class Source:
 
     def __array__(self, *arguments: Any, **keywords: Any) -> NoReturn:
         raise TypeError(
-            "A source is read in blocks and is no array: give it to fit, resume, predict or "
-            "predict_proba of MLPClassifier or MLPRegressor, or go through its parts()."
+            "A source is read in blocks and is no array: give it to fit, score or predict of an "
+            "estimator of fastnn, or go through its parts()."
         )
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,8 @@ from fastnn.columns import Cells, fit_columns, transform, transform_parts
 from fastnn.engine.cpu import CPU
 from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import guarded, settle_at_end, whole_model
+from fastnn.estimators.source_fit import check_alone
+from fastnn.estimators.source_rows import check_names
 from fastnn.estimators.warn import warn_user
 from fastnn.sklearn_versions import (
     CALLBACKS,
@@ -31,6 +34,9 @@ from fastnn.sklearn_versions import (
     check_sample_weight,
     with_callbacks,
 )
+from fastnn.sources.pipeline import named
+from fastnn.sources.scores import Tally, score_parts
+from fastnn.sources.source import Source
 from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
 from fastnn.tabular.ensemble import Member, Predictor
@@ -39,6 +45,7 @@ from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
 from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
 from fastnn.tabular.members import KINDS, Recipe
 from fastnn.tabular.recipes import EFFORTS, recipes
+from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
 from fastnn.tabular.tasks import ModelTasks
@@ -101,15 +108,15 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
     @guarded
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Train an ensemble.
 
         Parameters
         ----------
         X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
             Numbers, categories, dates, and gaps among them; a frame of pandas, polars or pyarrow.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets. None with a source in the place of X.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts.
         groups : array-like of shape (n_samples,), default=None
@@ -125,7 +132,23 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         ------
         ValueError
             Where a column or the target cannot be learnt from: the message names it.
+
+        Notes
+        -----
+        A source of :func:`fastnn.make_source` may stand in the place of X, here, in `score` and in
+        predictions. Members train on a sample of its rows, as many as its `memory` is enough for
+        at 50 bytes a cell, or on all of them where they are fewer: trees want all rows of a fold
+        at once, and members are weighed by a prediction for each row. An integer as `random_state`
+        gives the sample that ``source.sample(n_rows, random_state)`` draws.
         """
+        if isinstance(X, Source):
+            check_alone(y, sample_weight)
+            if groups is not None:
+                raise ValueError(
+                    "groups go with rows, and the sample of a source has others: draw one by "
+                    "source.sample, and fit its X and y with their groups."
+                )
+            X, y, sample_weight = sampled(X, self.random_state)
         with CPU.running():  # for what chooses and calibrates: other threads of BLAS, other bits
             tasks, warnings = self._fit(X, y, sample_weight, groups)
             if tasks.has_callbacks:
@@ -294,6 +317,14 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         else:
             self.validation_score_ = scoring.score(predictions, Y, counts)
 
+    def _score_source(self, source: Source, y: Any, sample_weight: Any, tally: Tally) -> float:
+        """Score the predictions for a source's rows, part by part."""
+        check_alone(y, sample_weight)
+        check_is_fitted(self, "members_")
+        check_names(self, source)
+        names = source.blocks.names
+        return score_parts(source.parts(), lambda X: self.predict(named(X, names)), tally)
+
     # -------------------------------------------------------------------------------- predict
 
     def _make_predictor(self) -> Predictor:
@@ -308,6 +339,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
     def _by_parts(self, X: Any) -> Iterator[np.ndarray]:
         """Predict part by part, by the models of each fold: (n_folds, n_rows, n_outputs)."""
         check_is_fitted(self, "members_")
+        if isinstance(X, Source):
+            check_names(self, X)
+            return chain.from_iterable(map(self._by_parts, parts_of(X)))
         predictor = vars(self).get("_predictor") or self._make_predictor()
         return (predictor.by_fold(cells, self.n_jobs) for cells in self._cells(X))
 

@@ -11,6 +11,8 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from fastnn.columns import Cells
 from fastnn.estimators.targets import row_weights
+from fastnn.sources.scores import Accuracy
+from fastnn.sources.source import Source
 from fastnn.tabular import conformal
 from fastnn.tabular.base import BaseTabular, check_coverage
 from fastnn.tabular.calibration import Calibration, calibrated, fit_calibration
@@ -258,6 +260,27 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_.take(likeliest)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Score the predictions: the share of rows whose class is right.
+
+        Parameters
+        ----------
+        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows like those of `fit`.
+        y : array-like of shape (n_samples,), default=None
+            True labels; None with a source in the place of X, which is scored part by part.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        score : float
+            Accuracy, between 0 and 1.
+        """
+        if isinstance(X, Source):
+            return self._score_source(X, y, sample_weight, Accuracy())
+        return super().score(X, y, sample_weight)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> np.ndarray:
         """Predict a set of classes that holds the true one as often as is asked.

@@ -15,6 +15,8 @@ from fastnn.estimators.inputs import flattened
 from fastnn.estimators.parameters import check_in_interval
 from fastnn.estimators.targets import number_targets
 from fastnn.kernels.losses import REGRESSION_LOSSES
+from fastnn.sources.scores import R2, Kept
+from fastnn.sources.source import Source
 from fastnn.tabular import conformal
 from fastnn.tabular.base import BaseTabular, check_coverage
 from fastnn.tabular.data import Task
@@ -315,15 +317,15 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         intervals = np.concatenate(parts)
         return intervals[:, :, 0] if self._is_vector else intervals
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Score the predictions: R^2, or for quantiles the D^2 of the pinball loss.
 
         Parameters
         ----------
         X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows like those of `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            True values.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            True values; None with a source in the place of X, which is scored part by part.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts.
 
@@ -332,7 +334,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         score : float
             1 at best, 0 for a constant prediction; a mean over several quantiles.
         """
+        if isinstance(X, Source):
+            tally = Kept(self._score_of) if self.loss == "quantile" else R2()
+            return self._score_source(X, y, sample_weight, tally)
         return self._own_score(self.predict(X), np.asarray(y, np.float64), sample_weight)
+
+    def _score_of(self, y: np.ndarray, predictions: np.ndarray, counts: np.ndarray) -> float:
+        return self._own_score(predictions, y, counts)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -307,25 +307,46 @@ def test_max_time_comes_to_an_end(tmp_path):
     assert_same(cut, whole)
 
 
-KILLED = """
+MADE = """
     import sys
     import numpy as np
+    from scipy import sparse
     from fastnn import MLPClassifier, make_source
     from fastnn.callbacks import Checkpoint
 
-    X = np.memmap(sys.argv[1], np.float64, "r", shape=(3000, 60))
-    y = np.load(sys.argv[2])
-    model = MLPClassifier((9,), max_iter=10**6, tol=0, random_state=0, batch_size=50)
-    source = make_source(X, y, memory=1_000_000, block_rows=170)
-    model.set_callbacks(Checkpoint(sys.argv[3])).fit(source)
+    def made(kind, folder):
+        X = np.memmap(f"{folder}/X.raw", np.float64, "r", shape=(3000, 60))
+        y, weights = np.load(f"{folder}/y.npy"), np.load(f"{folder}/weights.npy")
+        parameters, more, given = {}, {}, X
+        if kind == "all":
+            parameters = {"early_stopping": True, "class_weight": "balanced", "dropout": 0.2}
+        if kind == "sparse":
+            given = sparse.csr_matrix(X * (X > 1))
+        if kind == "validation":
+            more = {"X_val": make_source(X[:500], y[:500], weights=weights[:500])}
+        memory = 10_000_000 if kind == "kept" else 1_000_000
+        source = make_source(given, y, weights=weights, memory=memory, block_rows=170)
+        if kind == "sparse":
+            blocks = source.blocks
+            parts = lambda: (part for _, part in blocks.read(None, True))
+            source = make_source(parts, memory=memory)
+        fixed = {"tol": 0, "random_state": 0, "batch_size": 50, "n_iter_no_change": 10**6}
+        return MLPClassifier((9,), **fixed, **parameters), source, more
+"""
+KILLED = """
+    model, source, more = made(sys.argv[1], sys.argv[2])
+    model.set_params(max_iter=10**6).set_callbacks(Checkpoint(f"{sys.argv[2]}/model.joblib"))
+    model.fit(source, **more)
 """
 
 
-def test_after_a_kill(tmp_path):
-    X_mapped, y_path, path = mapped(tmp_path), tmp_path / "y.npy", tmp_path / "model.joblib"
-    np.save(y_path, Y)
-    arguments = [tmp_path / "X.raw", y_path, path]
-    program = [sys.executable, "-c", textwrap.dedent(KILLED), *map(str, arguments)]
+@pytest.mark.parametrize("kind", ["plain", "all", "sparse", "validation", "kept"])
+def test_after_a_kill(kind, tmp_path):
+    mapped(tmp_path)
+    np.save(tmp_path / "y.npy", Y)
+    np.save(tmp_path / "weights.npy", WEIGHTS)
+    path, code = tmp_path / "model.joblib", textwrap.dedent(MADE) + textwrap.dedent(KILLED)
+    program = [sys.executable, "-c", code, kind, str(tmp_path)]
     process = subprocess.Popen(program, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         limit = time.monotonic() + 100
@@ -335,10 +356,12 @@ def test_after_a_kill(tmp_path):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    model, source = joblib.load(path), make_source(X_mapped, Y, memory=SMALL, block_rows=170)
-    n = model.n_iter_ + 2
-    whole = MLPClassifier((9,), max_iter=n, tol=0, random_state=0, batch_size=50).fit(source)
-    assert_same(model.set_params(max_iter=n).resume(source), whole)
+    known: dict = {}
+    exec(textwrap.dedent(MADE), known)
+    loaded, (model, source, more) = joblib.load(path), known["made"](kind, tmp_path)
+    n = loaded.n_iter_ + 2
+    whole = model.set_params(max_iter=n).fit(source, **more)
+    assert_same(loaded.set_params(max_iter=n).resume(source, **more), whole)
 
 
 def test_another_source_is_no_source_to_resume_with(tmp_path):
@@ -490,8 +513,6 @@ def test_what_a_source_cannot_do_is_said(call, told):
 
 def test_a_source_is_no_array():
     source = make_source(X, Y)
-    with pytest.raises(TypeError, match="read in blocks and is no array"):
-        classifier().partial_fit(source, Y, classes=[0, 1, 2])
     with pytest.raises(TypeError, match="read in blocks and is no array"):
         np.asarray(source)
 

@@ -1,0 +1,39 @@
+"""Rows of a source for an ensemble: a sample to learn from, and all of them to predict."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastnn.sources.blocks import Part
+from fastnn.sources.pipeline import named
+from fastnn.sources.source import Source
+
+BYTES_OF_A_CELL = 50  # that training takes for each: read, as numbers, for networks and for trees
+LEAST_ROWS = 1000
+
+
+def sampled(source: Source, random_state: Any) -> Part:
+    """Draw as many rows as the source's memory is enough to train on, or take all.
+
+    Trees want all rows of a fold at once, and members are weighed by predictions for each row.
+
+    Raises
+    ------
+    ValueError
+        Where the source has no target.
+    """
+    if not source.blocks.has_target:
+        raise ValueError(
+            "An ensemble for tables requires y to be passed, but the source has no target: "
+            "make_source(..., target=...) names it."
+        )
+    n_columns = next(source.parts()).X.shape[1]
+    n_rows = max(LEAST_ROWS, int(source.memory / (BYTES_OF_A_CELL * max(n_columns, 1))))
+    part = source.sample(n_rows, random_state)
+    y = part.y.ravel() if part.y.ndim == 2 and part.y.shape[1] == 1 else part.y
+    return Part(named(part.X, source.blocks.names), y, part.weights)
+
+
+def parts_of(source: Source) -> Iterator[Any]:
+    """Give the features of all rows, part by part, with the names of their columns."""
+    for part in source.parts():
+        yield named(part.X, source.blocks.names)
