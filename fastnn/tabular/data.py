@@ -10,6 +10,7 @@ from fastnn.columns import Cells
 from fastnn.kernels.losses import LOSSES
 from fastnn.tabular.growth import Score, Table
 from fastnn.tabular.scaling import Scaling, network_columns, network_rows
+from fastnn.tabular.sent import Sent
 from fastnn.training.dataset import Targets
 
 FINGERPRINT_ROWS = 1000
@@ -95,7 +96,7 @@ class TargetScale:
 
 
 @dataclass(frozen=True)
-class TrainingData:
+class TrainingData(Sent):
     """Rows, targets and weights.
 
     Attributes

@@ -152,7 +152,9 @@ def workers(n_jobs: int | None) -> int:
     backend, configured = get_active_backend(prefer="threads")
     if backend.nesting_level:  # within somebody's worker
         return 1
-    return threads.available() if configured in (None, 1) else backend.effective_n_jobs(configured)
+    if configured is None:  # a cluster's backend takes all of its workers then
+        configured = getattr(backend, "default_n_jobs", 1)
+    return threads.available() if configured == 1 else backend.effective_n_jobs(configured)
 
 
 class _Run:

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.tabular.sent import Sent
+
 DEFAULT_FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Folds:
+class Folds(Sent):
     """Rows of each fold.
 
     Attributes

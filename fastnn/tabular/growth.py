@@ -21,6 +21,7 @@ from fastnn.tabular.forest import (
     looked_up,
     over_columns,
 )
+from fastnn.tabular.sent import Sent
 
 MAX_CATEGORIES = 255  # of a column that boosting takes as it is
 MAX_ENCODED_CLASSES = 8  # the most frequent ones: each makes a column of numbers
@@ -29,7 +30,7 @@ Score = Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Sent):
     """What all folds and members share.
 
     Attributes

@@ -1,5 +1,8 @@
 """A fit as it goes: side by side, for a time, until an interrupt, and once more."""
 
+import pickle
+import sys
+
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -58,17 +61,40 @@ def test_the_users_backend_trains_the_members(alone, backend):
     assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
 
 
-def test_dask_trains_the_members(alone):
+def test_dask_trains_the_members(alone, monkeypatch):
     distributed = pytest.importorskip("dask.distributed", reason="the oldest versions lack Dask")
+    sent, scatter = [], distributed.Client.scatter
+
+    def watched(client, data, *arguments, **keywords):
+        sent.append(type(data).__name__)
+        return scatter(client, data, *arguments, **keywords)
+
+    monkeypatch.setattr(distributed.Client, "scatter", watched)
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as some,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as some,
         distributed.Client(some),
         parallel_config("dask"),
     ):
         model = classifier().fit(X, y)
+        assert sent.count("TrainingData") == 1 < len(model.members_)  # once, for all models
         limited = classifier(max_time=20).fit(X, y)
     assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
     assert_array_equal(limited.predict_proba(X), alone.predict_proba(X))
+
+
+def test_what_is_sent_begins_where_numbers_may():
+    """Buffers of a message, whose first byte stands at an odd place."""
+    folds, buffers = Folds([np.arange(50)], [np.arange(50, 60)], 60), []
+    written = pickle.dumps(folds, 5, buffer_callback=buffers.append)
+    message = b"x" + b"".join(buffer.raw() for buffer in buffers)
+    ends = 1 + np.cumsum([buffer.raw().nbytes for buffer in buffers])
+    starts = [1, *ends[:-1]]
+    parts = [memoryview(message)[a:b] for a, b in zip(starts, ends, strict=True)]
+    came = pickle.loads(written, buffers=parts)
+    for rows, ours in zip(came.train + came.test, folds.train + folds.test, strict=True):
+        assert rows.flags.aligned
+        assert_array_equal(rows, ours)
+    assert sys.getsizeof(came) > 60 * 8
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
@@ -78,7 +104,7 @@ def test_ray_trains_the_members(alone):
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         register()
-        with parallel_config("ray"):
+        with parallel_config("ray", n_jobs=-1):
             model = classifier().fit(X, y)
     finally:
         ray.shutdown()
