@@ -1,7 +1,8 @@
 """An epoch over a Parquet folder larger than memory: bytes in use, rows a second, waits for rows.
 
 The folder is made first, of random numbers in float32, and deleted at the end. Before the epoch the
-system is asked to forget the files' pages, so that they come from the disk.
+system is asked to forget the files' pages, so that they come from the disk. With `--beside-arrays`
+a small folder is trained on beside arrays of the same rows, once kept and once read anew.
 """
 
 import argparse
@@ -25,20 +26,23 @@ from fastnn.sources import ahead
 N_COLUMNS = 100
 GROUP_ROWS = 20_000
 FILE_ROWS = 1_000_000
+SMALL = 70_000_000  # of memory, a third of which is left for rows where row groups are read
+EPOCHS = 2  # beside one more that is left out with all that goes before
 
 
 def write(folder: Path, n_bytes: float) -> int:
-    """Write files of a million rows until the folder has so many bytes; returns the rows."""
+    """Write files of a million rows, or one of fewer, of so many bytes; returns the rows."""
+    file_groups = min(FILE_ROWS, int(n_bytes / 4 / N_COLUMNS)) // GROUP_ROWS
     schema = pa.schema([*((f"x{k}", pa.float32()) for k in range(N_COLUMNS)), ("y", pa.int8())])
     rng, n_rows, written = np.random.default_rng(0), 0, 0
     while written < n_bytes:
         path = folder / f"part-{n_rows:012d}.parquet"
         with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
-            for _ in range(FILE_ROWS // GROUP_ROWS):
+            for _ in range(file_groups):
                 X = rng.random((N_COLUMNS, GROUP_ROWS), np.float32)
                 y = (X[0] + X[1] * X[2] > 0.75).astype(np.int8)
                 writer.write_table(pa.table([*X, y], schema=schema))
-        n_rows, written = n_rows + FILE_ROWS, written + path.stat().st_size
+        n_rows, written = n_rows + file_groups * GROUP_ROWS, written + path.stat().st_size
     return n_rows
 
 
@@ -145,6 +149,46 @@ def measure(folder: Path, memory: float, hidden: tuple[int, ...], n_jobs: int) -
     }
 
 
+def beside_arrays(folder: Path, hidden: tuple[int, ...], rounds: int) -> dict:
+    """Processor time of an epoch over a source, by that of arrays: all of it, and the kernels'."""
+    rows = [part for _, part in make_source(folder, "y").blocks.read(None, features=True)]
+    X, y = (np.concatenate([part[k] for part in rows]) for k in (0, 1))
+    model = MLPClassifier(hidden, max_iter=1, batch_size=1000, random_state=0, n_jobs=1)
+    ways = {
+        "arrays": lambda: (X, y),
+        "kept": lambda: (make_source(folder, "y", memory=4 * X.nbytes + 10**8),),
+        "read anew": lambda: (make_source(folder, "y", memory=SMALL),),
+    }
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, given in ways.items():
+            times = _epochs(model, given())
+            taken[name].append(times)
+    told = {}
+    for name in ("kept", "read anew"):
+        for k, what in enumerate(("all threads", "kernels")):
+            ratios = [o[k] / a[k] for o, a in zip(taken[name], taken["arrays"], strict=True)]
+            told[f"{name}, {what}"] = np.quantile(ratios, [0, 0.5, 1]).round(3).tolist()
+    reading = make_source(folder, "y").blocks
+    began = time.thread_time()
+    for _ in reading.read(None, features=True):
+        pass
+    told["kernels by reading"] = round(
+        min(of[1] for of in taken["arrays"]) / EPOCHS / (time.thread_time() - began), 1
+    )
+    return told
+
+
+def _epochs(model: MLPClassifier, given: tuple) -> tuple[float, float]:
+    """Processor seconds of epochs but the first, of all threads and of this one."""
+    times = []
+    for n_epochs in (1, 1 + EPOCHS):
+        began = time.process_time(), time.thread_time()
+        model.set_params(max_iter=n_epochs).fit(*given)
+        times.append((time.process_time() - began[0], time.thread_time() - began[1]))
+    return times[1][0] - times[0][0], times[1][1] - times[0][1]
+
+
 def read_from_disk() -> int:
     """Bytes that this process has had read from disks."""
     with open("/proc/self/io") as told:
@@ -158,6 +202,8 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, nargs="+", default=[128])
     parser.add_argument("--jobs", type=int, default=1, help="threads of the kernels")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where there is room")
+    parser.add_argument("--beside-arrays", action="store_true", help="compare with arrays")
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     folder = Path(tempfile.mkdtemp(prefix="more-data-", dir=given.folder))
@@ -165,7 +211,10 @@ def main() -> None:
         began = time.perf_counter()
         n_rows = write(folder, given.gigabytes * 1e9)
         print(f"{n_rows} rows written in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        told = measure(folder, given.memory, tuple(given.hidden), given.jobs)
+        if given.beside_arrays:
+            told = beside_arrays(folder, tuple(given.hidden), given.rounds)
+        else:
+            told = measure(folder, given.memory, tuple(given.hidden), given.jobs)
         print(json.dumps(told, indent=1))
     finally:
         shutil.rmtree(folder)
