@@ -164,7 +164,7 @@ def _score(
         result = score_file(model, test, separator, encoding)
         value, on, n = result.scores[name], f"rows of {test}", result.n_rows
     elif judged.size:
-        answers = model.predict(rows.X.take(pa.array(judged)))
+        answers = model[1:].predict(rows.X.take(pa.array(judged)))  # whose cells are read already
         value, on, n = score(rows.y[judged], answers), "held-out rows", judged.size
     else:  # each row by the members that it did not train
         value, on, n = model.steps[-1][1].validation_score_, "held-out rows", len(rows.y)
@@ -181,8 +181,9 @@ def _judged(
         if not judged.size:  # scored on another file
             judged = np.arange(len(rows.y))
         X = rows.X.take(pa.array(judged))
-        proba = model.predict_proba(X) if hasattr(model, "classes_") else None
-        return judged, model.predict(X), proba
+        rest = model[1:]  # as the cells are read already
+        proba = rest.predict_proba(X) if hasattr(model, "classes_") else None
+        return judged, rest.predict(X), proba
     known = np.isfinite(learner.oof_prediction_.reshape(len(rows.y), -1)).all(axis=1)
     judged, oof = np.flatnonzero(known), learner.oof_prediction_[known]
     if not hasattr(model, "classes_"):

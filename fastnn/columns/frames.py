@@ -24,6 +24,10 @@ AT_ONCE = 16  # columns of an array that are read together: a cache line holds e
 ROWS_AT_ONCE = 4096  # whose numbers are copied at a time, so that no second table is made
 FEW_ROWS = 100  # whose texts are read one by one, as a call of a library takes 50 us
 
+ARROWS_NUMBERS = {
+    *("double", "float", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+}
+
 
 class Table(ABC):
     """Columns that can be read one by one.
@@ -96,7 +100,7 @@ def _open_frame(X: Any, estimator: Any, reset: bool) -> Table:
         twice = Counter(names).most_common(1)[0][0]
         raise ValueError(f"Column {twice!r} stands twice in X: give each column a name of its own.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    table = PandasTable(X) if is_pandas else FrameTable(nw.from_native(X, eager_only=True))
+    table = PandasTable(X) if is_pandas else _open_other_frame(X)
     for size, what in ((table.n_rows, "sample"), (table.n_columns, "feature")):
         if not size:
             raise ValueError(
@@ -104,6 +108,13 @@ def _open_frame(X: Any, estimator: Any, reset: bool) -> Table:
                 f"minimum of 1 is required by {type(estimator).__name__}."
             )
     return table
+
+
+def _open_other_frame(X: Any) -> Table:
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None and isinstance(X, pyarrow.Table):
+        return ArrowTable(X)
+    return FrameTable(nw.from_native(X, eager_only=True))
 
 
 def _names(X: Any) -> list[str]:
@@ -297,6 +308,39 @@ class FrameTable(Table):
     def rows(self, begin: int, end: int) -> Table:
         """Take a part of the rows."""
         return FrameTable(self.X[begin:end])
+
+
+class ArrowTable(Table):
+    """A table of pyarrow, whose numbers need no narwhals: of 100000 columns it takes seconds."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self.names = list(X.column_names)
+        self._types = X.schema.types
+
+    def column(self, place: int) -> Values:
+        """Read a column."""
+        column = self.X.column(place)
+        if str(self._types[place]) in ARROWS_NUMBERS and column.null_count < self.n_rows:
+            return read.of_array(column.to_numpy())
+        return _of_narwhals(nw.from_native(column, series_only=True))
+
+    def is_declared(self, place: int) -> bool:
+        """Whether its type says that a column holds categories."""
+        return str(self._types[place]).startswith("dictionary")
+
+    def numbers(self, places: np.ndarray, out: np.ndarray) -> bool:
+        """Write columns of plain numbers, one after the other."""
+        if not all(str(self._types[place]) in ARROWS_NUMBERS for place in places):
+            return False
+        for i, place in enumerate(places.tolist()):
+            out[:, i] = self.X.column(place).to_numpy()
+        return True
+
+    def rows(self, begin: int, end: int) -> Table:
+        """Take a part of the rows."""
+        return ArrowTable(self.X.slice(begin, end - begin))
 
 
 def _of_narwhals(series: nw.Series) -> Values:

@@ -1,6 +1,6 @@
 """What is kept of a table's columns, and what its cells become."""
 
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -55,6 +55,25 @@ def name_of(columns: Columns, place: int) -> str:
     """Tell the name of a column, which for an array is ``x3`` for the fourth."""
     names = Unpacked(columns["names"])
     return names[place] if names else f"x{place}"
+
+
+def without_names(state: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of an estimator's state the names that its columns have, too.
+
+    A file would hold an array of 100000 objects as so many entries, which takes a minute to write.
+    """
+    names = state.get("feature_names_in_")
+    if names is None or list(names) != list(Unpacked(state["columns_"]["names"])):
+        return state
+    return {**state, "feature_names_in_": None}
+
+
+def with_names(state: dict[str, Any]) -> dict[str, Any]:
+    """Put them back."""
+    if state.get("feature_names_in_", "") is not None:
+        return state
+    names = list(Unpacked(state["columns_"]["names"]))
+    return {**state, "feature_names_in_": np.array(names, dtype=object)}
 
 
 def number_names(columns: Columns) -> list[str]:

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn.columns import category_names, fit_columns, list_levels, number_names, transform
+from fastnn.columns.record import with_names, without_names
 
 MAX_INDICATORS = 100  # of a category; its rarer values share the last
 DENSEST = 0.3  # share of values beyond which a matrix is dense, as of scikit-learn's transformers
@@ -126,6 +127,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         held = columns >= 0
         ends = np.concatenate([[0], np.cumsum(held.sum(axis=1))]).astype(np.int32)
         return sparse.csr_array((values[held], columns[held], ends), shape=(n, self.n_outputs_))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_names(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(with_names(state))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the matrix, as ``size``, ``size is missing`` and ``town=Oslo``."""

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn._version import __version__
 from fastnn.columns import Cells, fit_columns, transform, transform_parts
+from fastnn.columns.record import with_names, without_names
 from fastnn.engine.cpu import CPU
 from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import guarded, settle_at_end, whole_model
@@ -461,10 +462,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         state = super().__getstate__().copy()
         for name in ("_predictor", *OF_A_FIT):
             state.pop(name, None)
-        return {**state, "_fastnn_state": (STATE_FORMAT, __version__)}
+        return {**without_names(state), "_fastnn_state": (STATE_FORMAT, __version__)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = {name: value for name, value in state.items() if name not in OF_A_FIT}
+        state = with_names({name: value for name, value in state.items() if name not in OF_A_FIT})
         state_format, version = state.pop("_fastnn_state", (STATE_FORMAT, "unknown"))
         if state_format > STATE_FORMAT:
             raise ValueError(
