@@ -276,6 +276,11 @@ def _tell(
     if columns and not voice.as_json:
         for line in column_lines(facts):
             voice.result(line)
+    if counted(described)["left out"] == len(described):
+        raise InputError(
+            f"every column but {shown(target)} is left out, so there is nothing to learn it from; "
+            "--kind COLUMN=KIND says what a column is."
+        )
     return facts
 
 

@@ -30,6 +30,7 @@ _DATES = (
     r"\d{4}年\d{1,2}月\d{1,2}日",
 )
 _DATE = rf"(?i)^(?:\w+,? )?(?:{'|'.join(_DATES)})(?:[T ].*)?$"
+_OTHER_DIGITS = rf"^[+\-{MINUS}]?[\p{{Nd}}.,\x{{66B}}\x{{66C}} {SPACES}]+$"
 
 
 class HintTally:
@@ -39,22 +40,23 @@ class HintTally:
     ----------
     units : Counter
         What stands beside numbers, and how often.
-    times, dates : int
-        How many cells look like times of a day, and like dates.
+    times, dates, digits : int
+        How many cells look like times of a day, like dates, and like numbers of another script.
     """
 
     def __init__(self) -> None:
         self.units: Counter[str] = Counter()
-        self.times = self.dates = 0
+        self.times = self.dates = self.digits = 0
 
     def add(self, cells: pa.Array, counts: np.ndarray) -> None:
         """Add other cells, each with how often it stands there."""
-        if not pc.any(pc.match_substring_regex(cells, r"\d")).as_py():
+        if not pc.any(pc.match_substring_regex(cells, r"\p{Nd}")).as_py():
             return
         if len(self.units) <= MOST_UNITS:
             self._add_units(cells, counts)
         self.times += _count(cells, counts, _TIME)
         self.dates += _count(cells, counts, _DATE)
+        self.digits += _count(cells, counts, _OTHER_DIGITS)
 
     def _add_units(self, cells: pa.Array, counts: np.ndarray) -> None:
         found = pc.extract_regex(cells, _WITH_UNIT)
@@ -74,7 +76,7 @@ class HintTally:
 
         Returns
         -------
-        what : {'unit', 'times', 'dates'}
+        what : {'unit', 'times', 'dates', 'digits'}
             None if they look like nothing.
         count : int
             How many do.
@@ -83,6 +85,7 @@ class HintTally:
         """
         unit, most = next(iter(self.units.most_common(1)), ("", 0))
         found = [("unit", most, unit), ("times", self.times, ""), ("dates", self.dates, "")]
+        found.append(("digits", self.digits, ""))
         best = max(found, key=lambda hint: hint[1])
         return best if 2 * best[1] > n else None
 

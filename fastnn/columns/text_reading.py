@@ -20,6 +20,8 @@ MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers ove
 MISSING_WORDS = (
     *("NA", "null", "?", "-", "NaN", "-NaN", "N/A", "#N/A", "#N/A!", "<NA>", "(null)", "\\N"),
     *("none", "nil", "missing", "unknown", "undefined", "--", "---", ".", "..", "*"),
+    *("NaT", "n.a.", "N/D", "not available", "#NV", "\u2013", "\u2014"),  # and two dashes
+    *("#N/A N/A", "#NA", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),  # of programs in C
     *("#VALUE!", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),  # errors of spreadsheets
 )
 TRUTHS = (("False", "True"), ("FALSE", "TRUE"), ("false", "true"))

@@ -327,6 +327,8 @@ def _what_most_are(tally: Tally) -> str:
         return f"{count} of {n} cells are numbers beside {shown(unit)}: {way_out}"
     if what == "times":
         return f"{count} of {n} cells are times of a day: written as hours they are numbers"
+    if what == "digits":
+        return f"{count} of {n} cells are digits of another script: write them with 0 to 9"
     way_out = f"{_kind_option(tally.name, 'date:FORMAT')} reads them, as with %d/%m/%Y"
     return f"{count} of {n} cells look like dates: {way_out}"
 

@@ -350,6 +350,16 @@ def test_free_text_is_left_out_with_the_reason(train):
     assert "'text' has sentences" in train("y", epochs=2)[1]
 
 
+@pytest.mark.parametrize("learner", [["--max-iter", 2], ["--time", 2]])
+def test_a_file_of_which_no_column_is_left_is_refused_in_a_sentence(fastnn, learner):
+    write(lines("x,y", [*(f"{x:.5f},{3 * x:.3f}" for x in X), "Total,"]))
+    words = ["train", "d.csv", "--target", "y", "--out", "m.skops"]
+    status, out, err = fastnn(*words, *learner)
+    assert (status, out) == (2, "")
+    assert "--missing 'Total' counts it as missing" in err
+    assert "every column but 'y' is left out" in err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

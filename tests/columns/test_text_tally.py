@@ -115,6 +115,22 @@ def test_types_of_parquet():
     assert decided(pa.array(["1", "2"]).dictionary_encode()).kind == "number"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [*("NaT", "n.a.", "N/D", "not available", "#NV", "\u2013", "\u2014"), "#N/A N/A", "-1.#IND"],
+)
+def test_words_for_missing_numbers_and_dates(word):
+    assert decided(["1.5", word, "2"]).kind == "number"
+    assert decided(["2024-01-31", word]).kind == "date"
+
+
+@pytest.mark.parametrize("cells", [["\u0661\u0662", "\u0663"], ["\uff11\uff12", "\uff13"]])
+def test_digits_of_other_scripts_are_told(cells):
+    reading = decided(cells)
+    assert reading.kind == "text"
+    assert "2 of 2 cells are digits of another script" in reading.reason
+
+
 DAY = pa.array([86_400_000_000], pa.timestamp("us"))
 
 
