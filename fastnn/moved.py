@@ -5,11 +5,17 @@ elsewhere now, and hold objects of private classes. The old modules answer from 
 `plain_state` turns those objects into the dicts of arrays, numbers and texts of format 3.
 """
 
+from __future__ import annotations
+
 import sys
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # as in `fastnn`, which imports this first
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Solver:

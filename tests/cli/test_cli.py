@@ -274,6 +274,48 @@ def test_an_interrupt_while_the_command_is_imported(module, tmp_path):
     assert ended.stderr.strip() == "fastnn: interrupted."
 
 
+OF_A_PROCESS = """
+    import atexit, signal, sys
+    from fastnn.cli import main
+
+    kind = sys.argv.pop(1)
+
+    def interrupt():
+        signal.raise_signal(signal.SIGINT)  # to this thread: it acts at once
+
+    class Library:
+        def find_spec(self, name, path=None, target=None):
+            if name == "fastnn.cli.showing" and kind == "swallowed":
+                try:
+                    interrupt()
+                except KeyboardInterrupt:
+                    raise ImportError("a library failed to import")
+
+    sys.meta_path.insert(0, Library())
+    if kind == "late":
+        atexit.register(interrupt)
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [("swallowed", 130, "fastnn: interrupted."), ("late", 2, "fastnn: nothing.skops: there")],
+)
+def test_an_interrupt_that_a_library_swallows_or_that_comes_late(kind, status, told, tmp_path):
+    """What C code makes of one is still one; once the command has ended, it is of no effect."""
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(OF_A_PROCESS), kind, "show", "nothing.skops"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == status, ended.stderr
+    assert ended.stderr.startswith(told)
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, mixed):
     pd.concat([mixed] * 30).to_csv(tmp_path / "homes.csv", index=False)
     arguments = ["train", "homes.csv", "--target", "price", "--out", "m.skops", "--hidden"]
