@@ -152,15 +152,24 @@ def one_thread_blas() -> Iterator[None]:
                     _limit(library, 1)
         yield
     finally:
-        if _mine.before is not None:
-            _numba().set_num_threads(_mine.before)
-            _mine.before = _mine.now = None
-        with process.lock:
-            process.running.pop(ours, None)
-            if not process.running:
-                for library, n_threads in process.blas_limits:
-                    _limit(library, n_threads)
-                process.blas_limits = []
+        try:
+            _leave(process, ours)
+        except KeyboardInterrupt:  # one that comes here would leave BLAS on one thread
+            _leave(process, ours)
+            raise
+
+
+def _leave(process: _Process, ours: object) -> None:
+    """Put back what `one_thread_blas` has set; the second time it changes nothing."""
+    if _mine.before is not None:
+        _numba().set_num_threads(_mine.before)
+        _mine.before = _mine.now = None
+    with process.lock:
+        process.running.pop(ours, None)
+        if not process.running:
+            for library, n_threads in process.blas_limits:
+                _limit(library, n_threads)
+            process.blas_limits = []
 
 
 def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions: float = 1) -> int:

@@ -9,6 +9,7 @@ import warnings
 import numba
 import numpy as np
 import pytest
+from interrupting import is_halted
 from processes import python
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
@@ -253,6 +254,22 @@ def test_ceilings_of_the_environment():
     program = "from fastnn.engine import threads; print(threads.available())"
     assert python(program, OMP_NUM_THREADS="1") == "1"
     assert python(program, NUMBA_NUM_THREADS="1") == "1"
+
+
+def test_an_interrupt_at_any_step_leaves_blas_its_threads():
+    def work():
+        with threads.one_thread_blas():
+            pass
+
+    def numbers():
+        return [library.num_threads for library in ThreadpoolController().lib_controllers]
+
+    before, moment = numbers(), 0
+    while is_halted(work, moment, threads.__file__):
+        assert (threads._process.running, threads._process.blas_limits) == ({}, []), moment
+        assert numbers() == before, moment
+        moment += 1
+    assert moment > 5
 
 
 def test_a_threading_layer_that_is_missing_is_told():

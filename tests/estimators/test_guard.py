@@ -1,12 +1,12 @@
 """One fit at a time, and all of it or nothing, whatever callbacks and threads do."""
 
-import dis
+import contextlib
 import os
-import sys
 import threading
 
 import numpy as np
 import pytest
+from interrupting import is_halted
 from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
@@ -218,10 +218,6 @@ def test_a_child_of_a_fork_may_end_the_fit_of_its_parent():
     assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
 
 
-class Halt(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_an_interrupt_at_any_step_of_the_guard_leaves_the_estimator_whole_and_free(fails):
     """A fit that has begun is left as it was or fitted, and never taken for one under way."""
@@ -235,40 +231,15 @@ def test_an_interrupt_at_any_step_of_the_guard_leaves_the_estimator_whole_and_fr
             if fails:
                 raise ZeroDivisionError
 
-    def interrupted_at(moment, model):
-        steps = iter(range(moment))
-
-        def step(frame, event, argument):
-            # Python looks for signals where a function begins, a loop goes round, and after calls
-            if frame.f_code.co_filename == guard.__file__:
-                frame.f_trace_opcodes = True
-                code = frame.f_code.co_code
-                last = frame.f_lasti - 2
-                while last > 0 and dis.opname[code[last]] == "CACHE":
-                    last -= 2
-                is_due = event == "call" or (
-                    event == "opcode" and last > 0 and "CALL" in dis.opname[code[last]]
-                )
-                if is_due and next(steps, None) is None:
-                    sys.settrace(None)
-                    raise Halt
-            return step
-
-        sys.settrace(step)
-        try:
-            model.fit()
-        except Halt:
-            return True
-        except ZeroDivisionError:
-            return False
-        finally:
-            sys.settrace(None)
+    def is_interrupted(model, moment):
+        with contextlib.suppress(ZeroDivisionError):
+            return is_halted(model.fit, moment, guard.__file__)
         return False
 
     moment, left = 0, True
     while left:
         model = Model()
-        left = interrupted_at(moment, model)
+        left = is_interrupted(model, moment)
         if fails:
             assert vars(model) == {}, moment
             with pytest.raises(ZeroDivisionError):
