@@ -117,6 +117,13 @@ def test_paths_that_are_named_exist(text):
     assert [path for path in paths if ".build" not in path and not (ROOT / path).exists()] == []
 
 
+def test_each_promise_names_the_test_that_holds_it():
+    promised = NAMING["docs/rely.rst"].partition("What is not promised")[0]
+    promises = re.split(r"^\* ", promised, flags=re.MULTILINE)[1:]
+    assert len(promises) > 10
+    assert [promise for promise in promises if "``tests/" not in promise] == []
+
+
 # ----------------------------------------------------------------------------------------- rooms
 
 SPEC = importlib.util.spec_from_file_location("rooms", ROOT / "docs" / "rooms.py")

@@ -3,8 +3,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import measure_slowness
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slowness():
+    measure_slowness()
 
 
 def pytest_collection_modifyitems(items):

@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+from patience import at_most
+
 LIMIT = 120  # seconds; a first compilation takes 5 on an idle core
 
 
@@ -16,7 +18,7 @@ def wait_for(pid, limit=LIMIT):
     AssertionError
         If it does not end in time; it has then told where its threads stand.
     """
-    ends = time.monotonic() + limit
+    ends = time.monotonic() + at_most(limit)
     while time.monotonic() < ends:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
@@ -26,7 +28,7 @@ def wait_for(pid, limit=LIMIT):
     time.sleep(1)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise AssertionError(f"child {pid} still runs after {limit} s")
+    raise AssertionError(f"child {pid} still runs after {at_most(limit):.0f} s")
 
 
 def start(function, *arguments):

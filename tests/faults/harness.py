@@ -1,5 +1,7 @@
 """Programs in processes of their own, each with a limit after which it fails loudly.
 
+A limit is in seconds of an idle core; where a small fit takes longer, so may all else.
+
 ``FASTNN_FAULTS=full`` asks for the numbers of the whole campaign instead of the small ones, and
 ``FASTNN_FAULTS_SEED`` for other moments than those that every run has.
 """
@@ -17,9 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from patience import NAME, at_most
+
 HERE = Path(__file__).parent
 IS_FULL = os.environ.get("FASTNN_FAULTS") == "full"
 SEED = int(os.environ.get("FASTNN_FAULTS_SEED", "0"))
+LIMIT = 150  # seconds, for what takes a few
+FIT, SECONDS_OF_A_FIT = "from work import X, classifier, y; classifier().fit(X, y)", 1.5
 LAST_WORDS = 4000  # characters of what a program printed, in the message of a failure
 
 
@@ -88,15 +94,15 @@ class Program:
         """Whether a word is among what it has printed yet."""
         return word in self._text(self._out)
 
-    def wait_for(self, word, limit=150):
+    def wait_for(self, word):
         """Wait until it prints a word."""
-        ends = time.monotonic() + limit
+        ends = time.monotonic() + at_most(LIMIT)
         while not self.has_printed(word):
             if self._process.poll() is not None or time.monotonic() > ends:
                 raise AssertionError(f"{word!r} was not printed: {self.kill().told()}")
             time.sleep(0.002)
 
-    def end(self, limit=150):
+    def end(self, limit=LIMIT):
         """Wait for its end, and end all that it has started.
 
         Raises
@@ -105,11 +111,12 @@ class Program:
             If it does not end within the limit, with where each of its threads stands.
         """
         try:
-            self._process.wait(limit)
+            self._process.wait(at_most(limit))
         except subprocess.TimeoutExpired:
             self.send(signal.SIGABRT)  # has Python tell where each thread stands
             time.sleep(1)
-            raise AssertionError(f"still runs after {limit} s: {self.kill().told()}") from None
+            told = f"still runs after {at_most(limit):.0f} s: {self.kill().told()}"
+            raise AssertionError(told) from None
         return self.kill()
 
     def kill(self):
@@ -126,7 +133,7 @@ class Program:
         return os.pread(file.fileno(), size, 0).decode(errors="replace")
 
 
-def run(program, *arguments, limit=150, status=0, **options):
+def run(program, *arguments, limit=LIMIT, status=0, **options):
     """Run a program to its end; returns what it printed.
 
     Raises
@@ -137,6 +144,13 @@ def run(program, *arguments, limit=150, status=0, **options):
     ended = Program(program, *arguments, **options).end(limit)
     assert ended.status == status, ended.told()
     return ended.out.strip()
+
+
+def measure_slowness():
+    """Tell this process, and the programs that it starts, how slow this machine is now."""
+    began = time.monotonic()
+    run(FIT, limit=10 * LIMIT)
+    os.environ[NAME] = str(max(1.0, 2 * (time.monotonic() - began) / SECONDS_OF_A_FIT))
 
 
 def two_at_once(work, each):

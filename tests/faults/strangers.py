@@ -18,7 +18,6 @@ import forking
 import numpy as np
 import skops.io
 from odd_state import ODD_VALUES
-from work import classifier
 
 from fastnn.cli import main
 
@@ -214,7 +213,7 @@ if __name__ == "__main__":
     cells = "".join(f"{i % 7},{i % 5},{'xyz'[i % 3]}\n" for i in range(60))
     TABLE.write_text("a,b,c\n" + cells)
     command("train", TABLE, "--target", "c", "--out", MODEL, "--max-iter", 3)
-    classifier()  # what the children need is imported
+    command("predict", MODEL, TABLE, "--out", OUT)  # what the children need is imported
     pickles()
     models()
     tables()

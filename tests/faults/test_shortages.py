@@ -14,18 +14,20 @@ def test_files_are_the_old_one_or_the_new_one(how, tmp_path):
 
 # Children of a process that has imported all get so much memory more than they have.
 MEMORY = """
-    import resource, sys
+    import os, resource, sys
     import forking
     import numpy as np
     from scipy.linalg import blas
     from work import X, bits, classifier, regressor, rows, y
 
-    kind, *steps = sys.argv[1:]
+    kind, folder, *steps = sys.argv[1:]
     data, labels = rows(20_000)
     model = classifier(n_jobs=1)
     first = bits(model.fit(X, y)) if kind == "warm" else None
 
     def limited(more):
+        if kind == "cold":  # each with a cache of its own, which is empty
+            os.environ["NUMBA_CACHE_DIR"] = os.path.join(folder, str(more))
         # A thread's first product never returns where OpenBLAS gets no memory for its 32 MB.
         _ = data.T @ data, blas.dgemm(1.0, data[:99], data[:99].T)
         with open("/proc/self/status") as file:
@@ -57,19 +59,15 @@ def steps(n, most):
     return [round(most * (i + 0.5) / n) for i in range(n)]
 
 
-def test_memory_that_ends_in_warm_work():
-    told = run(MEMORY, "warm", *steps(amount(6, 100), 200e6), limit=amount(120, 900)).split()
+def test_memory_that_ends_in_warm_work(tmp_path):
+    more = steps(amount(6, 100), 200e6)
+    told = run(MEMORY, "warm", tmp_path, *more, limit=amount(120, 900)).split()
     assert {"fitted", "MemoryError"} <= set(told)
 
 
 def test_memory_that_ends_in_a_first_fit(tmp_path):
-    def limited(numbered):
-        i, more = numbered
-        environment = {"NUMBA_CACHE_DIR": str(tmp_path / f"{i}")}
-        return run(MEMORY, "cold", more, limit=200, **environment)
-
-    told = two_at_once(limited, enumerate(steps(amount(3, 36), 600e6)))
-    assert {"fitted", "MemoryError"} <= set(told)
+    told = run(MEMORY, "cold", tmp_path, *steps(amount(3, 36), 600e6), limit=amount(200, 900))
+    assert {"fitted", "MemoryError"} <= set(told.split())
 
 
 FILES = """

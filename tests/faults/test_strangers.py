@@ -33,6 +33,14 @@ def cache(tmp_path_factory):
     return folder, run(FIT, NUMBA_CACHE_DIR=str(folder))
 
 
+@pytest.fixture(scope="module")
+def private(tmp_path_factory):
+    """A user's own place, in which kernels are found from the second time on."""
+    folder = tmp_path_factory.mktemp("private")
+    folder.chmod(0o700)
+    return folder
+
+
 def plant(folder):
     """Put other code than a kernel's in the place of each, whole by its own checksum."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
@@ -82,21 +90,21 @@ def folder_of_another(root):
     ],
     ids=lambda way: way.__name__,
 )
-def test_a_cache_that_others_can_write_to(cache, tmp_path, open_to_others):
+def test_a_cache_that_others_can_write_to(cache, private, tmp_path, open_to_others):
     """Numbers are right although each file holds other code, and nothing is written there."""
     if open_to_others.__name__.endswith("another") and os.geteuid():
         pytest.skip("only root may give files away")
     whole, first = cache
-    copy, private = tmp_path / "copy", tmp_path / "private"
+    copy = tmp_path / "copy"
     shutil.copytree(whole, copy)
     files = plant(copy)
     open_to_others(copy)
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
-    private.mkdir(0o700)
     ended = Program(FIT, NUMBA_CACHE_DIR=str(copy), XDG_CACHE_HOME=str(private)).end()
     assert ended.status == 0, ended.told()
     assert ended.out.strip() == first
     assert str(copy) in ended.err, "no warning names the folder"
+    assert any(file.is_file() for file in private.rglob("*")), "no kernel is in the private place"
     assert before == {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
     if open_to_others not in (files_for_all, files_of_another):
         assert sorted(file for file in copy.rglob("*") if file.is_file()) == files
