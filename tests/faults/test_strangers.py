@@ -47,7 +47,7 @@ def plant(folder):
     for file in files:
         head, _, code = file.read_bytes()[kernels.CHECKSUM_SIZE :].partition(b"\n")
         content = head + b"\n" + bytes(len(code))
-        file.write_bytes(kernels._checksum(file.name, content) + content)
+        file.write_bytes(kernels._checksum(file, content) + content)
     return files
 
 
