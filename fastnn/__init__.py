@@ -58,7 +58,16 @@ _PLACES = {
     "show_versions": "fastnn.versions",
     "to_onnx": "fastnn.convert.onnx",
 }
-_MODULES = ("callbacks", "convert", "display", "estimators", "progress", "tables", "versions")
+_MODULES = (
+    "callbacks",
+    "convert",
+    "dask",
+    "display",
+    "estimators",
+    "progress",
+    "tables",
+    "versions",
+)
 
 
 def __getattr__(name: str) -> Any:

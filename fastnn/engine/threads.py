@@ -52,6 +52,7 @@ class _Mine(threading.local):
 
     before: int | None = None  # the user's own, where a fit has set another
     now: int | None = None
+    granted: int | None = None  # by whoever shares the machine out
 
 
 _mine = _Mine()
@@ -63,7 +64,7 @@ def _after_fork() -> None:
     limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
     _process = _Process(may_launch=_process.may_launch and not are_threads_launched())
     _process.blas_limits = limits
-    available.cache_clear()  # a worker of a pool has less
+    _ceiling.cache_clear()  # a worker of a pool has less
     layer.cache_clear()
     _layer.cache_clear()
 
@@ -72,13 +73,32 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-@cache
 def available() -> int:
     """Threads that a fit of this process may use.
 
     Cores, CPU affinity and cgroup (counted by joblib), ``NUMBA_NUM_THREADS``, which joblib sets in
-    its workers, and ``OMP_NUM_THREADS`` are ceilings; a worker of a process pool gets one.
+    its workers, and ``OMP_NUM_THREADS`` are ceilings; a worker of a process pool gets one. What is
+    `granted` counts more than all of these.
     """
+    return _ceiling() if _mine.granted is None else _mine.granted
+
+
+@contextlib.contextmanager
+def granted(n_threads: int) -> Iterator[None]:
+    """Let this thread's fits use so many threads, whatever the ceilings of its process are.
+
+    Numba has launched as many as there are cores, and there are no more than these.
+    """
+    before = _mine.granted
+    _mine.granted = 1 if n_threads == 1 else min(n_threads, _numba().config.NUMBA_NUM_THREADS)
+    try:
+        yield
+    finally:
+        _mine.granted = before
+
+
+@cache
+def _ceiling() -> int:
     if multiprocessing.current_process().daemon:
         return 1
     ceilings = [joblib.cpu_count()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from scipy import sparse
 from fastnn.estimators.fit import dataset_of
 from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.label_tally import LabelTally, labels_of
+from fastnn.estimators.tasks import without_callbacks
 from fastnn.sources.blocks import Part, bytes_of, cut
 from fastnn.sources.source import Source
 from fastnn.training.dataset import Dataset
@@ -120,6 +122,12 @@ class SourceRows:
             raise ValueError(f"class_weight={given} gives each row the weight 0.")
 
     # --------------------------------------------------------------------------------- the rows
+
+    def for_workers(self) -> "SourceRows":
+        """Give a copy that encodes rows in other processes, where no callback is called."""
+        twin = copy(self)
+        twin._twin = twin.of_all_rows = without_callbacks(self._twin)
+        return twin
 
     def encode(self, number: int | None, part: Part) -> Dataset:
         """Check and encode the part of a block, or with None all rows.

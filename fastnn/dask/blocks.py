@@ -1,0 +1,153 @@
+"""Blocks that lie in a cluster: chunks of Dask's collections, computed once for a fit."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import dask
+import numpy as np
+from distributed import Client, Future, get_client, wait
+from distributed import TimeoutError as OfDask
+from scipy import sparse
+
+from fastnn.sources.blocks import Blocks, Part
+
+PATIENCE = 1.0  # seconds of a wait for a block, after which it is asked whether to go on
+LONGEST = 600.0  # seconds for a block that is there to come to the client
+
+
+class BlocksLostError(RuntimeError):
+    """A block was lost with its worker, and nobody knows how to compute it again."""
+
+
+class ClusterBlocks(Blocks):
+    """A block for each chunk of rows of an array, or partition of a frame.
+
+    They are computed when this is made, stay in the cluster as long as this lives, and are computed
+    again when a worker is lost that had them. On its way to a worker this is the keys of them.
+
+    Parameters
+    ----------
+    client : Client
+    X : dask.array.Array or dask.dataframe.DataFrame
+    y, weights : Dask collection, array-like or None
+        Of as many chunks, or in memory where the sizes of chunks are known.
+    """
+
+    def __init__(self, client: Client, X: Any, y: Any, weights: Any) -> None:
+        sizes = _sizes_of(X)
+        known = not any(math.isnan(size) for size in sizes)
+        self.n_rows = [int(size) for size in sizes] if known else None
+        self.names = list(X.columns) if hasattr(X, "columns") else None
+        self.has_target, self.has_weights = y is not None, weights is not None
+        parts = [_chunks("X", X, sizes)]
+        parts += [_chunks("y", y, sizes)] if y is not None else []
+        parts += [_chunks("sample_weight", weights, sizes)] if weights is not None else []
+        futures = client.compute([chunk for column in parts for chunk in column])
+        n = len(sizes)
+        columns = [futures[start : start + n] for start in range(0, len(futures), n)]
+        self.X = columns.pop(0)
+        self.y = columns.pop(0) if y is not None else None
+        self.weights = columns.pop(0) if weights is not None else None
+        self.client: Any = client
+        self.worker: Any = None
+        self.check: Callable[[], None] = lambda: None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**vars(self), "client": None, "worker": None, "check": None}
+        for name in ("X", "y", "weights"):
+            if state[name] is not None:
+                state[name] = [
+                    getattr(of, "key", of) for of in state[name]
+                ]  # keys again, if sent on
+        return state
+
+    def within(self, worker: Any, check: Callable[[], None]) -> "ClusterBlocks":
+        """Make the same of keys, on a worker.
+
+        Parameters
+        ----------
+        worker : Worker
+            Dask's.
+        check : callable
+            Is called while a block is waited for, and may raise.
+        """
+        twin = copy.copy(self)
+        twin.worker, twin.client, twin.check = worker, get_client(), check
+        return twin
+
+    def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
+        """Bring blocks to this process, one after the other."""
+        for number in range(len(self.X)) if numbers is None else numbers:
+            asked = [self.X if features else None, self.y, self.weights]
+            X: Any
+            X, y, weights = (None if of is None else self._get(number, of) for of in asked)
+            if hasattr(X, "columns"):
+                X = X if self.names is None else X[self.names]
+                is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
+                X = X.to_numpy() if is_plain else X
+            X = X.tocsr() if sparse.issparse(X) else X
+            yield int(number), Part(X, _plain(y), _plain(weights))
+
+    def _get(self, number: int, column: list[Any]) -> Any:
+        """Wait for what a future, or on a worker a key, stands for."""
+        future = column[number]
+        if self.worker is not None:
+            given: Any = Future(future, self.client)
+            key = f"fastnn-block-{uuid4().hex}"
+            future = self.client.submit(_same, given, key=key, workers=[self.worker.address])
+        while future.status == "pending":
+            with contextlib.suppress(TimeoutError, OfDask):
+                wait(future, timeout=PATIENCE)
+            self.check()
+        if future.status in ("lost", "cancelled"):
+            raise BlocksLostError(
+                f"{self.where(number)} of the data was lost with the worker that had it, and Dask "
+                "cannot compute it again: have Dask read the data from where it lies, rather than "
+                "scatter it."
+            )
+        if self.worker is not None and future.status == "finished":
+            return self.worker.data[future.key]
+        return future.result(timeout=LONGEST)
+
+
+def _same(part: Any) -> Any:
+    """Be brought to where this task runs."""
+    return part
+
+
+def _sizes_of(X: Any) -> tuple[float, ...]:
+    """Rows of each chunk; NaN where they are not known."""
+    if hasattr(X, "chunks"):
+        return tuple(X.chunks[0])
+    return (math.nan,) * X.npartitions
+
+
+def _chunks(what: str, values: Any, sizes: tuple[float, ...]) -> list[Any]:
+    """Give what belongs to each chunk of rows, to be computed."""
+    if hasattr(values, "to_delayed"):
+        if hasattr(values, "chunks") and values.ndim == 2:
+            values = values.rechunk({1: -1})
+        chunks = np.ravel(values.to_delayed()).tolist()
+        if len(chunks) != len(sizes):
+            raise ValueError(
+                f"{what} has {len(chunks)} chunks, and X has {len(sizes)}: rechunk or repartition "
+                "it alike."
+            )
+        return chunks
+    if any(math.isnan(size) for size in sizes):
+        raise ValueError(
+            f"X has chunks of unknown sizes: {what} has to be one of Dask's collections too."
+        )
+    values = np.asarray(values)
+    if len(values) != sum(sizes):
+        raise ValueError(f"{what} has {len(values)} entries, and X has {sum(sizes)} rows.")
+    parts = np.split(values, np.cumsum(sizes)[:-1].astype(int))
+    return [dask.delayed(part, traverse=False) for part in parts]
+
+
+def _plain(values: Any) -> Any:
+    return values.to_numpy() if hasattr(values, "to_numpy") else values

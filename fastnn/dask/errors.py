@@ -1,0 +1,27 @@
+"""What a fit on a cluster may fail with."""
+
+from typing import Any
+
+from fastnn.training.clock import TimeIsOverError
+
+
+class WorkersLostError(RuntimeError):
+    """The workers of a fit are gone, and no others have come.
+
+    Attributes
+    ----------
+    checkpoint : DaskMLPClassifier, DaskMLPRegressor or None
+        The model after the last steps, fitted, which goes on from there to the bit:
+        ``error.checkpoint.resume(X, y)``. None where no step was taken.
+    """
+
+    def __init__(self, message: str, checkpoint: Any = None) -> None:
+        super().__init__(message)
+        self.checkpoint = checkpoint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.checkpoint)
+
+
+class TeamIsLostError(TimeIsOverError):
+    """Ends the training where it is, as if its time were over; no user sees it."""

@@ -1,0 +1,191 @@
+"""Workers that are killed, come and go: the same bits as if nothing had happened."""
+
+import functools
+import os
+import signal
+import threading
+from importlib import import_module
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from on_clusters import assert_same_bits, collections, on_one_machine, parameters, wait_for
+from watchers import Watcher
+
+from fastnn import make_source
+from fastnn.dask import DaskMLPClassifier, WorkersLostError
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal"),
+]
+
+
+def plant(place, count, act="kill"):
+    """Have this worker's process killed, or stopped, before a method is called for the nth time."""
+    module, owner, name = place.split(":")
+    of = getattr(import_module(f"fastnn.{module}"), owner)
+    method, left = getattr(of, name), [count]
+
+    @functools.wraps(method)
+    def planted(*arguments, **keywords):
+        left[0] -= 1
+        if left[0] == 0:
+            if act == "lose":
+                arguments[0].close()
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return method(*arguments, **keywords)
+
+    setattr(of, name, planted)
+
+
+MOMENTS = [  # place, how often it was reached, and whose worker by its rank
+    ("dask.member:Member:_load", 1, 0),
+    ("dask.member:Member:_meet", 1, 1),
+    ("dask.member:Member:_take_steps", 2, 2),
+    ("engine.shards:ShardSteps:begin", 1, 2),
+    ("engine.shards:ShardSteps:sums", 11, 1),
+    ("dask.connections:Connection:send", 3, 0),
+    ("dask.connections:Connection:receive", 4, 1),
+    ("engine.shards:ShardSteps:finish", 1, 0),
+    ("engine.shards:ShardSteps:finish", 20, 1),
+    ("sources.order:SeededRows:begin", 3, 0),
+]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return on_one_machine()
+
+
+@pytest.mark.parametrize(("place", "count", "rank"), MOMENTS)
+def test_a_worker_is_killed(client, expected, place, count, rank):
+    victim = sorted(client.nthreads())[rank]
+    client.run(plant, place, count, workers=[victim])
+    ours = DaskMLPClassifier(**parameters()).fit(*collections())
+    assert victim not in client.nthreads()
+    assert_same_bits(ours, expected)
+
+
+def test_a_connection_is_lost(client, expected):
+    victim = sorted(client.nthreads())[1]
+    client.run(plant, "dask.connections:Connection:send", 6, "lose", workers=[victim])
+    ours = DaskMLPClassifier(**parameters()).fit(*collections())
+    assert victim in client.nthreads()
+    assert_same_bits(ours, expected)
+    client.run(os.kill, os.getpid(), 0)  # it lives
+
+
+def pid_of(client, address):
+    return client.run(os.getpid, workers=[address])[address]
+
+
+class AtEpoch(Watcher):
+    """Calls a function at the end of an epoch."""
+
+    def __init__(self, epoch, function):
+        self.epoch, self.function, self.n = epoch, function, 0
+
+    def on_fit_task_end(self, estimator, context, **told):
+        if context.task_name == "epoch":
+            self.n += 1
+            if self.n == self.epoch:
+                self.function()
+        return False
+
+
+def test_a_worker_that_comes_takes_part_from_the_next_epoch_on(expected):
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        calls = []
+
+        def grow():
+            cluster.scale(2)
+            wait_for(lambda: len(client.nthreads()) == 2)
+
+        def look():
+            calls.extend(client.run(members_here).values())
+
+        ours = DaskMLPClassifier(**parameters())
+        ours.set_callbacks(AtEpoch(1, grow), AtEpoch(3, look)).fit(*collections())
+        assert calls == [1, 1]
+        assert_same_bits(ours, expected)
+        wait_for(lambda: set(client.run(members_here).values()) == {0})  # nothing stays behind
+
+
+def members_here():
+    from fastnn.dask import member
+
+    return len(member.members)
+
+
+def test_no_worker_is_left(tmp_path, expected):
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        rows, y = collections()
+        ours = DaskMLPClassifier(**parameters())
+        ours.set_callbacks(AtEpoch(2, lambda: cluster.scale(0)))
+        with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
+            ours.fit(rows, y)
+        assert not hasattr(ours, "coefs_")
+        checkpoint = caught.value.checkpoint
+        assert checkpoint.n_iter_ == 2
+        local = checkpoint.to_local().resume(make_source(rows, y))
+        assert_same_bits(local, expected)
+        cluster.scale(1)
+        wait_for(lambda: len(client.nthreads()) == 1)
+        assert_same_bits(checkpoint.resume(rows, y), expected)
+
+
+def test_the_scheduler_is_gone():
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = Client(cluster)
+    ours = DaskMLPClassifier(**parameters(), client=client)
+    ours.set_callbacks(AtEpoch(2, cluster.close))
+    with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
+        ours.fit(*collections())
+    assert caught.value.checkpoint.n_iter_ == 2
+    client.close()
+
+
+def test_an_interrupt_ends_the_tasks_and_frees_memory(client):
+    def interrupt():
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    ours = DaskMLPClassifier(**parameters(max_iter=100_000, tol=0.0, n_iter_no_change=10**6))
+    ours.set_callbacks(AtEpoch(2, interrupt))
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        ours.fit(*collections())
+    assert 2 <= ours.n_iter_ < 100_000
+    assert np.isfinite(ours.loss_)
+    wait_for(lambda: set(client.run(members_here).values()) == {0})
+    wait_for(lambda: not any(client.processing().values()))
+
+
+def test_a_slow_worker_changes_nothing(client, expected):
+    pid = pid_of(client, sorted(client.nthreads())[1])
+
+    def stop_for_a_while():
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(2.0, os.kill, (pid, signal.SIGCONT)).start()
+
+    ours = DaskMLPClassifier(**parameters())
+    ours.set_callbacks(AtEpoch(1, stop_for_a_while)).fit(*collections())
+    assert_same_bits(ours, expected)
+
+
+def test_two_fits_at_once(client, expected):
+    models = [DaskMLPClassifier(**parameters(), client=client) for _ in range(2)]
+    given = collections()
+    fits = [threading.Thread(target=model.fit, args=given) for model in models]
+    for fit in fits:
+        fit.start()
+    for fit in fits:
+        fit.join()
+    for model in models:
+        assert_same_bits(model, expected)
