@@ -1,26 +1,23 @@
 """Blocks that lie in a cluster: chunks of Dask's collections, computed once for a fit."""
 
-import contextlib
 import copy
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import dask
 import numpy as np
-from distributed import Client, Future, get_client, wait
-from distributed import TimeoutError as OfDask
+from distributed import Client, Future, get_client
 from scipy import sparse
 
+from fastnn.dask.errors import BlocksLostError
+from fastnn.dask.workers import Attendance
 from fastnn.sources.blocks import Blocks, Part
 
-PATIENCE = 1.0  # seconds of a wait for a block, after which it is asked whether to go on
+LOOKS = 1.0  # seconds of a wait for a block, after which it is asked whether to go on
 LONGEST = 600.0  # seconds for a block that is there to come to the client
-
-
-class BlocksLostError(RuntimeError):
-    """A block was lost with its worker, and nobody knows how to compute it again."""
 
 
 class ClusterBlocks(Blocks):
@@ -54,7 +51,7 @@ class ClusterBlocks(Blocks):
         self.weights = columns.pop(0) if weights is not None else None
         self.client: Any = client
         self.worker: Any = None
-        self.check: Callable[[], None] = lambda: None
+        self.check: Callable[[], Any] = Attendance(client).present
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "client": None, "worker": None, "check": None}
@@ -99,15 +96,18 @@ class ClusterBlocks(Blocks):
             given: Any = Future(future, self.client)
             key = f"fastnn-block-{uuid4().hex}"
             future = self.client.submit(_same, given, key=key, workers=[self.worker.address])
+        pause, looked = 0.001, time.monotonic()
         while future.status == "pending":
-            with contextlib.suppress(TimeoutError, OfDask):
-                wait(future, timeout=PATIENCE)
-            self.check()
+            time.sleep(pause)
+            pause = min(1.5 * pause, 0.02)
+            if time.monotonic() > looked + LOOKS:
+                self.check()
+                looked = time.monotonic()
         if future.status in ("lost", "cancelled"):
             raise BlocksLostError(
                 f"{self.where(number)} of the data was lost with the worker that had it, and Dask "
                 "cannot compute it again: have Dask read the data from where it lies, rather than "
-                "scatter it."
+                "scatter it"
             )
         if self.worker is not None and future.status == "finished":
             return self.worker.data[future.key]

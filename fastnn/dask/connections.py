@@ -166,6 +166,7 @@ class Door:
     def _let_in(self, sock: socket.socket) -> None:
         try:
             sock.settimeout(HANDSHAKE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context is not None:
                 sock = self.context.wrap_socket(sock, server_side=True)
             hello = self._handshake(sock)

@@ -23,5 +23,9 @@ class WorkersLostError(RuntimeError):
         return type(self), (str(self), self.checkpoint)
 
 
+class BlocksLostError(RuntimeError):
+    """A block was lost with its worker, and nobody knows how to compute it again."""
+
+
 class TeamIsLostError(TimeIsOverError):
     """Ends the training where it is, as if its time were over; no user sees it."""

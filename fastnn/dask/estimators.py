@@ -12,6 +12,7 @@ from fastnn.dask.fit import ClusterFit
 from fastnn.dask.predictions import is_array, is_frame, predict
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.classifier import MLPClassifier
+from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import whole_model
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.warn import warn_user
@@ -109,13 +110,11 @@ class OnCluster(BaseMLP):
 
     def __sklearn_clone__(self) -> Any:
         """Clone with the same client, which cannot be copied."""
-        client, self.client = self.client, None
-        try:
-            twin = super().__sklearn_clone__()
-        finally:
-            self.client = client
-        twin.client = client
-        return twin
+        without = twin_of(self)
+        without.client = None
+        cloned = super(OnCluster, without).__sklearn_clone__()
+        cloned.client = self.client
+        return cloned
 
     def predict(self, X: Any) -> Any:
         """Predict, lazily where X is one of Dask's collections.

@@ -1,6 +1,6 @@
 """What travels between the client and the members of a fit, by Dask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ class Job:
         Seconds after which a connection on which nothing comes is given up.
     """
 
-    token: bytes
+    token: bytes = field(repr=False)  # Dask logs the arguments of tasks that fail
     problem: Problem
     solver: Solver
     batch_size: int

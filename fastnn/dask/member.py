@@ -187,6 +187,8 @@ class Member:
             self.links.close()  # so that the last command of the generation before ends
         with self._one_command:
             try:
+                if command.generation < self.generation:
+                    return Reply(command.rank, "another generation has been formed since")
                 if command.generation != self.generation:
                     self._meet(command)
                 with at_work_on(self.worker.address), CPU.running():

@@ -9,16 +9,15 @@ from uuid import uuid4
 
 from distributed import Client, Future
 
-from fastnn.dask.errors import TeamIsLostError
+from fastnn.dask.errors import BlocksLostError, TeamIsLostError, WorkersLostError
 from fastnn.dask.job import Command, Job, Place, Reply, State
 from fastnn.dask.member import join, take
+from fastnn.dask.workers import Attendance, workers_of
 from fastnn.estimators.warn import warn_user
 
-PATIENCE = 10.0  # seconds without a worker after which a fit fails
 LOOKS = 0.5  # seconds from one look at who is there to the next
-ANSWER = 3.0  # seconds in which the scheduler has to say who is there
 RESULT = 10.0  # seconds in which the result of a task that has ended has to come
-MOST_LOSSES = 20  # generations in a row that end before their first command does
+MOST_LOSSES = 20  # members or connections, with no command done in between
 BLAMES = 2  # connections lost with a worker that lives, until it is left out of an epoch
 GONE = ("lost", "cancelled")  # states of a Dask task that nobody computes
 KILLED = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError")
@@ -101,10 +100,13 @@ class Team:
             try:
                 return self._take(*steps)
             except Lost as event:
-                self._places = {}
-                self._n_losses += 1
-                if self._n_losses == MOST_LOSSES:
-                    self._give_up(f"workers were lost {MOST_LOSSES} times in a row, last: {event}")
+                self._note(event)
+
+    def _note(self, event: Lost) -> None:
+        self._places = {}
+        self._n_losses += 1
+        if self._n_losses == MOST_LOSSES:
+            self._give_up(f"workers were lost {MOST_LOSSES} times in a row, at last: {event}")
 
     def _give_up(self, why: str) -> NoReturn:
         self.why_lost = why
@@ -146,20 +148,10 @@ class Team:
 
     # -------------------------------------------------------------------------------- forming
 
-    def workers(self) -> set[str]:
-        """Addresses of the workers that there are; none where the scheduler does not answer."""
-        scheduler = self.client.scheduler
-        if scheduler is None or self.client.status != "running":
-            return set()
-        try:
-            return set(self.client.sync(scheduler.ncores, callback_timeout=ANSWER))
-        except Exception:  # Dask's own are many, and all say that it is not there
-            return set()
-
     def _see_who_came(self) -> None:
         """Let workers in that have come, or were left out, at the beginning of an epoch."""
         self._blames.clear()
-        if self._places and self.workers() - set(self._places):
+        if self._places and workers_of(self.client) - set(self._places):
             self._places = {}
 
     def _form(self) -> None:
@@ -178,8 +170,11 @@ class Team:
                     if self._held[address].place is None:
                         place = self._result(future)
                         self._held[address] = self._held[address]._replace(place=place)
-            except Lost:
+            except BlocksLostError as error:
+                self._give_up(str(error))
+            except Lost as event:
                 self._forget_the_lost()
+                self._note(event)
                 continue
             break
         self.generation += 1
@@ -188,15 +183,15 @@ class Team:
         self._warn_if_they_differ()
 
     def _wait_for_workers(self) -> set[str]:
-        end = None
+        attendance = Attendance(self.client)
         while True:
-            addresses = self.workers()
+            try:
+                addresses = attendance.present()
+            except WorkersLostError as error:
+                self._give_up(str(error))
             left_out = {a for a, blames in self._blames.items() if blames >= BLAMES}
             if found := addresses - left_out or addresses:
                 return found
-            end = time.monotonic() + PATIENCE if end is None else end
-            if time.monotonic() > end:
-                self._give_up(f"there was no worker for {PATIENCE:g} seconds")
             time.sleep(LOOKS / 5)
 
     def _join(self, address: str) -> Held:
@@ -251,7 +246,7 @@ class Team:
             time.sleep(pause)
             pause = min(1.5 * pause, 0.02)
             if time.monotonic() > looked + LOOKS:
-                if gone := set(futures) - self.workers():
+                if gone := set(futures) - workers_of(self.client):
                     raise Lost(f"{gone} are gone")
                 looked = time.monotonic()
 
