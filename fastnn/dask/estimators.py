@@ -220,7 +220,7 @@ class DaskMLPClassifier(OnCluster, MLPClassifier):
     >>> import dask.array as da
     >>> from distributed import Client
     >>> from fastnn.dask import DaskMLPClassifier
-    >>> client = Client(processes=False, dashboard_address=None)
+    >>> client = Client(processes=False, dashboard_address=":0")
     >>> X = da.random.default_rng(0).standard_normal((1000, 5), chunks=(100, 5))
     >>> y = X[:, 0] > 0
     >>> model = DaskMLPClassifier(max_iter=100, tol=0.01, random_state=0).fit(X, y)

@@ -27,7 +27,7 @@ def limit():
 def cluster():
     """Start three workers, each a process of one thread with a nanny."""
     with LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as started:
         yield started
 

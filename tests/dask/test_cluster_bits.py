@@ -27,7 +27,7 @@ def expected():
 
 def test_any_number_of_workers_gives_the_bits_of_one_machine(expected):
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=":0"
     ) as cluster:
         for n_workers in (1, 2, 3, 5):
             cluster.scale(n_workers)

@@ -27,7 +27,7 @@ def here():
     """Connect with one worker in this process, which is quick."""
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -172,7 +172,7 @@ def test_connections_are_encrypted_where_the_clusters_are(tmp_path):
             threads_per_worker=1,
             protocol="tls://",
             security=security,
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         Client(cluster, security=security) as client,
     ):
