@@ -163,9 +163,9 @@ class Team:
             for address, one in list(self._held.items()):
                 if one.made.status in GONE:
                     self._held.pop(address).made.release()
-            for address in sorted(addresses - set(self._held)):
-                self._held[address] = self._join(address)
             try:
+                for address in sorted(addresses - set(self._held)):
+                    self._held[address] = self._join(address)
                 for address, future in self._ended({a: self._held[a].made for a in addresses}):
                     if self._held[address].place is None:
                         place = self._result(future)
@@ -218,15 +218,14 @@ class Team:
 
     def _submit(self, function: Any, address: str, what: str, *arguments: Any) -> Future:
         key = f"{self._name}-{what}-{next(self._numbers)}"
-        return self.client.submit(
-            function,
-            *arguments,
-            key=key,
-            workers=[address],
-            allow_other_workers=False,
-            pure=False,
-            priority=1000,
-        )
+        where = {"workers": [address], "allow_other_workers": False}
+        try:
+            rest = {"key": key, "pure": False, "priority": 1000, **where}
+            return self.client.submit(function, *arguments, **rest)
+        except Exception as error:
+            if self.client.status == "running":
+                raise
+            raise Lost("the client is no longer connected") from error
 
     def _ended(self, futures: dict[str, Future]) -> Iterator[tuple[str, Future]]:
         """Give each task when it has ended, and see meanwhile whether the workers are there.

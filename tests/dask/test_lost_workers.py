@@ -6,6 +6,7 @@ import signal
 import threading
 from importlib import import_module
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -134,7 +135,8 @@ def test_no_worker_is_left(tmp_path, expected):
         assert not hasattr(ours, "coefs_")
         checkpoint = caught.value.checkpoint
         assert checkpoint.n_iter_ == 2
-        local = checkpoint.to_local().resume(make_source(rows, y))
+        with dask.config.set(scheduler="threads"):  # there is nobody else
+            local = checkpoint.to_local().resume(make_source(rows, y))
         assert_same_bits(local, expected)
         cluster.scale(1)
         wait_for(lambda: len(client.nthreads()) == 1)
