@@ -149,11 +149,6 @@ def test_bad_rows_are_named(here):
         DaskMLPClassifier(**parameters()).fit(bad, y)
 
 
-def test_without_a_client():
-    with pytest.raises(ValueError, match="no Dask client"):
-        DaskMLPClassifier()._client()
-
-
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
 def test_connections_are_encrypted_where_the_clusters_are(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from on_clusters import collections
 
+from fastnn.dask import DaskMLPClassifier
 from fastnn.dask.member import Member, at_work, at_work_on
 from fastnn.engine import threads
 
@@ -36,3 +38,8 @@ def test_a_workers_threads_count_more_than_the_ceilings_of_its_process(monkeypat
         with threads.granted(1):
             assert threads.available() == 1
     assert threads.available() == 1
+
+
+def test_a_fit_needs_a_client():
+    with pytest.raises(ValueError, match="no Dask client"):
+        DaskMLPClassifier().fit(*collections())
