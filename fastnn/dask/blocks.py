@@ -93,17 +93,19 @@ class ClusterBlocks(Blocks):
         """Wait for what a future, or on a worker a key, stands for."""
         future = column[number]
         if self.worker is not None:
-            given: Any = Future(future, self.client)
-            key = f"fastnn-block-{uuid4().hex}"
-            future = self.client.submit(_same, given, key=key, workers=[self.worker.address])
+            future = self._brought(Future(future, self.client), workers=[self.worker.address])
         pause, looked = 0.001, time.monotonic()
-        while future.status == "pending":
+        while future.status in ("pending", "lost"):
+            if (
+                future.status == "lost"
+            ):  # with its worker: who needs it learns whether it comes again
+                future = self._brought(future)
             time.sleep(pause)
             pause = min(1.5 * pause, 0.02)
             if time.monotonic() > looked + LOOKS:
                 self.check()
                 looked = time.monotonic()
-        if future.status in ("lost", "cancelled"):
+        if future.status == "cancelled":
             raise BlocksLostError(
                 f"{self.where(number)} of the data was lost with the worker that had it, and Dask "
                 "cannot compute it again: have Dask read the data from where it lies, rather than "
@@ -112,6 +114,10 @@ class ClusterBlocks(Blocks):
         if self.worker is not None and future.status == "finished":
             return self.worker.data[future.key]
         return future.result(timeout=LONGEST)
+
+    def _brought(self, future: Any, **where: Any) -> Any:
+        """Have a block brought to a worker, and so computed again where it was lost."""
+        return self.client.submit(_same, future, key=f"fastnn-block-{uuid4().hex}", **where)
 
 
 def _same(part: Any) -> Any:
