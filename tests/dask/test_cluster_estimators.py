@@ -112,7 +112,7 @@ def test_parameters_and_clones(here):
     assert twin.client is here
     assert (twin.memory, twin.alpha, twin.hidden_layer_sizes) == (2_000_000, 0.1, (5, 4))
     with pytest.raises(TypeError, match="unexpected"):
-        DaskMLPClassifier(alhpa=1)
+        DaskMLPClassifier(alphas=1)
 
 
 def test_a_checkpoint_goes_on_to_the_bit(here, fitted, tmp_path):
