@@ -133,7 +133,7 @@ class OnCluster(BaseMLP):
             return predict(self.to_local(), X, "predict")
         return super().predict(X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Score the predictions as the estimator of one machine does.
 
         Parameters
@@ -141,8 +141,8 @@ class OnCluster(BaseMLP):
         X : dask.array.Array, dask.dataframe.DataFrame or array-like
             The data, of which only predictions come to this process.
 
-        y : Dask collection or array-like
-            True labels or values.
+        y : Dask collection or array-like, default=None
+            True labels or values; None with a source in the place of X.
 
         sample_weight : Dask collection or array-like, default=None
             Weights of the rows.
