@@ -148,7 +148,6 @@ DAY = pa.array([86_400_000_000], pa.timestamp("us"))
         ([DAY, ["x"]], "text"),
         ([DAY, [1.5], ["1"]], "text"),
     ],
-    ids=str,
 )
 def test_parts_of_other_types(parts, kind):
     for some in (parts, parts[::-1]):
