@@ -63,7 +63,9 @@ def without_names(state: dict[str, Any]) -> dict[str, Any]:
     A file would hold an array of 100000 objects as so many entries, which takes a minute to write.
     """
     names = state.get("feature_names_in_")
-    if names is None or list(names) != list(Unpacked(state["columns_"]["names"])):
+    if names is None or "columns_" not in state:  # within a fit they are known before the columns
+        return state
+    if list(names) != list(Unpacked(state["columns_"]["names"])):
         return state
     return {**state, "feature_names_in_": None}
 

@@ -5,6 +5,7 @@ import threading
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -139,6 +140,12 @@ def test_a_time_limit_and_a_target_end_a_fit():
         assert [len(member["states"]) for member in model.members_] == [1]
     never = classifier().set_callbacks(TargetReached(2.0)).fit(X, y)
     assert len(never.members_) == 3
+
+
+def test_a_target_ends_a_fit_of_columns_with_names():
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
+    model = classifier().set_callbacks(TargetReached(0.1)).fit(frame, y)
+    assert_array_equal(model.feature_names_in_, frame.columns)
 
 
 def test_an_ensemble_has_no_loss_of_the_rows_that_train():
