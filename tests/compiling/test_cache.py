@@ -333,10 +333,10 @@ def test_a_link_that_someone_has_put_in_the_way_is_not_followed(tmp_path):
     assert machine_code._fault(inner, os.lstat(inner)) == ""  # it is our own, and so is followed
     (tmp_path / "link").symlink_to(elsewhere / "a-kernel")
     with pytest.raises(OSError, match="symbolic"):
-        machine_code._read(tmp_path / "link")
+        machine_code.read(tmp_path / "link", machine_code._fault)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(PermissionError):  # and nobody waits for what it brings
-        machine_code._read(tmp_path / "pipe")
+        machine_code.read(tmp_path / "pipe", machine_code._fault)
 
 
 @unix
