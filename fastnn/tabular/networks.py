@@ -31,6 +31,7 @@ from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge, JudgedRows, Score
 
 N_RATES = 256  # of a fit's learning rates, at least, however few its epochs are
+LEAST_GAP = 1e-6  # between constant quantiles, in deviations of the target
 MAX_INITIAL_ROWS = 2000  # by which weights are drawn: deviations to 1/60, in 1/100 of the time
 
 
@@ -179,8 +180,38 @@ def train_network(
         training = Training(network, stepper, order, solver, wanted, False, history, clock, judge)
         training.run()
         training.finish()
+        clock.waits = True  # for what is left to do
         outputs = predictor.outputs(problem.data, held_out)
+        constant = constant_outputs(targets, rows, all_rows.weights)
+        same = np.tile(constant, (len(outputs), 1))
+        if not judge.score_of(outputs, judged) >= judge.score_of(same, judged):
+            make_constant(network, targets.out_activation, constant)
+            outputs = predictor.outputs(problem.data, held_out)
     return TrainedNetwork(network, architecture, outputs, history)
+
+
+def constant_outputs(targets: Targets, rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Give outputs that say the same of every row: shares of classes, or the middle of numbers."""
+    Y, counts = targets.Y[rows], np.ones(len(rows)) if weights is None else weights[rows]
+    if targets.out_activation == "softmax":
+        shares = np.bincount(Y[:, 0], counts, targets.n_outputs) / counts.sum()
+        shares += 1 / len(rows)  # of a class that these rows lack, too
+        return (shares / shares.sum()).astype(np.float32)
+    levels = (0.5,) if targets.loss == "absolute_error" else targets.loss_settings
+    if "quantile" in targets.loss or targets.loss == "absolute_error":
+        return np.quantile(Y, levels, axis=0).astype(np.float32).reshape(targets.n_outputs)
+    return np.average(Y, axis=0, weights=counts).astype(np.float32)
+
+
+def make_constant(network: Network, out_activation: str, outputs: np.ndarray) -> None:
+    """Let a network say the same of every row, for want of time or of anything to learn."""
+    raw = outputs.astype(np.float64)
+    if out_activation in ("softmax", "exp"):
+        raw = np.log(raw)
+    elif out_activation == "increasing":  # each gap is log(1 + e^z)
+        raw[1:] = np.log(np.expm1(np.maximum(np.diff(raw), LEAST_GAP)))
+    network.coefs[-1][:] = 0
+    network.intercepts[-1][:] = raw
 
 
 def _untrained(

@@ -72,7 +72,7 @@ class Judge:
     def __call__(self, history: History) -> float | None:
         """Judge the network as it stands; returns the validation rows' score, if there are any."""
         if self.training is not None:
-            history.train_scores.append(self._score(self.training))
+            history.train_scores.append(self.score_of(self._outputs(self.training), self.training))
         if self.validation is None:
             return None
         outputs = self._outputs(self.validation)
@@ -82,14 +82,14 @@ class Judge:
         history.validation_scores.append(score)
         return score
 
-    def _outputs(self, part: JudgedRows) -> np.ndarray:
-        return self.predictor.outputs(part.data, part.rows, check=self.clock.check)
-
-    def _score(self, part: JudgedRows) -> float:
-        outputs = self._outputs(part)
+    def score_of(self, outputs: np.ndarray, part: JudgedRows) -> float:
+        """Score outputs for some rows: the greater, the better."""
         if self.score is None:
             return -self._mean_loss(outputs, part)
         return self.score(outputs, part)
+
+    def _outputs(self, part: JudgedRows) -> np.ndarray:
+        return self.predictor.outputs(part.data, part.rows, check=self.clock.check)
 
     def _mean_loss(self, outputs: np.ndarray, part: JudgedRows) -> float:
         """Weighted mean of the rows' losses, without the penalty of large weights."""
