@@ -10,11 +10,11 @@ from uuid import uuid4
 import dask
 import numpy as np
 from distributed import Client, Future, get_client
-from scipy import sparse
 
 from fastnn.dask.errors import BlocksLostError
 from fastnn.dask.workers import Attendance
 from fastnn.sources.blocks import Blocks, Part
+from fastnn.sources.dask_blocks import chunks_of, part_of
 
 LOOKS = 1.0  # seconds of a wait for a block, after which it is asked whether to go on
 LONGEST = 600.0  # seconds for a block that is there to come to the client
@@ -40,10 +40,16 @@ class ClusterBlocks(Blocks):
         self.n_rows = [int(size) for size in sizes] if known else None
         self.names = list(X.columns) if hasattr(X, "columns") else None
         self.has_target, self.has_weights = y is not None, weights is not None
-        parts = [_chunks("X", X, sizes)]
-        parts += [_chunks("y", y, sizes)] if y is not None else []
-        parts += [_chunks("sample_weight", weights, sizes)] if weights is not None else []
-        futures = client.compute([chunk for column in parts for chunk in column])
+        parts = [chunks_of("X", X, sizes)]
+        parts += [chunks_of("y", y, sizes)] if y is not None else []
+        parts += [chunks_of("sample_weight", weights, sizes)] if weights is not None else []
+        chunks = [chunk for column in parts for chunk in column]
+        futures = client.compute(
+            [
+                dask.delayed(of, traverse=False) if isinstance(of, np.ndarray) else of
+                for of in chunks
+            ]
+        )
         n = len(sizes)
         columns = [futures[start : start + n] for start in range(0, len(futures), n)]
         self.X = columns.pop(0)
@@ -57,9 +63,7 @@ class ClusterBlocks(Blocks):
         state = {**vars(self), "client": None, "worker": None, "check": None}
         for name in ("X", "y", "weights"):
             if state[name] is not None:
-                state[name] = [
-                    getattr(of, "key", of) for of in state[name]
-                ]  # keys again, if sent on
+                state[name] = [getattr(of, "key", of) for of in state[name]]  # or a key already
         return state
 
     def within(self, worker: Any, check: Callable[[], None]) -> "ClusterBlocks":
@@ -82,12 +86,8 @@ class ClusterBlocks(Blocks):
             asked = [self.X if features else None, self.y, self.weights]
             X: Any
             X, y, weights = (None if of is None else self._get(number, of) for of in asked)
-            if hasattr(X, "columns"):
-                X = X if self.names is None else X[self.names]
-                is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
-                X = X.to_numpy() if is_plain else X
-            X = X.tocsr() if sparse.issparse(X) else X
-            yield int(number), Part(X, _plain(y), _plain(weights))
+            is_frame = self.names is not None and hasattr(X, "columns")
+            yield int(number), part_of(X[self.names] if is_frame else X, y, weights)
 
     def _get(self, number: int, column: list[Any]) -> Any:
         """Wait for what a future, or on a worker a key, stands for."""
@@ -96,9 +96,7 @@ class ClusterBlocks(Blocks):
             future = self._brought(Future(future, self.client), workers=[self.worker.address])
         pause, looked = 0.001, time.monotonic()
         while future.status in ("pending", "lost"):
-            if (
-                future.status == "lost"
-            ):  # with its worker: who needs it learns whether it comes again
+            if future.status == "lost":  # with its worker: this tells whether it comes again
                 future = self._brought(future)
             time.sleep(pause)
             pause = min(1.5 * pause, 0.02)
@@ -130,30 +128,3 @@ def _sizes_of(X: Any) -> tuple[float, ...]:
     if hasattr(X, "chunks"):
         return tuple(X.chunks[0])
     return (math.nan,) * X.npartitions
-
-
-def _chunks(what: str, values: Any, sizes: tuple[float, ...]) -> list[Any]:
-    """Give what belongs to each chunk of rows, to be computed."""
-    if hasattr(values, "to_delayed"):
-        if hasattr(values, "chunks") and values.ndim == 2:
-            values = values.rechunk({1: -1})
-        chunks = np.ravel(values.to_delayed()).tolist()
-        if len(chunks) != len(sizes):
-            raise ValueError(
-                f"{what} has {len(chunks)} chunks, and X has {len(sizes)}: rechunk or repartition "
-                "it alike."
-            )
-        return chunks
-    if any(math.isnan(size) for size in sizes):
-        raise ValueError(
-            f"X has chunks of unknown sizes: {what} has to be one of Dask's collections too."
-        )
-    values = np.asarray(values)
-    if len(values) != sum(sizes):
-        raise ValueError(f"{what} has {len(values)} entries, and X has {sum(sizes)} rows.")
-    parts = np.split(values, np.cumsum(sizes)[:-1].astype(int))
-    return [dask.delayed(part, traverse=False) for part in parts]
-
-
-def _plain(values: Any) -> Any:
-    return values.to_numpy() if hasattr(values, "to_numpy") else values

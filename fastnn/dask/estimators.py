@@ -3,7 +3,6 @@
 import inspect
 from typing import Any
 
-import numpy as np
 from distributed import Client
 from distributed import get_client as current_client
 
@@ -16,7 +15,7 @@ from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import whole_model
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.warn import warn_user
-from fastnn.sources.source import LEAST_MEMORY, MEMORY, Source
+from fastnn.sources.source import MEMORY, Source, check_memory
 
 OWN = ("client", "memory")  # parameters that networks on one machine have not
 
@@ -50,7 +49,7 @@ class OnCluster(BaseMLP):
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        self._check_memory()
+        check_memory(self.memory)
         client = self._client()
         source = Source(ClusterBlocks(client, X, y, sample_weight), int(self.memory))
         fit = ClusterFit(self, self._engine, client, resume)
@@ -63,13 +62,6 @@ class OnCluster(BaseMLP):
             with whole_model(self):
                 warn_user(*fit.warning)
         return self
-
-    def _check_memory(self) -> None:
-        memory = self.memory
-        if not isinstance(memory, int | float | np.integer) or not memory >= LEAST_MEMORY:
-            raise ValueError(
-                f"memory has to be a number of bytes from {LEAST_MEMORY} on, got {memory!r}."
-            )
 
     def _client(self) -> Client:
         if self.client is not None and not isinstance(self.client, Client):

@@ -30,8 +30,8 @@ class DaskArrayBlocks(Blocks):
         known = not any(math.isnan(size) for size in sizes)
         self.n_rows = [int(size) for size in sizes] if known else None
         self.X = [X.rechunk({1: -1}).to_delayed()[k, 0] for k in range(len(sizes))]
-        self.y = None if y is None else _chunks("target", y, sizes)
-        self.weights = None if weights is None else _chunks("weights", weights, sizes)
+        self.y = None if y is None else chunks_of("target", y, sizes)
+        self.weights = None if weights is None else chunks_of("weights", weights, sizes)
         self.has_target, self.has_weights = y is not None, weights is not None
 
     def read(self, numbers: Iterable[int] | None, features: bool) -> Iterator[tuple[int, Part]]:
@@ -42,8 +42,7 @@ class DaskArrayBlocks(Blocks):
                 for chunks in (self.X if features else None, self.y, self.weights)
             ]
             X, y, weights = _computed(*asked)
-            X = X.tocsr() if sparse.issparse(X) else X
-            yield int(number), Part(X, _plain(y), _plain(weights))
+            yield int(number), part_of(X, y, weights)
 
 
 class DaskFrameBlocks(Blocks):
@@ -75,22 +74,42 @@ class DaskFrameBlocks(Blocks):
             if self.targets:
                 y = frame[self.target if isinstance(self.target, str) else self.targets].to_numpy()
             weights = None if self.weights is None else frame[self.weights].to_numpy()
-            X = frame[self.names]
-            is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
-            yield int(number), Part(X.to_numpy() if is_plain else X, y, weights)
+            yield int(number), part_of(frame[self.names], y, weights)
 
 
 def _computed(*collections: Any) -> tuple[Any, ...]:
     return sys.modules["dask"].compute(*collections)  # imported, as these are its own
 
 
-def _chunks(what: str, values: Any, sizes: tuple) -> list[Any]:
-    """Give what belongs to each chunk of rows."""
+def chunks_of(what: str, values: Any, sizes: tuple[float, ...]) -> list[Any]:
+    """Give what belongs to each chunk of rows.
+
+    Parameters
+    ----------
+    what : str
+        What a user calls these values.
+    values : Dask collection or array-like
+    sizes : tuple of float
+        Rows of each chunk of the data; NaN where they are not known.
+
+    Returns
+    -------
+    chunks : list
+        Of what is to be computed, or of arrays.
+
+    Raises
+    ------
+    ValueError
+        If the values do not go with the data.
+    """
     if hasattr(values, "to_delayed"):
+        if hasattr(values, "chunks") and values.ndim == 2:
+            values = values.rechunk({1: -1})
         chunks = np.ravel(values.to_delayed()).tolist()
         if len(chunks) != len(sizes):
             raise ValueError(
-                f"{what} has {len(chunks)} chunks, and the data {len(sizes)}: rechunk it alike."
+                f"{what} has {len(chunks)} chunks, and the data {len(sizes)}: rechunk or "
+                "repartition it alike."
             )
         return chunks
     if any(math.isnan(size) for size in sizes):
@@ -100,7 +119,16 @@ def _chunks(what: str, values: Any, sizes: tuple) -> list[Any]:
     values = np.asarray(values)
     if len(values) != sum(sizes):
         raise ValueError(f"{what} has {len(values)} entries, and the data {sum(sizes)} rows.")
-    return np.split(values, np.cumsum(sizes)[:-1])
+    return np.split(values, np.cumsum(sizes)[:-1].astype(int))
+
+
+def part_of(X: Any, y: Any, weights: Any) -> Part:
+    """Make a part of computed chunks: a frame stays one where its columns are not all numbers."""
+    if hasattr(X, "dtypes"):
+        is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
+        X = X.to_numpy() if is_plain else X
+    X = X.tocsr() if sparse.issparse(X) else X
+    return Part(X, _plain(y), _plain(weights))
 
 
 def _plain(values: Any) -> Any:

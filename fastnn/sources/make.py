@@ -11,7 +11,7 @@ from fastnn.sources.arrays import ArrayBlocks
 from fastnn.sources.blocks import Blocks
 from fastnn.sources.dask_blocks import DaskArrayBlocks, DaskFrameBlocks
 from fastnn.sources.iterators import IteratorBlocks
-from fastnn.sources.source import LEAST_MEMORY, MEMORY, Source
+from fastnn.sources.source import MEMORY, Source, check_memory
 
 
 def make_source(
@@ -81,10 +81,7 @@ def make_source(
     >>> bool(model.fit(source).score(X, y) > 0.95)
     True
     """
-    if not isinstance(memory, int | float | np.integer) or not memory >= LEAST_MEMORY:
-        raise ValueError(
-            f"memory has to be a number of bytes from {LEAST_MEMORY} on, got {memory!r}."
-        )
+    check_memory(memory)
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows has to be a whole number from 1 on, got {block_rows!r}.")
     blocks = _blocks_of(data, target, features, weights, block_rows)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+import numpy as np
+
 from fastnn.sources.ahead import Ahead
 from fastnn.sources.blocks import Blocks, Part
 from fastnn.sources.mapped import MappedBlocks
@@ -134,3 +136,11 @@ class Source:
         sizes = self.blocks.n_rows
         rows = "" if sizes is None else f"{sum(sizes)} rows in {len(sizes)} blocks, "
         return f"<Source: {rows}{self.memory / 1e6:g} MB of memory>"
+
+
+def check_memory(memory: Any) -> None:
+    """Refuse a `memory` that is no number of bytes, or of too few."""
+    if not isinstance(memory, int | float | np.integer) or not memory >= LEAST_MEMORY:
+        raise ValueError(
+            f"memory has to be a number of bytes from {LEAST_MEMORY} on, got {memory!r}."
+        )

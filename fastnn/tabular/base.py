@@ -217,17 +217,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             target_scale,
             scoring.of_epochs(),
         )
-        known = folds.train[0].size, task, seeds
-        listed = recipes(kinds, self.effort, *known)
-        if not listed:
-            raise ValueError(
-                f"members={self.members!r} has none that knows loss={task.loss!r}: add 'networks'."
-            )
-        limited = EFFORTS[: EFFORTS.index(self.effort)] if self.max_time else ()
-        by_effort = [
-            [recipe for recipe in one if not is_known(recipe, past)]
-            for one in (*(recipes(kinds, less, *known) for less in limited), listed)
-        ]
+        by_effort = self._recipes(kinds, folds.train[0].size, task, seeds, past)
 
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
@@ -250,6 +240,19 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         self._make_predictor()
         told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]
         return tasks, told_all if trained.warning is None else [*told_all, trained.warning]
+
+    def _recipes(
+        self, kinds: list[str], n_rows: int, task: Task, seeds: np.ndarray, past: list[Member]
+    ) -> list[list[Recipe]]:
+        """List the members to train, last; before them those of less effort, for want of time."""
+        listed = recipes(kinds, self.effort, n_rows, task, seeds)
+        if not listed:
+            raise ValueError(
+                f"members={self.members!r} has none that knows loss={task.loss!r}: add 'networks'."
+            )
+        limited = EFFORTS[: EFFORTS.index(self.effort)] if self.max_time else ()
+        less = [recipes(kinds, effort, n_rows, task, seeds) for effort in limited]
+        return [[recipe for recipe in one if not is_known(recipe, past)] for one in (*less, listed)]
 
     def _kinds(self) -> list[str]:
         if isinstance(self.members, str):
