@@ -26,7 +26,8 @@ def test_every_line_of_the_kernels_runs(tmp_path):
     kernels = (ROOT / "tests" / "kernels").glob("test_*.py")
     tests = [str(test) for test in sorted(kernels) if test.name not in OF_MACHINES]
     engine = ROOT / "tests" / "engine"
-    tests += ["-k", "not longer_than_a_tile", str(engine / "test_reference.py")]
+    tests += ["-k", "not longer_than_a_tile"]
+    tests += [str(engine / f"test_{name}.py") for name in ("reference", "shards", "tree")]
     tests += [str(engine / "test_rounded.py") + "::test_products_alone_are_rounded"]
     options = [
         "--cov=fastnn/kernels",
@@ -41,7 +42,7 @@ def test_every_line_of_the_kernels_runs(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert ended.returncode == 0, ended.stdout[-3000:]
     files = json.loads(report.read_text())["files"]

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from kernel_forms import DTYPES, close, compiled, normal, plain
+from numba import config
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastnn.compiling.intrinsics.registers import LONG, are_long
 from fastnn.kernels.products import blas as whole
 from fastnn.kernels.products import long_panels, panels, strips
 
-IN_REGISTERS = [panels.product_in_panels, *[long_panels.product_in_long_panels] * are_long()]
+LONG_ONES = [long_panels.product_in_long_panels]
+IN_REGISTERS = [panels.product_in_panels, *LONG_ONES * (are_long() or config.DISABLE_JIT)]
 PRODUCTS = [whole.product, strips.product_in_strips, *IN_REGISTERS]
 
 
