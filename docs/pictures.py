@@ -1,9 +1,10 @@
-"""The pictures of the front page, made at the documentation's build, each for light and for dark.
+"""Pictures of the documentation, made at its build, each for light and for dark.
 
 What is learned is learned here, by the library; the times are the README's, from
-`benchmarks/compare.py`.
+`benchmarks/compare.py`, and those of machines from `benchmarks/more_machines.py`.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from fastnn.display import LossCurveDisplay, NetworkDisplay, style
 from fastnn.display.loss_curve import Curve
 
 README = Path(__file__).parents[1] / "README.md"
+MACHINES = Path(__file__).parents[1] / "benchmarks" / "MACHINES.json"
 PEERS = "fastnn", "scikit-learn", "PyTorch", "JAX"
 SHOWN = 1, 10, 50, 300  # epochs after which the network is looked at
 LOOKS = {
@@ -33,7 +35,11 @@ LOOKS = {
 
 def write_all(folder: Path) -> None:
     """Write every picture for both looks, as NAME_LOOK.svg."""
-    pictures: dict[str, Callable[[], Figure]] = {"speed": speed, "learning": learning}
+    pictures: dict[str, Callable[[], Figure]] = {
+        "speed": speed,
+        "learning": learning,
+        "machines": machines,
+    }
     for look, settings in LOOKS.items():
         for name, draw in pictures.items():
             with plt.rc_context(settings):
@@ -121,3 +127,35 @@ def _draw_answers(
     colours = np.array([style.ORANGE, style.SKY if style.is_dark() else style.BLUE])
     ax.scatter(*X.T, s=7, color=colours[y], edgecolor=style.background(ax), linewidth=0.4)
     ax.set(xticks=[], yticks=[])
+
+
+# ------------------------------------------------------------------------------------- machines
+
+
+def machines() -> Figure:
+    """Draw the speed of many machines by that of one, as the model of the figures has it."""
+    told = json.loads(MACHINES.read_text("utf-8"))
+    names = list(dict.fromkeys(curve["network"] for curve in told["curves"]))
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(8, 3.6), layout="constrained", sharey=True, squeeze=False
+    )
+    one = told["best"]["one process, one thread"]
+    for name, ax in zip(names, axes[0], strict=True):
+        curves = [curve for curve in told["curves"] if curve["network"] == name]
+        for curve, colour in zip(curves, style.palette(), strict=False):
+            label = f"{curve['batch']:,} rows a step".replace(",", " ")
+            ax.plot(curve["workers"], curve["speed"], ".-", color=colour, label=label)
+        n = told["options"]["workers"]
+        measured = one / told["best"][f"workers, {name}"]
+        ax.plot(n, measured, "*", markersize=11, color=ax.xaxis.label.get_color(), label="measured")
+        workers = curves[0]["workers"]
+        ax.plot(workers, workers, ":", color=ax.xaxis.label.get_color(), linewidth=1)
+        ax.set(xscale="log", yscale="log", xlabel="workers of one thread", title=name)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_ticks(workers, [str(k) for k in workers])
+            axis.set_ticks([], minor=True)
+        ax.set_ylim(0.2, 1.1 * workers[-1])
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel("speed by that of one worker")
+    axes[0, 0].legend(frameon=False, fontsize="small")
+    return figure

@@ -1,6 +1,7 @@
-"""How figures of two commits are judged."""
+"""How figures are judged, and what is concluded from them."""
 
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -128,3 +129,19 @@ def test_a_learner_is_measured(script, folder, name, around):
     assert ("coverage" in found) == around
     assert ("logloss" in found) == (name == "classes")
     assert len(arrays["test"]) == len(data.y_test) in (48, 50)
+
+
+def test_costs_of_a_step_follow_from_what_was_measured(script):
+    model = script("machines_model")
+    of, here = model.Costs(1e-5, 1e-3, 2e-4, 4e5), (0.0, math.inf)
+    ms = {
+        "one process, one thread": 1e3 * of.step(4000, 1, *here),
+        "one thread, a quarter of the rows a step": 1e3 * of.step(1000, 1, *here),
+        "workers, this machine": 1e3 * of.step(4000, 3, *here),
+    }
+    found = model.costs(ms, 4000, 3, 4e5)
+    np.testing.assert_allclose(found, of)
+    network = 1e-3, 1e9
+    assert of.step(4000, 3, *network) - of.step(4000, 3, *here) == pytest.approx(4 * 4.2e-3)
+    for n, batch in model.pays(of, {"slow": network})["slow"].items():
+        assert of.speed(batch, n, network) == pytest.approx(n / 2, rel=0.1)
