@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, close, compiled, plain
+from kernel_forms import DTYPES, checked, close, compiled, plain
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import dtypes_of_problem, optimizer_of, workspace_of
 
@@ -94,15 +94,17 @@ def test_gradient_is_that_of_central_differences(name):
     rows = np.arange(20)
     stepper = CPU.stepper(problem, solver(problem), rows.size)
     gradient = stepper.gradient(rows).vector.copy()
-    params, numeric = problem.network.params, np.empty_like(gradient)
-    for i in range(params.size):
+    params = problem.network.params
+    chosen = checked(params.size)
+    numeric = np.empty(chosen.size)
+    for k, i in enumerate(chosen):
         kept, losses = params[i], []
         for shift in (1e-5, -1e-5):
             params[i] = kept + shift
             losses.append(stepper.gradient(rows).loss)
         params[i] = kept
-        numeric[i] = (losses[0] - losses[1]) / 2e-5
-    assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-9)
+        numeric[k] = (losses[0] - losses[1]) / 2e-5
+    assert_allclose(gradient[chosen], numeric, rtol=1e-6, atol=1e-9)
     assert np.count_nonzero(gradient) > 0.8 * gradient.size  # nothing was left out
 
 
