@@ -15,9 +15,9 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 14, "balanced": 32, "thorough": 64}
+N_EPOCHS = {"quick": 12, "balanced": 36, "thorough": 64}
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
-QUICK_TREES = 14  # random ones, for little effort
+QUICK_TREES = 10  # random ones, for little effort
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
 
@@ -81,7 +81,7 @@ def _boosting(effort: str, task: Task, kinds: Sequence[str]) -> list[Boosting]:
     if effort == "thorough":
         return [Boosting(**loss), gentle, replace(gentle, encodes=True)]
     if task.n_classes <= 2:
-        return [Boosting(**loss), gentle]
+        return [Boosting(**loss)] if "networks" in kinds else [Boosting(**loss), gentle]
     if task.n_classes <= MOST_CLASSES_BOOSTED or "networks" not in kinds:
         return [replace(gentle, learning_rate=0.1, max_iter=200, patience=20)]
     n_iter = max(10, MOST_TREES_OF_CLASSES // task.n_classes)
@@ -107,14 +107,18 @@ def _networks(effort: str, n_rows: int, task: Task, alone: bool) -> list[Network
         batch_size=batch_size(n_rows),
     )
     if effort == "quick":
-        return [replace(base, hidden=(128, 128, 128))]
-    n_networks = len(VARIANTS) if effort == "thorough" else 3 if alone else 2
-    variants = VARIANTS[:n_networks]
+        return [replace(base, hidden=(128, 128))]
+    variants = THOROUGH if effort == "thorough" else BALANCED if alone else BALANCED[:2]
     return [replace(base, **variant) for variant in variants]
 
 
 # What each network does otherwise: members that err differently gain more together.
-VARIANTS: tuple[dict[str, Any], ...] = (
+BALANCED: tuple[dict[str, Any], ...] = (
+    {"hidden": (256, 256)},
+    {"hidden": (192, 192), "frequency_scale": 0.5, "label_smoothing": 0.0},
+    {"hidden": (128, 128, 128), "activation": "silu"},
+)
+THOROUGH: tuple[dict[str, Any], ...] = (
     {},
     {"frequency_scale": 0.5, "label_smoothing": 0.0},
     {"hidden": (128, 128, 128), "activation": "silu"},
