@@ -229,13 +229,19 @@ def places_of(names: Sequence[str], needed: Sequence[str]) -> list[int]:
         found.setdefault(name, []).append(place)
     for name in needed:
         if name not in found:
-            raise InputError(f"there is no column {shown(name)}; the columns are {listed(names)}.")
+            has = f"the columns are {listed(names)}" if len(names) != 1 else _one(names[0])
+            raise InputError(f"there is no column {shown(name)}; {has}.")
         if len(found[name]) > 1:
             first, second = (place + 1 for place in found[name][:2])
             raise InputError(
                 f"column {shown(name)} stands twice, as columns {first} and {second}: rename one."
             )
     return [found[name][0] for name in needed]
+
+
+def _one(name: str) -> str:
+    """Tell of the only column; a sign that is not looked for may part many."""
+    return f"the only column is {shown(name)} (--separator says what parts columns)"
 
 
 def _changed(reading: Reading) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 ISO = "ISO 8601"
+DASHED = "%Y-%m-%d"  # of which ISO's dates are, and 2024-1-31
+_ZONE = r"(?:Z|\s?(?:UTC|GMT|[+\-]\d{2}(?::?\d{2})?))"
 _ISO_PATTERN = (
-    r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+\-]\d{2}:?\d{2})?)?$"
+    rf"^\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,9}})?)?{_ZONE}?)?$"
 )
 PARTS = {
     "%Y": r"\d{4}",
@@ -30,17 +32,28 @@ PARTS = {
     "%I": r"\d{1,2}",
 }
 _NUMBERED = (
-    *("%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *(
+        "%Y-%m-%d",
+        "%Y/%m/%d",
+        "%Y.%m.%d",
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+        "%d.%m.%Y",
+        "%d-%m-%Y",
+        "%m-%d-%Y",
+    ),
     *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
 )
 _NAMED = (*("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%a, %d %b %Y", "%a, %b %d, %Y"),)
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y")
 _CTIME = "%a %b %d %H:%M:%S %Y"
 FORMATS = (ISO, *(day + time for day in _NUMBERED + _NAMED for time in _TIMES), *_MONTHS, _CTIME)
 _YEAR_OF_MONTH = r"(?:1[89]|20)\d{2}"  # as 4711-02 is a number of something
 # How all formats begin: most columns of texts have no such cell.
-_BEGINNING = r"^(?:\d{1,4}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9},? (?:\d|[A-Za-z]{3}))"
+_BEGINNING = (
+    r"^(?:\d{1,4}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9}(?:,? (?:\d|[A-Za-z]{3})|-\d))"
+)
 
 
 def candidates(cells: pa.Array) -> dict[str, np.ndarray]:
@@ -56,11 +69,13 @@ def candidates(cells: pa.Array) -> dict[str, np.ndarray]:
     found : dict of ndarray of bool
         Which cells are dates, by format.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for format in _possible(cells):
-        good = pc.is_valid(read(cells, format)).to_numpy(zero_copy_only=False)
-        if good.any():
-            found[format] = good
+        is_known = format.startswith(DASHED) and ISO in found and found[ISO].all()
+        good = _looks(cells, format) if is_known else pc.is_valid(read(cells, format))
+        flags = good.to_numpy(zero_copy_only=False)
+        if flags.any():
+            found[format] = flags
     return found
 
 
@@ -69,13 +84,17 @@ def _possible(cells: pa.Array) -> list[str]:
     first = cells.slice(0, 100)
     if not pc.any(pc.match_substring_regex(first, _BEGINNING)).as_py():
         return []
-    return [f for f in FORMATS if pc.any(pc.match_substring_regex(first, _pattern(f))).as_py()]
+    return [f for f in FORMATS if pc.any(_looks(first, f)).as_py()]
 
 
 def unknown_part(format: str) -> str | None:
     """Find a part of a format, as %j, that is not read."""
     parts = re.findall(r"%.?", format)
     return next((part for part in parts if part not in PARTS), None) if parts else ""
+
+
+def _looks(cells: pa.Array, format: str) -> pa.Array:
+    return pc.match_substring_regex(cells, _pattern(format))
 
 
 def read(cells: pa.Array, format: str) -> pa.Array:
@@ -86,15 +105,14 @@ def read(cells: pa.Array, format: str) -> pa.Array:
     times : timestamp array
         In microseconds, of UTC where the cells tell their zone.
     """
-    looks = pc.match_substring_regex(cells, _pattern(format))
-    cells = pc.if_else(looks, cells, None)
+    cells = pc.if_else(_looks(cells, format), cells, None)
     if format != ISO:
         return _strptime(cells, format)
-    zoned = pc.match_substring_regex(
-        cells,
-        r"(?:Z|[+\-]\d{2}:?\d{2})$",
-    )
+    zoned = pc.match_substring_regex(cells, rf"{_ZONE}$")
     zoned = pc.and_(zoned, pc.greater(pc.binary_length(cells), 10))  # -05 of a date is no zone
+    cells = pc.replace_substring_regex(cells, r"\s?(?:UTC|GMT)$", "Z")
+    cells = pc.replace_substring_regex(cells, r"\s([+\-]\d{2}:?\d*)$", r"\1")
+    cells = pc.replace_substring_regex(cells, r"(\.\d{6})\d+", r"\1")  # of a thousandth of a µs
     local = _cast(pc.if_else(zoned, None, cells), pa.timestamp("us"))
     universal = _cast(pc.if_else(zoned, cells, None), pa.timestamp("us", "UTC"))
     return pc.coalesce(local, pc.cast(universal, pa.timestamp("us")))

@@ -1,7 +1,7 @@
 """What cells look like that are neither numbers nor dates as they are read, so that it can be told.
 
-A column of 12 kg and 15 kg, of 10:30 and 11:45, or of dates of a rare format is a category of texts
-unless a person says more: what it looks like, and the way out, stand beside it.
+A column of 12 kg and 15 kg, of 1.2K and 3M, of 10:30 and 11:45, or of dates of a rare format is a
+category of texts unless a person says more: what it looks like, and the way out, stand beside it.
 """
 
 from collections import Counter
@@ -10,15 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastnn.columns.text_numbers import MINUS, SPACES
+from fastnn.columns.text_numbers import MINUS, SPACES, SYMBOL
 
 MOST_UNITS = 20  # beyond, what stands beside the numbers is no unit
+MOST_MIXED = 5  # likewise, in a column of several units
 
 _NUMBER = rf"[+\-{MINUS}]?\d[\d., {SPACES}]*"
 _NO_UNIT = r"\d\s+\-.,:/()\[\]"
 _AFTER = rf"(?P<after>[^{_NO_UNIT}]\D{{0,9}})"
 _BEFORE = rf"(?P<before>[^{_NO_UNIT}\pL]|\pL{{1,9}} )"  # letters alone are a code, as in Q1 and A12
 _WITH_UNIT = rf"^(?:{_BEFORE}{_NUMBER}|{_NUMBER}{_AFTER})$"
+# Several units: letters behind a blank, or more than one, as 1a and 2b are codes.
+_MEASURED = rf"^{_NUMBER}(?:\s[^{_NO_UNIT}]|[^{_NO_UNIT}]{{2}})[^\d\s]{{0,8}}$"
+_MAGNITUDE = r"(?:[kmbt]|mn|bn|mio|mrd|thousand|million|billion)"
+_SHORTENED = rf"(?i)^[+\-{MINUS}]?(?:{SYMBOL}\s?)?{_NUMBER}{_MAGNITUDE}(?:\s?{SYMBOL})?$"
 _TIME = r"^\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?[AaPp][Mm])?$"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
@@ -27,9 +32,16 @@ _DATES = (
     r"\d{1,2}[-/.]\d{1,2}[-/.](?:\d{2}|\d{4})",
     rf"{_DAY}[- ]{_MONTH},?[- ]\d{{2,4}}",
     rf"{_MONTH}[- ]{_DAY},? \d{{2,4}}",
+    rf"{_MONTH}[- ,/']{{1,2}}(?:\d{{2}}|\d{{4}})",
+    rf"\d{{1,2}}[- ]{_MONTH}",
+    r"\d{8}T\d{4,6}Z?",
     r"\d{4}年\d{1,2}月\d{1,2}日",
 )
 _DATE = rf"(?i)^(?:\w+,? )?(?:{'|'.join(_DATES)})(?:[T ].*)?$"
+_PART = r"(?:Q[1-4]|H[12]|W\d{2})"  # a quarter, half or week of a year
+_PERIOD = (
+    rf"(?i)^(?:(?:19|20)\d{{2}}[-/ ]?{_PART}|{_PART}(?:[-/ ]?(?:19|20)\d{{2}}|[-/ ]?'\d{{2}}))$"
+)
 _OTHER_DIGITS = rf"^[+\-{MINUS}]?[\p{{Nd}}.,\x{{66B}}\x{{66C}} {SPACES}]+$"
 
 
@@ -40,13 +52,17 @@ class HintTally:
     ----------
     units : Counter
         What stands beside numbers, and how often.
-    times, dates, digits : int
-        How many cells look like times of a day, like dates, and like numbers of another script.
+    measured, shortened : int
+        How many cells are numbers beside any unit, and beside K, M and the like.
+    times, dates, periods, digits : int
+        How many cells look like times of a day, like dates, like quarters or weeks of a year, and
+        like numbers of another script.
     """
 
     def __init__(self) -> None:
         self.units: Counter[str] = Counter()
-        self.times = self.dates = self.digits = 0
+        self.measured = self.shortened = 0
+        self.times = self.dates = self.periods = self.digits = 0
 
     def add(self, cells: pa.Array, counts: np.ndarray) -> None:
         """Add other cells, each with how often it stands there."""
@@ -54,9 +70,13 @@ class HintTally:
             return
         if len(self.units) <= MOST_UNITS:
             self._add_units(cells, counts)
+        self.measured += _count(cells, counts, _MEASURED)
+        self.shortened += _count(cells, counts, _SHORTENED)
         self.times += _count(cells, counts, _TIME)
         self.dates += _count(cells, counts, _DATE)
-        self.digits += _count(cells, counts, _OTHER_DIGITS)
+        self.periods += _count(cells, counts, _PERIOD)
+        others = pc.match_substring_regex(pc.replace_substring_regex(cells, "[0-9]", ""), r"\p{Nd}")
+        self.digits += _count(cells.filter(others), counts[np.asarray(others)], _OTHER_DIGITS)
 
     def _add_units(self, cells: pa.Array, counts: np.ndarray) -> None:
         found = pc.extract_regex(cells, _WITH_UNIT)
@@ -71,23 +91,39 @@ class HintTally:
             if len(self.units) > MOST_UNITS:
                 return
 
-    def likeliest(self, n: int) -> tuple[str, int, str] | None:
+    def likeliest(self, n: int, numbers: int = 0, dates: int = 0) -> tuple[str, int, str] | None:
         """Find what more than half of `n` cells look like.
+
+        Parameters
+        ----------
+        n : int
+            Cells of the column.
+        numbers, dates : int
+            How many others are numbers, and dates.
 
         Returns
         -------
-        what : {'unit', 'times', 'dates', 'digits'}
+        what : {'unit', 'units', 'shortened', 'times', 'dates', 'periods', 'digits'}
             None if they look like nothing.
         count : int
-            How many do.
+            How many do, numbers and dates as they are read among them.
         unit : str
             What stands beside numbers.
         """
         unit, most = next(iter(self.units.most_common(1)), ("", 0))
-        found = [("unit", most, unit), ("times", self.times, ""), ("dates", self.dates, "")]
-        found.append(("digits", self.digits, ""))
-        best = max(found, key=lambda hint: hint[1])
-        return best if 2 * best[1] > n else None
+        is_mixed = 1 < len(self.units) <= MOST_MIXED
+        beside = numbers if self.measured or not unit.isalpha() else 0  # 1 and 1a are codes
+        found = [  # the first of those that are as many
+            ("unit", most, unit, beside),
+            ("shortened", self.shortened, "", numbers),
+            ("units", self.measured * is_mixed, unit, numbers),
+            ("times", self.times, "", 0),
+            ("dates", self.dates, "", dates),
+            ("periods", self.periods, "", 0),
+            ("digits", self.digits, "", numbers),
+        ]
+        what, count, unit, more = max(found, key=lambda hint: hint[1])
+        return (what, count + more, unit) if count and 2 * (count + more) > n else None
 
 
 def _count(cells: pa.Array, counts: np.ndarray, pattern: str) -> int:

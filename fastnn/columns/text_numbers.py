@@ -24,9 +24,10 @@ CURRENCIES = (  # those that hold another's sign before it
 SPACES = "\u00a0\u2009\u202f'\u2019"
 MINUS = "\u2212"
 MOST_DIGITS = 15  # of a whole number; a longer one is rounded by 64 bits, so it is an identifier
+FIRST_STAMP, LAST_STAMP = 190001, 21001231235959  # January 1900, and the last second of 2100
 
 _SIGN = rf"[+\-{MINUS}]?"
-_SYMBOL = "(?:" + "|".join(map(re.escape, CURRENCIES)) + ")"
+SYMBOL = "(?:" + "|".join(map(re.escape, CURRENCIES)) + ")"
 
 
 def _pattern(decimal: str, thousands: str) -> str:
@@ -35,14 +36,14 @@ def _pattern(decimal: str, thousands: str) -> str:
     mark, group = "\\" + decimal, f"[{thousands} {SPACES}]"
     whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+{of_india}|\d+)"
     number = rf"(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+\-]?\d+)?"
-    signed = rf"{_SIGN}\s?(?:{_SYMBOL}\s?)?{_SIGN}{number}(?:\s?(?:%|{_SYMBOL}))?"
-    behind = rf"(?:{_SYMBOL}\s?)?{number}[\-{MINUS}]"
-    return rf"^(?:{signed}|{behind}|\((?:{_SYMBOL}\s?)?{number}(?:\s?{_SYMBOL})?\))$"
+    signed = rf"{_SIGN}\s?(?:{SYMBOL}\s?)?{_SIGN}{number}(?:\s?(?:%|{SYMBOL}))?"
+    behind = rf"(?:{SYMBOL}\s?)?{number}[\-{MINUS}]"
+    return rf"^(?:{signed}|{behind}|\((?:{SYMBOL}\s?)?{number}(?:\s?{SYMBOL})?\))$"
 
 
 PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 _PLAIN = r"^[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?$"
-_AFFIX = rf"(?P<affix>%|{_SYMBOL})"
+_AFFIX = rf"(?P<affix>%|{SYMBOL})"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ class NumberTally:
         Currencies and percent signs.
     whole : bool
         Whether all were whole.
+    stamps : dict of int
+        How many are whole numbers that look like dates, by format.
     """
 
     def __init__(self) -> None:
@@ -131,12 +134,16 @@ class NumberTally:
         self.either = self.codes = 0
         self.affixes: Counter[str] = Counter()
         self.whole = True
+        self.stamps: Counter[str] = Counter()
 
-    def add_typed(self, n: int) -> None:
-        """Add numbers that are no texts."""
-        self.either += n
+    def add_typed(self, numbers: np.ndarray) -> None:
+        """Add numbers that are no texts; of them, NaN are missing."""
+        numbers = numbers[~np.isnan(numbers)]
+        self.either += len(numbers)
         for mark in self.readable:
-            self.readable[mark] += n
+            self.readable[mark] += len(numbers)
+        self.whole = self.whole and bool(_are_whole(numbers).all())
+        self.stamps += stamps(numbers, np.ones(len(numbers), dtype=int))
 
     def add(self, cells: pa.Array, counts: np.ndarray) -> np.ndarray:
         """Add other cells, each with how often it stands there; returns which are numbers."""
@@ -154,6 +161,9 @@ class NumberTally:
         self.whole = (
             self.whole and not pc.any(pc.match_substring_regex(numbers, r"[.,eE]|%")).as_py()
         )
+        digits = _flags(numbers, r"^\d{6,14}$")
+        plain = np.array(numbers.filter(pa.array(digits)).to_pylist(), dtype=float)
+        self.stamps += stamps(plain, counts[either][digits])
         return either
 
 
@@ -181,7 +191,10 @@ def add_matrix(tallies: Sequence["NumberTally"], cells: pa.Array, numbers: pa.Ar
     """Add columns that `plain_matrix` has read to their tallies."""
     n = len(cells) // len(tallies)
     values = numbers.to_numpy().reshape(len(tallies), n)
-    whole = ((values == np.rint(values)) & np.isfinite(values)).all(axis=1)
+    whole: np.ndarray = np.all(_are_whole(values), axis=1)
+    dated = whole & (values.min(axis=1) >= FIRST_STAMP) & (values.max(axis=1) <= LAST_STAMP)
+    for i in np.flatnonzero(dated).tolist():
+        tallies[i].stamps += stamps(values[i], np.ones(n, dtype=int))
     codes = _code_flags(cells).reshape(len(tallies), n).sum(axis=1)
     unsure = np.array([not tally.sure["."] for tally in tallies])
     with_commas = np.full(len(tallies), n)
@@ -197,6 +210,31 @@ def add_matrix(tallies: Sequence["NumberTally"], cells: pa.Array, numbers: pa.Ar
         if not tally.sure["."]:  # once it is, commas are out of the question
             tally.readable[","] += commas
             tally.sure["."] = commas < n
+
+
+def stamps(numbers: np.ndarray, counts: np.ndarray) -> Counter[str]:
+    """Count the numbers that look like dates, as 20240131 and 202401 do, by format."""
+    found: Counter[str] = Counter()
+    if not len(numbers) or numbers.max() < FIRST_STAMP or numbers.min() > LAST_STAMP:
+        return found
+    for format, unit in (("%Y%m", 1), ("%Y%m%d", 10**2), ("%Y%m%d%H%M%S", 10**8)):
+        within = (numbers >= FIRST_STAMP * unit) & (numbers < (LAST_STAMP // 10**8 + 1) * unit)
+        whole = np.where(within & _are_whole(numbers), numbers, 0).astype(np.int64)
+        month, rest = whole // unit % 100, whole % unit
+        good = (whole > 0) & (month >= 1) & (month <= 12)
+        if unit > 1:
+            day = rest // (unit // 100)
+            good &= (day >= 1) & (day <= 31)
+        if unit > 100:
+            good &= (rest // 10**4 % 100 < 24) & (rest // 100 % 100 < 60) & (rest % 100 < 60)
+        if good.any():
+            found[format] = int(counts[good].sum())
+    return found
+
+
+def _are_whole(numbers: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return (numbers == np.rint(numbers)) & np.isfinite(numbers)
 
 
 def _code_flags(cells: pa.Array) -> np.ndarray:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from fastnn.columns import text_dates
 from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.text_numbers import NumberFormat, plain_matrix
+from fastnn.columns.values import text_of
 
 MAX_NUMBER = 1e100  # columns are scaled, and squares of much larger numbers overflow
 MISSING_WORDS = (
@@ -170,8 +171,10 @@ class Reading:
         if self.kind == "date":
             return f"a date as {self.date} is needed"
         mark = f", with {self.number.decimal!r} for decimals (--decimal)"
-        told = mark if isinstance(cell, str) and re.search("[.,]", cell) else ""
-        return f"a finite number of size {MAX_NUMBER:g} at most is needed{told}"
+        told = mark if isinstance(cell, str) and re.search(r"\d[.,]|[.,]\d", cell) else ""
+        is_large = not isinstance(cell, str) or _is_number(cell, finite=False)
+        what = f"finite number of size {MAX_NUMBER:g} at most" if is_large else "number"
+        return f"a {what} is needed{told}"
 
 
 TYPES = {
@@ -218,15 +221,19 @@ def to_texts(cells: pa.Array, truths: tuple[str, str] = ("False", "True")) -> pa
     if pa.types.is_decimal(cells.type):
         digits = pa.array([None if c is None else f"{c:f}" for c in cells.to_pylist()], pa.string())
         return pc.replace_substring_regex(digits, r"\.0*$|(\.\d*[1-9])0+$", r"\1")
+    if pa.types.is_time(cells.type):  # as ISO has them: without a fraction of nothing
+        return pc.replace_substring_regex(pc.cast(cells, pa.string()), r"\.0+$|(\.\d*?)0+$", r"\1")
     if pa.types.is_floating(cells.type):
         if not pa.types.is_float32(cells.type):
             cells = pc.cast(cells, pa.float64(), safe=False)
-        texts = pc.cast(pc.if_else(pc.is_nan(cells), None, cells), pa.string())
-        return pc.replace_substring_regex(texts, r"\.0$", "")
+        cells = pc.if_else(pc.is_nan(cells), None, cells)
+        whole = pc.and_(pc.equal(cells, pc.round(cells)), pc.less(pc.abs(cells), 2.0**53))
+        digits = pc.cast(pc.cast(pc.if_else(whole, cells, 0), pa.int64()), pa.string())
+        return pc.if_else(whole, digits, pc.cast(cells, pa.string()))  # 1e10 is 10000000000
     try:
         return pc.cast(cells, pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # bytes that are no UTF-8, lists
-        return pa.array([None if c is None else str(c) for c in cells.to_pylist()], pa.string())
+        return pa.array([None if c is None else text_of(c) for c in cells.to_pylist()], pa.string())
 
 
 Read = tuple[pa.Array, pa.Array | None]  # values, and which cells are wrong
@@ -249,6 +256,8 @@ def _read_number(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
 def _read_date(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
     if is_date(cells.type):
         return pc.cast(pc.cast(cells, pa.timestamp("us"), safe=False), TYPES["date"]), None
+    if is_number(cells.type) and reading.date != text_dates.ISO:  # as 20240131 is
+        cells = to_texts(cells)
     if not is_text(cells.type):
         return pa.nulls(len(cells), TYPES["date"]), pc.is_valid(cells)
     texts = missing.without(pc.cast(cells, pa.string()), are_texts=False)
@@ -283,9 +292,9 @@ _READERS: dict[str, Callable[[Reading, pa.Array, Missing], Read]] = {
 }
 
 
-def _is_number(word: str) -> bool:
+def _is_number(word: str, finite: bool = True) -> bool:
     try:
-        return np.isfinite(float(word))
+        return np.isfinite(float(word)) or not finite
     except ValueError:
         return False
 

@@ -1,5 +1,6 @@
 """What the cells of a column have in common, counted batch after batch, and what it is by that."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from fastnn.columns.text_reading import (
 )
 
 LONGEST_NUMBER = 100  # bytes; a longer cell is no number or date, whatever it looks like
+AS_HOURS = "are times of a day: written as hours they are numbers"
 MOSTLY = 0.5  # a text of which more cells are numbers or dates is told
 
 
@@ -91,13 +93,8 @@ class Tally:
         if is_number(cells.type):
             numbers = to_numbers(cells)
             self.numbers.codes += _n_too_long(cells, numbers)
-            nans = pc.sum(pc.is_nan(numbers)).as_py() or 0
-            self.values -= nans
-            self.numbers.add_typed(len(cells) - cells.null_count - nans)
-            values = numbers.to_numpy(zero_copy_only=False)
-            with np.errstate(invalid="ignore"):
-                whole = (values == np.rint(values)) & np.isfinite(values)
-                self.numbers.whole &= bool(np.all(whole | np.isnan(values)))
+            self.values -= pc.sum(pc.is_nan(numbers)).as_py() or 0
+            self.numbers.add_typed(numbers.to_numpy(zero_copy_only=False))
         elif is_date(cells.type):
             self.typed_dates += len(cells) - cells.null_count
 
@@ -291,23 +288,34 @@ def _decide(tally: Tally, decimal: str) -> Reading:
         if format is None:
             why = "its numbers are written in several ways"
             return Reading(name, "text", f"{why}: write them alike")
-        return Reading(name, "number", number=format)
+        return Reading(name, "number", _stamps(tally), number=format)
     formats = [f for f, count in tally.dates.items() if count + tally.typed_dates == n]
     if n and tally.typed_dates == n:
+        formats = [text_dates.ISO]
+    if text_dates.ISO in formats:  # of which 2024-01-31 is, as it is of %Y-%m-%d
         formats = [text_dates.ISO]
     if len(formats) == 1:
         return Reading(name, "date", date=formats[0])
     if formats:
         two = " or ".join(sorted(formats)[:2])
         why = f"its dates are of {two}"
-        way_out = _kind_option(name, f"date:{sorted(formats)[0]}")
+        way_out = kind_option(name, f"date:{sorted(formats)[0]}")
         return Reading(name, "text", f"{why}: {way_out} chooses")
     return Reading(name, "text", _what_most_are(tally))
 
 
 def _codes(name: str) -> str:
     why = "digits with zeros in front, or too many for a number"
-    return f"{why}: {_kind_option(name, 'number')} reads them as numbers"
+    return f"{why}: {kind_option(name, 'number')} reads them as numbers"
+
+
+def _stamps(tally: Tally) -> str:
+    """Tell that all numbers look like dates, as 20240131 does, and what to do."""
+    for format, count in tally.numbers.stamps.items():
+        if count == tally.n_left:
+            way_out = f"{kind_option(tally.name, f'date:{format}')} reads them as such"
+            return f"its numbers look like dates: {way_out}"
+    return ""
 
 
 def _what_most_are(tally: Tally) -> str:
@@ -318,26 +326,31 @@ def _what_most_are(tally: Tally) -> str:
         if most == n:
             return f"its {what} are written in several ways: write them alike"
         return f"{most} of {n} cells are {what}, {_stranger(tally)}"
-    hint = tally.hints.likeliest(n)
+    hint = tally.hints.likeliest(n, tally.numbers.either, tally.dated)
     if hint is None:
         return ""
     what, count, unit = hint
-    if what == "unit":
-        way_out = f"{_kind_option(tally.name, 'number')} reads them"
-        return f"{count} of {n} cells are numbers beside {shown(unit)}: {way_out}"
-    if what == "times":
-        return f"{count} of {n} cells are times of a day: written as hours they are numbers"
-    if what == "digits":
-        return f"{count} of {n} cells are digits of another script: write them with 0 to 9"
-    way_out = f"{_kind_option(tally.name, 'date:FORMAT')} reads them, as with %d/%m/%Y"
-    return f"{count} of {n} cells look like dates: {way_out}"
+    told = {
+        "unit": f"are numbers beside {shown(unit)}: {kind_option(tally.name, 'number')} reads them",
+        "units": f"are numbers beside several units, as {shown(unit)}: write them in one",
+        "shortened": "are numbers with K, M or the like: write them out, as 1200 for 1.2K",
+        "times": AS_HOURS,
+        "dates": f"look like dates: {kind_option(tally.name, 'date:FORMAT')} reads them, as with "
+        "%d/%m/%Y",
+        "periods": "are quarters or weeks of years: written as dates, as 2024-01-31, they have an "
+        "order",
+        "digits": "are digits of another script: write them with 0 to 9",
+    }
+    return f"{count} of {n} cells {told[what]}"
 
 
-def _kind_option(name: str, kind: str) -> str:
+def kind_option(name: str, kind: str) -> str:
     """Spell the option as a shell takes it."""
     told = shown(name)[1:-1]
     plain = told.isidentifier() and "%" not in kind
-    return f"--kind {told}={kind}" if plain else f"--kind '{told}={kind}'"
+    if plain or "'" in told:
+        return f"--kind {shlex.quote(f'{told}={kind}')}"
+    return f"--kind '{told}={kind}'"
 
 
 def _stranger(tally: Tally) -> str:
@@ -371,9 +384,12 @@ def _by_type(tally: Tally) -> Reading:
     types = list(tally.types.values())
     if tally.numbers.codes and all(map(is_number, types)):
         return Reading(tally.name, "text", _codes(tally.name))
-    for kind, is_one in (("number", is_number), ("date", is_date)):
-        if all(map(is_one, types)):
-            return Reading(tally.name, kind)
+    if all(map(is_number, types)):
+        return Reading(tally.name, "number", _stamps(tally))
+    if all(map(is_date, types)):
+        return Reading(tally.name, "date")
+    if all(map(pa.types.is_time, types)):
+        return Reading(tally.name, "text", f"its cells {AS_HOURS}")
     if any(pa.types.is_nested(type) for type in types):
         return Reading(tally.name, "left out", "its cells are lists")
     return Reading(tally.name, "text")

@@ -15,6 +15,7 @@ import pyarrow.csv
 from fastnn.columns.input_error import InputError, shown
 from fastnn.tables.layout import find_layout, parsed
 from fastnn.tables.paced import Paced
+from fastnn.tables.quotes import Quotes, unclosed
 from fastnn.tables.source import Utf8, open_bytes
 
 BLOCK = 1 << 23  # bytes that Arrow reads at once; a row has to fit in
@@ -58,6 +59,7 @@ class DelimitedTable:
     ) -> None:
         self._path, self._told = path, told
         self._separator, self._encoding = separator, encoding
+        self._are_quotes_checked = False
         self._usual = "\t" if ".tsv" in Path(told).suffixes else ","
         with self._utf8() as raw:
             with _text(raw) as text:
@@ -99,16 +101,32 @@ class DelimitedTable:
         """
         names = [str(place) for place in range(len(self.names) + self._layout.trailing)]
         wanted = names[: len(self.names)] if places is None else [names[i] for i in places]
-        n_rows = 0
+        n_rows, quotes = 0, Quotes(self._layout.separator)
         with self._utf8() as raw:
+            raw.watch = quotes.add
             _skip(raw, self._layout.header_bytes)
             read = [*wanted, *names[len(self.names) :]]
             for batch in self._arrow_batches(raw, names, read or names[:1]):
                 if self._layout.trailing:
                     self._check_trailing(batch.column(batch.num_columns - 1), n_rows)
                 n_rows += len(batch)
+                self._check_quotes(quotes)
                 yield batch.select(wanted)
+            self._check_quotes(quotes)
             self._found_encoding = raw.encoding
+
+    def _check_quotes(self, quotes: Quotes) -> None:
+        """Refuse a quotation mark that takes rows into its cell; once, as that reads all lines."""
+        if not quotes.are_doubtful or self._are_quotes_checked:
+            return
+        with self._utf8() as raw, _text(raw) as text:
+            found = unclosed(text, self._layout.separator)
+        if found:
+            raise InputError(
+                f"{self._told}: a quotation mark of line {found[0]} is not closed there, and would "
+                f"take the rows up to line {found[1]} into one cell."
+            )
+        self._are_quotes_checked = True
 
     @contextmanager
     def _utf8(self) -> Iterator[Utf8]:
@@ -151,29 +169,44 @@ class DelimitedTable:
             return InputError(
                 f"{self._told}: a row is longer than {BLOCK >> 20} MB: is a quotation mark open?"
             )
-        n_fields, number = len(self.names) + self._layout.trailing, 0
+        n_fields, number, before = len(self.names) + self._layout.trailing, 0, 0
         with self._utf8() as raw, _text(raw) as text:
             _skip(raw, self._layout.header_bytes)
             for line, row in parsed(text, self._layout.separator):
                 number += bool(row)
                 if row and len(row) != n_fields:
-                    line += self._layout.header_lines
-                    return self._refused_row(number, len(row), line)
+                    lines = before + 1, line
+                    return self._refused_row(
+                        number, row, [n + self._layout.header_lines for n in lines]
+                    )
+                before = line
         return InputError(f"{self._told}: cannot be read: {shown(error)}")
 
-    def _refused_row(self, number: int, has: int, line: int | None = None) -> InputError:
-        where = "" if line is None else f" (line {line})"
+    def _refused_row(
+        self, number: int, row: Sequence[str], lines: Sequence[int] = ()
+    ) -> InputError:
+        has, where = len(row), ""
+        if lines:
+            first, last = lines
+            where = f" (line {first})" if first == last else f" (lines {first} to {last})"
+        if has == 1 and not row[0].strip("\x00\x1a"):
+            return InputError(
+                f"{self._told}: row {number}{where} is nothing but NUL characters, as of a file "
+                "that was cut short or padded: remove them."
+            )
+        why = f"fields are parted by {self._layout.separator!r}, and --separator names another sign"
+        if lines and first < last:
+            why = f"is a quotation mark of line {first} not closed?"
         return InputError(
             f"{self._told}: row {number}{where} has {has} field{'s' * (has != 1)} and the header "
-            f"{len(self.names)}: fields are parted by {self._layout.separator!r}, and --separator "
-            "names another sign."
+            f"{len(self.names)}: {why.rstrip('.')}{'' if why.endswith('?') else '.'}"
         )
 
     def _check_trailing(self, last: pa.Array, n_rows: int) -> None:
         for i, cell in enumerate(last.to_pylist()):
             if cell:
-                n = len(self.names)
-                raise self._refused_row(n_rows + i + 1, n + 1)
+                row = [""] * len(self.names) + [cell]
+                raise self._refused_row(n_rows + i + 1, row)
 
 
 @contextmanager

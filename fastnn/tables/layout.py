@@ -4,7 +4,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TextIO
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TextIO
 
 from fastnn.columns.input_error import InputError
 
@@ -99,11 +100,27 @@ def parsed(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str
     row : list of str
         Its fields; an empty line has none.
     """
-    limit = csv.field_size_limit(1 << 30)
-    try:
-        reader = csv.reader(lines, delimiter=separator)
+    with reading(lines, separator) as reader:
         for row in reader:
             yield reader.line_num, row
+
+
+@contextmanager
+def reading(lines: Iterable[str], separator: str, strict: bool = False) -> Iterator[Any]:
+    """Open Python's own reader for cells of any length.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Of the file.
+    separator : str
+        Between fields.
+    strict : bool, default=False
+        Whether it refuses a quotation mark that closes where no field ends.
+    """
+    limit = csv.field_size_limit(1 << 30)
+    try:
+        yield csv.reader(lines, delimiter=separator, strict=strict)
     finally:
         csv.field_size_limit(limit)
 

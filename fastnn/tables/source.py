@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -112,11 +112,14 @@ class Utf8(io.RawIOBase):
     ----------
     encoding : str
         As found so far: UTF-8 while all bytes are ASCII.
+    watch : callable
+        Called with each part of UTF-8 that is read, the last one empty.
     """
 
     def __init__(self, told: str, file: IO[bytes], encoding: str | None) -> None:
         self._told, self._file = told, file
         self._left = memoryview(b"")
+        self.watch: Callable[[bytes], None] = lambda part: None
         self._sure = encoding is not None
         first = file.read(AT_ONCE)
         for mark, of in _MARKS:
@@ -144,7 +147,10 @@ class Utf8(io.RawIOBase):
         while not self._left:
             part = self._file.read(AT_ONCE) if self._first is None else self._first
             self._first = None
-            self._left = memoryview(self._decode(part))
+            decoded = self._decode(part)
+            self._left = memoryview(decoded)
+            if decoded or not part:
+                self.watch(decoded)
             if not part:
                 break
         n = min(len(buffer), len(self._left))

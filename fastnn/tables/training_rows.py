@@ -12,7 +12,14 @@ from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.kinds import kind_of_texts
 from fastnn.columns.text_cells import CellReader, places_of
 from fastnn.columns.text_reading import Missing, Reading
-from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
+from fastnn.columns.text_tally import (
+    Tally,
+    Wishes,
+    add_batch,
+    decide,
+    decimal_of,
+    kind_option,
+)
 from fastnn.tables.open import Table
 
 MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values than this is a number
@@ -134,6 +141,8 @@ def survey(table: Table, request: Request) -> Decision:
     readings = [decide(tallies[i], decimal, request.wishes) for i in features]
     task, target, missing = _decide_target(tallies[place], counts, decimal, request)
     notes = [*table.notes, *_notes(readings, decimal, request)]
+    if task == "classification" and request.task == "auto":
+        notes += _notes_of_classes(tallies[place], decimal)
     reader = CellReader.of(readings, request.missing, target, missing, table.usual_decimal)
     return Decision(task, reader, n_rows, notes)
 
@@ -192,13 +201,22 @@ def _words_that_are_missing(counts: Counter[str], missing: Missing) -> Iterator[
             yield text
 
 
+def _notes_of_classes(tally: Tally, decimal: str) -> list[str]:
+    """Tell that a target of classes is mostly something else; codes and dates are classes."""
+    reading = decide(tally, decimal, Wishes())
+    reason = "" if tally.numbers.codes and tally.numbers.either == tally.n_left else reading.reason
+    reason = reason.replace(kind_option(tally.name, "number"), "--task regression")
+    return [f"the target {shown(tally.name)} is taken for classes: {reason}"] * bool(reason)
+
+
 def _notes(readings: Sequence[Reading], decimal: str, request: Request) -> list[str]:
     notes = []
     if decimal == "," and request.wishes.decimal is None:
         notes.append("decimals are written with commas (--decimal)")
     for reading in readings:
-        if reading.kind == "text" and reading.reason:
-            notes.append(f"column {shown(reading.name)} is read as text: {reading.reason}")
+        if reading.kind in ("text", "number") and reading.reason:
+            kind = "text" if reading.kind == "text" else "numbers"
+            notes.append(f"column {shown(reading.name)} is read as {kind}: {reading.reason}")
     return notes
 
 

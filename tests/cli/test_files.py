@@ -185,6 +185,19 @@ def test_a_column_that_is_mostly_numbers_is_told(train):
     assert "is read as text" not in train("y", "--missing", "oops", epochs=2)[1]
 
 
+def test_a_target_of_classes_that_is_mostly_numbers_is_told(train):
+    rows = [f"{x:.3f},{'Total' if i == 7 else round(x)}" for i, x in enumerate(X)]
+    write(lines("z,y", [*rows, *rows]))
+    told = train("y", epochs=1)[1]
+    assert "the target 'y' is taken for classes: 598 of 600 cells are numbers, and 'Total'" in told
+    write(lines("z,y", (f"{x:.3f},{round(x)} kg" for x in X)))
+    told = train("y", epochs=1)[1]
+    assert "300 of 300 cells are numbers beside 'kg': --task regression reads them" in told
+    assert train("y", "--task", "regression", epochs=200)[0] > 0.5
+    write(lines("z,y", (f"{x:.3f},0{int(x > 0)}" for x in X)))
+    assert "taken for classes" not in train("y", epochs=1)[1]
+
+
 def test_decimals_of_parquet_are_numbers(train, fastnn):
     from decimal import Decimal
 

@@ -1,9 +1,13 @@
 """What a column of texts is, by all of its cells."""
 
+import datetime as dt
+import shlex
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from fastnn.columns import text_dates
 from fastnn.columns.input_error import InputError
 from fastnn.columns.text_reading import Missing
 from fastnn.columns.text_tally import Tally, Wishes, add_batch, decide, decimal_of
@@ -71,6 +75,22 @@ def test_the_order_of_cells_decides_nothing():
         (["10:30", "23:59"], "2 of 2 cells are times of a day"),
         (["2024年1月5日", "2024年12月31日"], "2 of 2 cells look like dates: --kind c=date:FORMAT"),
         (["March 3rd, 2024", "May 1st, 2024"], "look like dates"),
+        (["1.2K", "3M", "5K", "4M"], "4 of 4 cells are numbers with K, M or the like"),
+        (["$1.2M", "$3M"], "numbers with K, M or the like"),
+        (["5 kg", "300 g"], "2 of 2 cells are numbers beside several units, as 'kg'"),
+        (["5", "300 g"], "2 of 2 cells are numbers beside 'g': --kind c=number"),
+        (["2024Q1", "2024Q2"], "2 of 2 cells are quarters or weeks of years"),
+        (["Q3 2024", "Q4 2024"], "quarters or weeks"),
+        (["2024-W05", "2024-W06"], "quarters or weeks"),
+        (["Jan-24", "Feb-24"], "2 of 2 cells look like dates"),
+        (["20240131T103000", "20240201T000000"], "look like dates"),
+        (["20240131", "20231201"], "--kind 'c=date:%Y%m%d' reads them as such"),
+        (["20240131", "", "NA"], "--kind 'c=date:%Y%m%d'"),
+        (pa.array([20240131, None, 19991231]), "--kind 'c=date:%Y%m%d'"),
+        (pa.array([20240131.0, np.nan]), "--kind 'c=date:%Y%m%d'"),
+        (["202401", "202312"], "--kind 'c=date:%Y%m' reads"),
+        (["20240131103000", "20240201000000"], "--kind 'c=date:%Y%m%d%H%M%S' reads"),
+        (pa.array([dt.time(10, 30), dt.time(11)]), "times of a day"),
     ],
     ids=str,
 )
@@ -78,9 +98,41 @@ def test_what_is_mostly_something_else_is_told_with_the_way_out(cells, told):
     assert told in decided(cells).reason
 
 
-@pytest.mark.parametrize("cells", [["a", "b", "5"], ["Q1", "Q2"], ["A12", "B7"], ["1a", "2b"]])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        *(["a", "b", "5"], ["Q1", "Q2"], ["A12", "B7"], ["1a", "2b"], ["1", "1a", "2", "2a"]),
+        *(["31.12.", "01.01."], ["192.168.0.1", "10.0.0.1"], ["H1234", "W1201"], ["May", "Jun"]),
+        *(["12 Main St", "3 Oak Av"], ["20240131", "20241301"], ["2024", "2023"], ["200000"]),
+        *(["20240131.5", "20240131"], ["190001", "-202401"], ["20240131256000"]),
+    ],
+    ids=str,
+)
 def test_texts_of_nothing_else_need_no_word(cells):
     assert decided(cells).reason == ""
+
+
+def test_numbers_that_are_dates_are_read_as_such_when_asked():
+    cells = ["20240131", "20231201", ""]
+    assert decided(cells).kind == "number"
+    dates = decided(cells, kinds={"c": "date:%Y%m%d"})
+    right = [dt.datetime(2024, 1, 31), dt.datetime(2023, 12, 1), None]
+    for type in (pa.string(), pa.int64(), pa.float64()):
+        given = pa.array([int(cell) if cell else None for cell in cells]).cast(type)
+        assert dates.read(given, Missing()).to_pylist() == right
+
+
+def test_iso_is_the_format_where_it_reads_all():
+    assert decided(["2024-12-31", "2024-01-05"]).date == text_dates.ISO
+    assert decided(["2024-12-31"] * 200 + ["2024-1-5"], parts=3).date == "%Y-%m-%d"
+    assert decided(["2024-12-31 10:00", "2024-1-5 11:30"]).date == "%Y-%m-%d %H:%M"
+
+
+def test_a_name_with_a_quotation_mark_is_quoted_for_a_shell():
+    tally = Tally("it's", Missing())
+    add_batch([tally], [pa.array(["01", "02"])])
+    words = shlex.split(decide(tally, ".", Wishes()).reason.partition(": ")[2])
+    assert words[:2] == ["--kind", "it's=number"]
 
 
 def test_many_texts_with_digits_are_no_units():

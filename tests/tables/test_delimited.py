@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from fastnn.tables import InputError
+from fastnn.tables import InputError, source
 from fastnn.tables.open import open_table
 from fastnn.tables.paced import AHEAD, Paced
 
@@ -121,6 +121,9 @@ def test_a_separator_at_the_end_of_each_row(rows):
         ("a,b\n1,2\n3\n", "row 2 (line 3) has 1 field"),
         ("a,b\n1,2,\n3,4,5\n", "row 1 (line 2) has 3 fields"),
         ('a,b\n1,"x\ny"\n\n3\n', "row 2 (line 5) has 1 field"),
+        ('a,b\n1,2\n"3,4\n5,6\n', "(lines 3 to 4) has 1 field and the header 2: is a quotation"),
+        ("a,b\n1,2\n\x00\x00\x00", "row 2 (line 3) is nothing but NUL characters"),
+        ("a,b\n1,2\n\x1a", "row 2 (line 3) is nothing but NUL characters"),
         ("a,b\n" + "1,2\n" * 300_000 + "3,4,5\n", "row 300001 (line 300002) has 3 fields"),
         ("a,b\n" + "1,2,\n" * 300_000 + "3,4,5\n", "row 300001 has 3 fields"),
         ("", "no header"),
@@ -207,6 +210,41 @@ def test_a_parquet_file_that_expands_a_thousandfold_is_refused(tmp_path, monkeyp
 def test_a_quotation_mark_that_is_never_closed(rows):
     with pytest.raises(InputError, match="row is longer than 8 MB"):
         rows(b'a,b\n1,2\n"' + b"x" * 20_000_000)
+
+
+@pytest.mark.parametrize("at_once", [7, 1 << 20])
+@pytest.mark.parametrize(
+    ("data", "first", "last"),
+    [
+        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', 3, 5),
+        ('a,b\n"5 inch,2\n3,4\n"6 inch,5\n7,8\n', 2, 4),
+        ('a;b\n"x";"y\n3;4\n5;"6\n', 2, 4),
+    ],
+)
+def test_a_quotation_mark_that_would_take_rows(rows, monkeypatch, at_once, data, first, last):
+    monkeypatch.setattr(source, "AT_ONCE", at_once)
+    with pytest.raises(InputError, match=f"mark of line {first} .* up to line {last} into"):
+        rows(data)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 1 << 20])
+def test_quotation_marks_that_take_no_rows(rows, monkeypatch, at_once):
+    monkeypatch.setattr(source, "AT_ONCE", at_once)
+    cells = [
+        ("1", 'x "y" z'),
+        ("l1\nl2,\r\n3,4", '"'),
+        ("", '","\n'),
+        ("\n", "é"),
+        ('5" pipe', "'"),
+    ]
+    text = "".join(f"{_quoted(a)},{_quoted(b)}\n" for a, b in cells)
+    assert rows("a,b\n" + text)[1] == cells
+    assert rows('a,b\n5" pipe,6" pipe\n1,"2"\n')[1] == [('5" pipe', '6" pipe'), ("1", "2")]
+    assert rows('a,b\n1,"2')[1] == [("1", "2")]
+
+
+def _quoted(text):
+    return '"' + text.replace('"', '""') + '"'
 
 
 def test_names_of_files(tmp_path):
