@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastnn.cli import options
 from fastnn.cli.scoring import score_file
-from fastnn.cli.voice import Voice
+from fastnn.cli.voice import Voice, rows
 from fastnn.tables.models import answering, load
 
 
@@ -29,8 +29,13 @@ def run(
         voice.note(note)
     if score.n_without:
         target = trained.steps[0][1].target.name
-        voice.note(f"{score.n_without} rows are left out as they have no {target!r}")
+        have = (
+            "row is left out as it has"
+            if score.n_without == 1
+            else "rows are left out as they have"
+        )
+        voice.note(f"{score.n_without} {have} no {target!r}")
     for name, value in score.scores.items():
-        voice.result(f"{name} on {score.n_rows} rows: {value:.4f}")
+        voice.result(f"{name} on {rows(score.n_rows)}: {value:.4f}")
     voice.facts.update(scores=score.scores, rows=score.n_rows, rows_without_target=score.n_without)
     voice.end()

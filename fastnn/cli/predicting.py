@@ -35,6 +35,7 @@ def run(
 ) -> None:
     """Predict as the options of `fastnn predict` say."""
     options.check_name(out, ".csv", ".parquet", ".pq")
+    keep = tuple(dict.fromkeys(keep))
     if as_json and out == STANDARD:
         raise InputError("--json: the answers go to standard output already; set --out to a file.")
     voice = Voice(quiet, as_json)

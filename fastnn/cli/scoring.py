@@ -11,8 +11,8 @@ from sklearn import metrics
 from sklearn.pipeline import Pipeline
 
 from fastnn.cli.unseen import Unseen
-from fastnn.columns.input_error import InputError
-from fastnn.columns.text_cells import places_of
+from fastnn.columns.input_error import InputError, shown
+from fastnn.columns.text_cells import CellReader, places_of
 from fastnn.tables.open import Table, open_table
 from fastnn.tables.training_rows import LONGEST_CLASS
 
@@ -85,6 +85,30 @@ def parts(
             n += len(part)
 
 
+def check_columns(
+    reader: CellReader, path: Path, separator: str | None, encoding: str | None
+) -> None:
+    """Check that a file has what scoring needs, before a training takes its time.
+
+    Parameters
+    ----------
+    reader : CellReader
+        Of the model to be.
+    path : Path
+        Of the file.
+    separator, encoding : str or None
+        Of a CSV file; None finds it.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it lacks a column.
+    """
+    needed = [*reader.names, reader.target.name]
+    with open_table(path, separator, encoding, needed) as table:
+        places_of(table.names, needed)
+
+
 def score_file(
     model: Pipeline,
     path: Path,
@@ -138,6 +162,7 @@ def score_file(
     y, answer = np.concatenate(ys), np.concatenate(answers)
     if task == "classification":
         y = y.astype(str)
+        notes += _notes_of_strangers(y, model.classes_)
         scores = _of_classes(y, answer, np.concatenate(proba), model.classes_)
     else:
         scores = {
@@ -146,6 +171,15 @@ def score_file(
             "root mean squared error": metrics.root_mean_squared_error(y, answer),
         }
     return FileScore({k: float(v) for k, v in scores.items()}, len(y), n - len(y), notes)
+
+
+def _notes_of_strangers(y: np.ndarray, classes: np.ndarray) -> list[str]:
+    """Tell that rows have classes that the model never answers with."""
+    strange = y[~np.isin(y, classes)]
+    if not len(strange):
+        return []
+    have = "row has a class" if len(strange) == 1 else "rows have classes"
+    return [f"{len(strange)} {have} that training had not, as {shown(str(strange[0]))}."]
 
 
 def _of_classes(

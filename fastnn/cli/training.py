@@ -15,7 +15,7 @@ from fastnn._version import __version__
 from fastnn.cli import options
 from fastnn.cli.described import column_facts, column_lines, columns_of, count_lines, counted
 from fastnn.cli.learners import Settings, fit_ensemble, fit_network, timed
-from fastnn.cli.scoring import SCORES, score_file
+from fastnn.cli.scoring import SCORES, check_columns, score_file
 from fastnn.cli.voice import Voice
 from fastnn.columns import fit_columns
 from fastnn.columns.input_error import InputError, shown
@@ -92,6 +92,9 @@ def run(**given: Any) -> None:
     pages: Any = None if asked.report is None else _pages(asked.report)
     units = options.units(asked.hidden or "100")
     decision, rows, reader = _read(asked)
+    separator = options.separator(asked.separator)
+    if asked.test is not None:
+        check_columns(reader, asked.test, separator, asked.encoding)
     facts_of_columns = _tell(voice, decision, asked.request, rows, reader, asked.columns)
     train, judged = _split(rows, decision.task, asked.share_held_out, asked.seed)
     settings = Settings(
@@ -102,7 +105,6 @@ def run(**given: Any) -> None:
         trained, took = timed(fit_network, reader, rows, train, settings, clock)
     else:
         trained, took = timed(fit_ensemble, reader, rows, train, settings)
-    separator = options.separator(asked.separator)
     score = _score(trained, rows, judged, asked.test, separator, asked.encoding)
     facts = {
         "task": decision.task,

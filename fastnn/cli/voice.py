@@ -1,6 +1,7 @@
 """What a command says: results on standard output, notes and progress on standard error."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,4 +40,18 @@ class Voice:
     def end(self) -> None:
         """Write the JSON object, if one is wanted."""
         if self.as_json:
-            click.echo(json.dumps(self.facts, ensure_ascii=False, allow_nan=True))
+            click.echo(json.dumps(_without_nan(self.facts), ensure_ascii=False, allow_nan=False))
+
+
+def _without_nan(value: Any) -> Any:
+    """Put null in the place of what JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _without_nan(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def rows(n: int) -> str:
+    """Write a number of rows."""
+    return f"{n} row{'s' * (n != 1)}"

@@ -7,6 +7,8 @@ which cells count as missing.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pyarrow as pa
@@ -172,7 +174,7 @@ class Reading:
             return f"a date as {self.date} is needed"
         mark = f", with {self.number.decimal!r} for decimals (--decimal)"
         told = mark if isinstance(cell, str) and re.search(r"\d[.,]|[.,]\d", cell) else ""
-        is_large = not isinstance(cell, str) or _is_number(cell, finite=False)
+        is_large = isinstance(cell, Real | Decimal) or _is_number(str(cell), finite=False)
         what = f"finite number of size {MAX_NUMBER:g} at most" if is_large else "number"
         return f"a {what} is needed{told}"
 

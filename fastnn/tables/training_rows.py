@@ -118,6 +118,8 @@ def survey(table: Table, request: Request) -> Decision:
             places_of(table.names, [name])
     if request.target in wished:
         raise InputError(f"column {shown(request.target)} is the target: --task says what it is.")
+    if len(set(roles)) < len(roles):
+        raise InputError("--target, --weights and --groups have to name a column each.")
     if clash := set(roles) & set(request.wishes.drop):
         raise InputError(f"column {shown(clash.pop())} is needed: --drop cannot leave it out.")
     kept = [n for n in table.names if n and n not in request.wishes.drop]
@@ -202,10 +204,15 @@ def _words_that_are_missing(counts: Counter[str], missing: Missing) -> Iterator[
 
 
 def _notes_of_classes(tally: Tally, decimal: str) -> list[str]:
-    """Tell that a target of classes is mostly something else; codes and dates are classes."""
+    """Tell that a target of classes is mostly something else; codes are classes."""
     reading = decide(tally, decimal, Wishes())
-    reason = "" if tally.numbers.codes and tally.numbers.either == tally.n_left else reading.reason
+    are_codes = tally.numbers.codes and tally.numbers.either == tally.n_left
+    reason = reading.reason if reading.kind == "text" and not are_codes else ""
     reason = reason.replace(kind_option(tally.name, "number"), "--task regression")
+    if reading.kind == "date":
+        reason = (
+            "its cells are dates: written as numbers, as days from one on, they can be measured"
+        )
     return [f"the target {shown(tally.name)} is taken for classes: {reason}"] * bool(reason)
 
 

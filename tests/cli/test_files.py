@@ -321,7 +321,38 @@ def test_evaluate_and_test_score_the_rows_of_a_file(fastnn, train):
     status, out, err = fastnn("evaluate", "m.skops", "test.csv")
     assert status == 0
     assert "accuracy on 3 rows: 0.6667" in out
-    assert "1 rows are left out as they have no 'y'" in err
+    assert "1 row is left out as it has no 'y'" in err
+    write("x,y\n3,p\n-3,q\n", "test.csv")
+    assert (
+        "1 row has a class that training had not, as 'q'."
+        in fastnn("evaluate", "m.skops", "test.csv")[2]
+    )
+
+
+def test_what_a_file_to_score_on_lacks_is_told_before_the_training(fastnn):
+    write(lines("x,y", (f"{x:.3f},{3 * x:.3f}" for x in X)))
+    write("x,z\n1,2\n", "test.csv")
+    for name, told in [("none.csv", "no such file"), ("test.csv", "there is no column 'y'")]:
+        status, _, err = fastnn(
+            *("train", "d.csv", "--target", "y", "--out", "m.skops", "--test", name)
+        )
+        assert status == 2
+        assert told in err.splitlines()[-1]
+        assert len(err.splitlines()) == 1
+
+
+def test_a_score_that_is_none_is_null_in_json(train, fastnn):
+    write(lines("x,y", (f"{x:.3f},{3 * x:.3f}" for x in X)))
+    train("y", epochs=3)
+    write("x,y\n1,3\n", "test.csv")
+    scores = fastnn("evaluate", "m.skops", "test.csv", "--json")[1]
+    assert '"R2": null' in scores
+    assert "R2 on 1 row: nan" in fastnn("evaluate", "m.skops", "test.csv")[1]
+
+
+def test_a_target_of_dates_is_told(train):
+    write(lines("x,y", (f"{x:.3f},2024-0{int(x > 0) + 1}-01" for x in X)))
+    assert "'y' is taken for classes: its cells are dates" in train("y", epochs=3)[1]
 
 
 def test_weights_and_groups(train, fastnn):
@@ -388,6 +419,9 @@ def test_a_file_of_which_no_column_is_left_is_refused_in_a_sentence(fastnn, lear
         (["--decimal", ";"], "--decimal"),
         (["--model", "tabular", "--max-iter", "3"], "--max-iter is of the plain network"),
         (["--kind", "t=number"], "'t' holds 'a' in row 1"),
+        (["--weights", "y"], "have to name a column each"),
+        (["--groups", "y"], "have to name a column each"),
+        (["--groups", "x", "--weights", "x"], "have to name a column each"),
     ],
     ids=str,
 )
