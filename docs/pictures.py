@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 from sklearn.datasets import make_moons
 
 from fastnn import MLPClassifier
+from fastnn.dask.exchange import children_of
 from fastnn.display import LossCurveDisplay, NetworkDisplay, style
 from fastnn.display.loss_curve import Curve
+from fastnn.engine.tree import share_of
 
 README = Path(__file__).parents[1] / "README.md"
 MACHINES = Path(__file__).parents[1] / "benchmarks" / "MACHINES.json"
@@ -39,6 +41,7 @@ def write_all(folder: Path) -> None:
         "speed": speed,
         "learning": learning,
         "machines": machines,
+        "shared_step": shared_step,
     }
     for look, settings in LOOKS.items():
         for name, draw in pictures.items():
@@ -159,3 +162,89 @@ def machines() -> Figure:
     axes[0, 0].set_ylabel("speed by that of one worker")
     axes[0, 0].legend(frameon=False, fontsize="small")
     return figure
+
+
+# ---------------------------------------------------------------------------------- shared steps
+
+SHARDS, WORKERS, ROUNDS = 8, 4, 2  # of the picture; two rounds of messages go each way
+LINES = {"rows": 0.0, "gradients": 1.3, "sums": 2.4, "total": 4.6, "steps": 6.8}  # from the top
+
+
+def shared_step() -> Figure:
+    """Draw one step of a fit that four workers share: shards, sums that go up, a total that comes.
+
+    Who has which shard, and who sends to whom, is asked of the library.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+    text = ax.xaxis.label.get_color()
+    for rank in range(WORKERS):
+        _draw_worker(ax, rank, text)
+    for line, said in (
+        (LINES["rows"], "a mini-batch, cut into shards"),
+        (LINES["gradients"], "gradients of the shards"),
+        (LINES["sums"], "a worker's sum"),
+        (LINES["total"], "the sum of all"),
+        (LINES["steps"], "the same step, the same bytes"),
+    ):
+        ax.text(-0.25, line, said.replace(", ", ",\n"), ha="right", va="center", color=text)
+    for round_ in range(ROUNDS):
+        for rank in range(0, WORKERS, 2 << round_):
+            child = children_of(rank, WORKERS)[round_]
+            up = LINES["sums"] + 1.1 * round_
+            _arrow(ax, (child, up), (rank, up + 1.1), text, is_message=True)
+            _arrow(ax, (rank, up), (rank, up + 1.1), text)
+            down = LINES["steps"] - 1.1 * round_
+            _arrow(ax, (rank, down - 1.1), (child, down), text, is_message=True)
+            _arrow(ax, (rank, down - 1.1), (rank, down), text)
+    ax.set(xlim=(-0.1, SHARDS + 0.1), ylim=(LINES["steps"] + 0.5, LINES["rows"] - 1.1))
+    ax.axis("off")
+    return figure
+
+
+def _middle(rank: int) -> float:
+    first, stop = share_of(SHARDS, rank, WORKERS)
+    return (first + stop) / 2
+
+
+def _draw_worker(ax: plt.Axes, rank: int, text: str) -> None:
+    """Draw a worker's band, its shards, their gradients, and the sums that it has."""
+    first, stop = share_of(SHARDS, rank, WORKERS)
+    colour, x = style.palette()[rank], _middle(rank)
+    top, bottom = LINES["rows"] - 0.55, LINES["steps"] + 0.45
+    band = {"width": stop - first - 0.12, "color": colour, "alpha": 0.14, "lw": 0}
+    ax.bar(x, bottom - top, bottom=top, **band)
+    ax.text(x, top - 0.2, f"worker {rank}", ha="center", va="bottom", color=text)
+    for shard in range(first, stop):
+        ax.bar(shard + 0.5, 0.5, 0.84, bottom=LINES["rows"] - 0.25, color=colour)
+        _arrow(ax, (shard + 0.5, LINES["rows"] + 0.2), (shard + 0.5, LINES["gradients"]), text, x=1)
+        _arrow(ax, (shard + 0.5, LINES["gradients"]), (x, LINES["sums"]), text, x=1)
+        _dot(ax, shard + 0.5, LINES["gradients"], colour, 60)
+    _dot(ax, x, LINES["sums"], colour, 110)
+    for round_ in range(ROUNDS):
+        if rank % (2 << round_) == 0:
+            is_total = round_ == ROUNDS - 1
+            _dot(ax, x, LINES["sums"] + 1.1 * (round_ + 1), colour, 190 if is_total else 140)
+            if not is_total:
+                _dot(ax, x, LINES["steps"] - 1.1 * (round_ + 1), colour, 190)
+    _dot(ax, x, LINES["steps"], colour, 190)
+
+
+def _dot(ax: plt.Axes, x: float, y: float, colour: str, size: float) -> None:
+    ax.scatter([x], [y], s=size, color=colour, edgecolor=style.background(ax), zorder=3)
+
+
+def _arrow(
+    ax: plt.Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str,
+    is_message: bool = False,
+    x: int = 0,
+) -> None:
+    """Draw where a vector goes: within a worker thin, from one to another thick."""
+    (x0, y0), (x1, y1) = start, end
+    if not x:  # ranks
+        x0, x1 = _middle(int(x0)), _middle(int(x1))
+    look = {"lw": 2.0, "ls": "-"} if is_message else {"lw": 0.8, "alpha": 0.6}
+    look |= {"color": colour, "shrinkA": 5, "shrinkB": 7, "arrowstyle": "->"}
+    ax.annotate("", (x1, y1), (x0, y0), arrowprops=look, zorder=2)
