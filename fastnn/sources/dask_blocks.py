@@ -126,7 +126,9 @@ def part_of(X: Any, y: Any, weights: Any) -> Part:
     """Make a part of computed chunks: a frame stays one where its columns are not all numbers."""
     if hasattr(X, "dtypes"):
         is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
-        X = X.to_numpy() if is_plain else X
+        values = X.to_numpy() if is_plain else None
+        if values is not None and values.dtype.kind != "O":  # as of booleans beside numbers
+            X = values
     X = X.tocsr() if sparse.issparse(X) else X
     return Part(X, _plain(y), _plain(weights))
 

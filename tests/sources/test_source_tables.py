@@ -145,3 +145,13 @@ def test_other_columns_are_refused(folder):
     for call in (model.predict, model.score):
         with pytest.raises(ValueError, match="feature names should match"):
             call(other)
+
+
+def test_numbers_beside_booleans_of_dask_frames_stay_numbers():
+    dd = pytest.importorskip("dask.dataframe")
+    given = pd.DataFrame({"size": T, "is_new": (X["kind"] == "new").to_numpy()})
+    lazy = dd.from_pandas(given.assign(label=Y), npartitions=3, sort=False)
+    ours, theirs = classifier().fit(make_source(lazy, "label")), classifier().fit(given, Y)
+    kinds = [[column.kind for column in describe(one.columns_)] for one in (ours, theirs)]
+    assert kinds[0] == kinds[1] == ["number", "category"]
+    np.testing.assert_array_equal(ours.oof_prediction_, theirs.oof_prediction_)
