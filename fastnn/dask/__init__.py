@@ -33,6 +33,12 @@ A member lives as long as the scheduler wants the result of the task that made i
 second whether it does: when the client has gone, by an interrupt or a kill, its sockets are closed
 and its memory is freed. No wait on a socket is longer than `SILENCE`.
 
+Ensembles for tables
+--------------------
+Their models depend on each other in nothing, so no step is shared: each is one Dask task, and the
+rows are sent to all workers once (`crew`). They are in memory: a sample of a collection that is
+larger (`sampled`).
+
 Who may connect
 ---------------
 Each fit has a token of its own, which travels by Dask's own connections. A stranger who does not
@@ -44,14 +50,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastnn.dask.ensembles import DaskTabularClassifier, DaskTabularRegressor
     from fastnn.dask.errors import WorkersLostError
     from fastnn.dask.estimators import DaskMLPClassifier, DaskMLPRegressor
 
-__all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "WorkersLostError"]
+__all__ = [
+    "DaskMLPClassifier",
+    "DaskMLPRegressor",
+    "DaskTabularClassifier",
+    "DaskTabularRegressor",
+    "WorkersLostError",
+]
 
 _PLACES = {
     "DaskMLPClassifier": "fastnn.dask.estimators",
     "DaskMLPRegressor": "fastnn.dask.estimators",
+    "DaskTabularClassifier": "fastnn.dask.ensembles",
+    "DaskTabularRegressor": "fastnn.dask.ensembles",
     "WorkersLostError": "fastnn.dask.errors",
 }
 

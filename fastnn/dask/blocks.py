@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -35,7 +36,7 @@ class ClusterBlocks(Blocks):
     """
 
     def __init__(self, client: Client, X: Any, y: Any, weights: Any) -> None:
-        sizes = _sizes_of(X)
+        sizes = sizes_of(X)
         known = not any(math.isnan(size) for size in sizes)
         self.n_rows = [int(size) for size in sizes] if known else None
         self.names = list(X.columns) if hasattr(X, "columns") else None
@@ -94,28 +95,70 @@ class ClusterBlocks(Blocks):
         future = column[number]
         if self.worker is not None:
             future = self._brought(Future(future, self.client), workers=[self.worker.address])
-        pause, looked = 0.001, time.monotonic()
-        while future.status in ("pending", "lost"):
-            if future.status == "lost":  # with its worker: this tells whether it comes again
-                future = self._brought(future)
-            time.sleep(pause)
-            pause = min(1.5 * pause, 0.02)
-            if time.monotonic() > looked + LOOKS:
-                self.check()
-                looked = time.monotonic()
-        if future.status == "cancelled":
-            raise BlocksLostError(
-                f"{self.where(number)} of the data was lost with the worker that had it, and Dask "
-                "cannot compute it again: have Dask read the data from where it lies, rather than "
-                "scatter it"
-            )
+        future = settled(future, self.check, self._brought, self.where(number))
         if self.worker is not None and future.status == "finished":
             return self.worker.data[future.key]
         return future.result(timeout=LONGEST)
 
     def _brought(self, future: Any, **where: Any) -> Any:
-        """Have a block brought to a worker, and so computed again where it was lost."""
-        return self.client.submit(_same, future, key=f"fastnn-block-{uuid4().hex}", **where)
+        return bring_again(self.client, future, **where)
+
+
+def settled(future: Any, check: Callable[[], Any], brought: Callable[[Any], Any], what: str) -> Any:
+    """Wait until what a future stands for is there, or has failed.
+
+    Parameters
+    ----------
+    future : Future
+    check : callable
+        Is called each second meanwhile, and may raise.
+    brought : callable
+        Asks for it again where it was lost with its worker, and so tells whether it comes again.
+    what : str
+        What it is, for a message.
+
+    Raises
+    ------
+    BlocksLostError
+        If it was lost, and Dask does not know how it was made.
+    """
+    pause, looked = 0.001, time.monotonic()
+    while future.status in ("pending", "lost"):
+        if future.status == "lost":
+            future = brought(future)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.02)
+        if time.monotonic() > looked + LOOKS:
+            check()
+            looked = time.monotonic()
+    if future.status == "cancelled":
+        raise BlocksLostError(
+            f"{what} of the data was lost with the worker that had it, and Dask cannot compute it "
+            "again: have Dask read the data from where it lies, rather than scatter it"
+        )
+    return future
+
+
+def bring_again(client: Any, future: Any, **where: Any) -> Any:
+    """Have a block brought to a worker, and so computed again where it was lost."""
+    return client.submit(_same, future, key=f"fastnn-block-{uuid4().hex}", **where)
+
+
+def gathered(client: Client, lazy: Iterable[Any]) -> Iterator[Any]:
+    """Have the workers compute what is lazy, all at once, and bring it here one by one.
+
+    Raises
+    ------
+    WorkersLostError
+        If there is no worker for ten seconds.
+    """
+    check = Attendance(client).present
+    check()
+    futures = client.compute([*lazy])
+    for number in range(len(futures)):
+        future, futures[number] = futures[number], None
+        again = partial(bring_again, client)
+        yield settled(future, check, again, f"block {number}").result(timeout=LONGEST)
 
 
 def _same(part: Any) -> Any:
@@ -123,7 +166,7 @@ def _same(part: Any) -> Any:
     return part
 
 
-def _sizes_of(X: Any) -> tuple[float, ...]:
+def sizes_of(X: Any) -> tuple[float, ...]:
     """Rows of each chunk; NaN where they are not known."""
     if hasattr(X, "chunks"):
         return tuple(X.chunks[0])

@@ -12,7 +12,7 @@ class WorkersLostError(RuntimeError):
     ----------
     checkpoint : DaskMLPClassifier, DaskMLPRegressor or None
         The model after the last steps, fitted, which goes on from there to the bit:
-        ``error.checkpoint.resume(X, y)``. None where no step was taken.
+        ``error.checkpoint.resume(X, y)``. None where no step was taken, and for an ensemble.
     """
 
     def __init__(self, message: str, checkpoint: Any = None) -> None:

@@ -1,30 +1,21 @@
 """The networks whose fits a Dask cluster takes, on its collections."""
 
-import inspect
 from typing import Any
 
-from distributed import Client
-from distributed import get_client as current_client
-
+from fastnn.dask.base import CONSTRAINTS, OnCluster, brought_here, initializer
 from fastnn.dask.blocks import ClusterBlocks
 from fastnn.dask.fit import ClusterFit
-from fastnn.dask.predictions import is_array, is_frame, predict
+from fastnn.dask.predictions import is_lazy
 from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.classifier import MLPClassifier
-from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import whole_model
 from fastnn.estimators.regressor import MLPRegressor
 from fastnn.estimators.warn import warn_user
-from fastnn.sources.source import MEMORY, Source, check_memory
-
-OWN = ("client", "memory")  # parameters that networks on one machine have not
+from fastnn.sources.source import Source, check_memory
 
 
-class OnCluster(BaseMLP):
-    """What the classifier and the regressor share: where they are fitted and predict."""
-
-    client: Any
-    memory: int
+class NetworkOnCluster(OnCluster, BaseMLP):
+    """What the classifier and the regressor share: how they are fitted."""
 
     def _fit(
         self,
@@ -39,10 +30,10 @@ class OnCluster(BaseMLP):
             raise TypeError(
                 f"{type(self).__name__} has no partial_fit: call it of to_local(), or resume."
             )
-        if not (is_array(X) or is_frame(X)):
+        if not is_lazy(X):
             raise TypeError(
                 f"X has to be a Dask array or data frame, got {type(X).__name__}: "
-                f"{type(self._plain()).__name__} takes what is in memory."
+                f"{self.local_class.__name__} takes what is in memory."
             )
         if y is None:
             raise ValueError(
@@ -53,35 +44,13 @@ class OnCluster(BaseMLP):
         client = self._client()
         source = Source(ClusterBlocks(client, X, y, sample_weight), int(self.memory))
         fit = ClusterFit(self, self._engine, client, resume)
-        given = [part for part in validation if part is not None]
-        values = iter(client.gather(client.compute([*given])) if given else [])
-        local = tuple(None if part is None else next(values) for part in validation)
-        fit.run(source, local)  # type: ignore[arg-type]
+        brought = brought_here(client, dict(zip(("X", "y", "weights"), validation, strict=True)))
+        fit.run(source, tuple(brought.values()))
         fit.end()
         if fit.warning is not None:
             with whole_model(self):
                 warn_user(*fit.warning)
         return self
-
-    def _client(self) -> Client:
-        if self.client is not None and not isinstance(self.client, Client):
-            raise TypeError(
-                f"client has to be a distributed.Client or None, got {type(self.client).__name__}."
-            )
-        try:
-            client = current_client() if self.client is None else self.client
-        except ValueError as error:
-            raise ValueError(
-                "There is no Dask client: make one, client = distributed.Client(...), before the "
-                "fit, or give it as the parameter client."
-            ) from error
-        if client.asynchronous:
-            raise TypeError("An asynchronous client cannot fit: make one with asynchronous=False.")
-        return client
-
-    def _plain(self) -> Any:
-        """Make the estimator of one machine, without attributes."""
-        raise NotImplementedError
 
     def to_local(self) -> Any:
         """Give the same model as the estimator of one machine.
@@ -92,92 +61,10 @@ class OnCluster(BaseMLP):
             With the same parameters, and what a fit has left. Its `resume` goes on with a source of
             the same blocks: ``make_source(X, y, memory=...)``.
         """
-        model = self._plain()
-        state = {name: value for name, value in self.__getstate__().items() if name not in OWN}
-        model.__setstate__(state)
-        return model
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "client": None}
-
-    def __sklearn_clone__(self) -> Any:
-        """Clone with the same client, which cannot be copied."""
-        without = twin_of(self)
-        without.client = None
-        cloned = super(OnCluster, without).__sklearn_clone__()
-        cloned.client = self.client
-        return cloned
-
-    def predict(self, X: Any) -> Any:
-        """Predict, lazily where X is one of Dask's collections.
-
-        Parameters
-        ----------
-        X : dask.array.Array, dask.dataframe.DataFrame or array-like
-            The data.
-
-        Returns
-        -------
-        y : dask.array.Array, dask.dataframe.Series or ndarray
-            Predictions of the rows, a column for each of several targets.
-        """
-        if is_array(X) or is_frame(X):
-            return predict(self.to_local(), X, "predict")
-        return super().predict(X)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Score the predictions as the estimator of one machine does.
-
-        Parameters
-        ----------
-        X : dask.array.Array, dask.dataframe.DataFrame or array-like
-            The data, of which only predictions come to this process.
-
-        y : Dask collection or array-like, default=None
-            True labels or values; None with a source in the place of X.
-
-        sample_weight : Dask collection or array-like, default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        score : float
-            1 at best.
-        """
-        local = self.to_local()
-        if is_array(X) or is_frame(X):
-            X, y, sample_weight = (_computed(part) for part in (X, y, sample_weight))
-        return local.score(X, y, sample_weight)
+        return super().to_local()
 
 
-def _computed(part: Any) -> Any:
-    return part.compute() if hasattr(part, "compute") else part
-
-
-def _initializer(plain: type) -> Any:
-    """Make the `__init__` of an estimator that has the parameters of another one and two more."""
-
-    def __init__(  # noqa: N807
-        self: Any, *args: Any, client: Any = None, memory: int = MEMORY, **parameters: Any
-    ) -> None:
-        plain.__init__(self, *args, **parameters)  # type: ignore[misc]
-        self.client, self.memory = client, memory
-
-    signature = inspect.signature(plain.__init__)  # type: ignore[misc]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    added = [
-        inspect.Parameter("client", keyword, default=None, annotation=Any),
-        inspect.Parameter("memory", keyword, default=MEMORY, annotation=int),
-    ]
-    parameters = [*signature.parameters.values(), *added]
-    __init__.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return __init__
-
-
-CONSTRAINTS: dict = {"client": "no_validation", "memory": "no_validation"}
-
-
-class DaskMLPClassifier(OnCluster, MLPClassifier):
+class DaskMLPClassifier(NetworkOnCluster, MLPClassifier):
     """Classification by a neural network that the workers of a Dask cluster train together.
 
     Each mini-batch is shared out among the workers: `batch_size` counts all their rows, and some
@@ -230,10 +117,8 @@ class DaskMLPClassifier(OnCluster, MLPClassifier):
         **CONSTRAINTS,
     }
 
-    __init__ = _initializer(MLPClassifier)
-
-    def _plain(self) -> MLPClassifier:
-        return MLPClassifier()
+    __init__ = initializer(MLPClassifier)
+    local_class = MLPClassifier
 
     def predict_proba(self, X: Any) -> Any:
         """Predict the probability of each class, lazily where X is one of Dask's collections.
@@ -248,12 +133,10 @@ class DaskMLPClassifier(OnCluster, MLPClassifier):
         y_prob : dask.array.Array, dask.dataframe.DataFrame or ndarray
             Of shape (n_samples, n_classes); a frame has the classes as names.
         """
-        if is_array(X) or is_frame(X):
-            return predict(self.to_local(), X, "predict_proba")
-        return super().predict_proba(X)
+        return self._predicted(X, "predict_proba")
 
 
-class DaskMLPRegressor(OnCluster, MLPRegressor):
+class DaskMLPRegressor(NetworkOnCluster, MLPRegressor):
     """Regression by a neural network that the workers of a Dask cluster train together.
 
     Parameters are those of :class:`fastnn.MLPRegressor`, and two more;
@@ -279,7 +162,5 @@ class DaskMLPRegressor(OnCluster, MLPRegressor):
         **CONSTRAINTS,
     }
 
-    __init__ = _initializer(MLPRegressor)
-
-    def _plain(self) -> MLPRegressor:
-        return MLPRegressor()
+    __init__ = initializer(MLPRegressor)
+    local_class = MLPRegressor

@@ -1,10 +1,7 @@
 """A member of a fit, on a worker: its rows, its parameters, and its part of each step."""
 
-import contextlib
-import platform
 import threading
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +9,11 @@ import numpy as np
 from distributed import get_worker, secede
 from distributed.comm import get_address_host
 
-from fastnn._version import __version__
-from fastnn.compiling import llvm
 from fastnn.dask.connections import Connection, Door, PeerLostError, connect
 from fastnn.dask.exchange import Links, children_of, exchange, parent_of
 from fastnn.dask.job import Command, Job, Place, Reply, State
+from fastnn.dask.machines import machine
+from fastnn.dask.sharing import at_work_on, is_wanted, threads_of
 from fastnn.engine import threads
 from fastnn.engine.base import Gradient, Stepper
 from fastnn.engine.cpu import CPU
@@ -60,7 +57,7 @@ class SharedStepper(Stepper):
         rows = self.order[start : min(start + self.batch_size, stop)]
         if progress[ROWS] == 0:
             progress[LOSS] = 0
-        n_threads = self.member.n_threads()
+        n_threads = threads_of(self.member.worker)
         batch, share = shards.begin(rows, links.rank, links.n_ranks, n_threads)
         if batch.weight != 0:
             exchange(links, shards, batch, share)
@@ -121,10 +118,7 @@ class Member:
 
     def is_wanted(self) -> bool:
         """Whether the fit goes on."""
-        if self._is_over or self.worker.status.name not in ("running", "paused"):
-            return False
-        known = self.worker.state.tasks.get(self.key)
-        return known is not None and known.state not in ("released", "forgotten", "cancelled")
+        return not self._is_over and is_wanted(self.worker, self.key)
 
     def check(self) -> None:
         """Raise where the fit is over."""
@@ -162,7 +156,7 @@ class Member:
         self.stepper: Stepper = self._stepper_of(data, rows)
 
     def _stepper_of(self, data: Data, order: np.ndarray) -> SharedStepper:
-        with CPU.running(), threads.granted(self.worker.state.nthreads):
+        with CPU.running(), threads.granted(lambda: self.worker.state.nthreads):
             return SharedStepper(self, data, order)
 
     def _read_from(self, epoch: int, start: int) -> None:
@@ -177,10 +171,6 @@ class Member:
 
     # --------------------------------------------------------------------------- its commands
 
-    def n_threads(self) -> int:
-        """Give the threads of the worker, divided among the fits that are at work there."""
-        return max(1, self.worker.state.nthreads // max(1, at_work.count(self.worker.address)))
-
     def take(self, command: Command) -> Reply:
         """Take the steps of a command, together with the others."""
         if command.generation > self.generation:
@@ -191,7 +181,7 @@ class Member:
                     return Reply(command.rank, "another generation has been formed since")
                 if command.generation != self.generation:
                     self._meet(command)
-                with at_work_on(self.worker.address), CPU.running():
+                with at_work_on(self.worker), CPU.running():
                     self._take_steps(command)
             except PeerLostError as error:
                 self.links.close()
@@ -237,36 +227,18 @@ class Member:
             self.order.begin(command.epoch)
             self._epoch = command.epoch
         self.stepper.regularize(command.share)
-        with threads.granted(self.worker.state.nthreads):
-            while (start := int(solver.progress[ROWS])) < command.stop:
-                self.check()
-                self.stepper.steps(start, command.stop, command.learning_rate)
+        while (start := int(solver.progress[ROWS])) < command.stop:
+            self.check()
+            self.stepper.steps(start, command.stop, command.learning_rate)
 
 
 members: dict[str, Member] = {}  # of this process, by the keys of their tasks
-at_work: list[str] = []  # addresses of the workers in which a fit takes steps now
-
-
-@contextlib.contextmanager
-def at_work_on(address: str) -> Iterator[None]:
-    """Count as one of the fits that are at work in a worker."""
-    at_work.append(address)
-    try:
-        yield
-    finally:
-        at_work.remove(address)
 
 
 def host_of(worker: Any) -> str:
     """Give the address by which the scheduler knows a worker, without its port."""
     host = get_address_host(worker.address)
     return host if not worker.address.startswith("inproc://") else "127.0.0.1"
-
-
-def machine() -> str:
-    """Tell what the last bits depend on: the processor and the libraries."""
-    cpu = llvm.get_host_cpu_name()
-    return f"{platform.machine()} {cpu}, NumPy {np.__version__}, fastnn {__version__}"
 
 
 # ----------------------------------------------------------------------------- tasks of Dask

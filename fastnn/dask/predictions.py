@@ -17,7 +17,19 @@ def is_frame(X: Any) -> bool:
     return dask.is_dask_collection(X) and hasattr(X, "columns")
 
 
-def predict(model: Any, X: Any, method: str) -> Any:
+def is_lazy(X: Any) -> bool:
+    """Whether it is one of Dask's collections of rows."""
+    return is_array(X) or is_frame(X)
+
+
+def row_like(X: Any) -> Any:
+    """Make a row of zeros, with the columns and types of a collection."""
+    if is_array(X):
+        return np.zeros((1, X.shape[1]), X.dtype)
+    return pd.DataFrame({name: np.zeros(1, dtype) for name, dtype in X.dtypes.items()})
+
+
+def predict(model: Any, X: Any, method: str, example: np.ndarray, **options: Any) -> Any:
     """Have each block's predictions made where the block is, later.
 
     Parameters
@@ -27,48 +39,73 @@ def predict(model: Any, X: Any, method: str) -> Any:
     X : dask.array.Array or dask.dataframe.DataFrame
     method : str
         Which method predicts.
+    example : ndarray of shape (n, ...)
+        Some predictions, of the shape and type of all others.
+    **options : dict
+        What else the method takes.
 
     Returns
     -------
     predictions : dask.array.Array, dask.dataframe.Series or dask.dataframe.DataFrame
         As X is one; of a frame they have its index, and several columns names.
     """
-    classes = getattr(model, "classes_", None)
-    if method == "predict_proba" and isinstance(classes, list):
+    if isinstance(example, list):
         raise ValueError(
-            "predict_proba of several targets gives an array for each, which no one collection "
-            "holds: call it of to_local() on each block."
+            f"{method} of several targets gives an array for each, which no one collection holds: "
+            "call it of to_local() on each block."
         )
-    given, names = dask.delayed(model, traverse=False), None
+    how = {"model": dask.delayed(model, traverse=False), "method": method, "options": options}
     if is_frame(X):
-        if method == "predict_proba":
-            names = list(classes)  # type: ignore[arg-type]
-        some = pd.DataFrame({name: np.zeros(1, dtype) for name, dtype in X.dtypes.items()})
-        like = _of_partition(some, model, method, names).iloc[:0]
-        return X.map_partitions(_of_partition, given, method, names, meta=like)
-    like = getattr(model, method)(np.zeros((1, X.shape[1]), X.dtype))
-    chunks = (X.chunks[0], *((n,) for n in like.shape[1:]))
+        how |= {"names": _names(model, method, example), "example": example}
+        like = _framed(example, None, how["names"]).iloc[:0]
+        return X.map_partitions(_of_partition, meta=like, **how)
+    sizes = example.shape[1:]
     return X.rechunk({1: -1}).map_blocks(
         _of_block,
-        method=method,
-        model=given,
-        like=like[:0],
-        chunks=chunks,
-        drop_axis=[1] if like.ndim == 1 else [],
-        dtype=like.dtype,
-        meta=like[:0],
+        example=example,
+        chunks=(X.chunks[0], *((n,) for n in sizes)),
+        drop_axis=[] if sizes else [1],
+        new_axis=[*range(2, 1 + len(sizes))],
+        dtype=example.dtype,
+        meta=example[:0],
+        **how,
     )
 
 
-def _of_block(X: Any, method: str, model: Any, like: np.ndarray) -> np.ndarray:
-    return getattr(model, method)(X) if X.shape[0] else like
+def _names(model: Any, method: str, example: np.ndarray) -> list[Any] | None:
+    """Name the columns of predictions for a frame: None where a number does."""
+    if example.ndim > 2:
+        raise ValueError(
+            f"{method} of several targets gives a table for each row, which no data frame holds: "
+            "call it of to_local() on each partition, or give an array."
+        )
+    if method in ("predict_proba", "predict_set"):
+        return list(model.classes_)
+    return ["lower", "upper"] if method == "predict_interval" else None
 
 
-def _of_partition(part: Any, model: Any, method: str, names: list[Any] | None) -> Any:
+def _of_block(
+    X: Any, model: Any, method: str, options: dict[str, Any], example: np.ndarray
+) -> np.ndarray:
+    return getattr(model, method)(X, **options) if X.shape[0] else example[:0]
+
+
+def _of_partition(
+    part: Any,
+    model: Any,
+    method: str,
+    options: dict[str, Any],
+    names: list[Any] | None,
+    example: np.ndarray,
+) -> Any:
     if not len(part):
-        zeros = pd.DataFrame({name: np.zeros(1, dtype) for name, dtype in part.dtypes.items()})
-        return _of_partition(zeros, model, method, names).iloc[:0]
-    values = getattr(model, method)(part)
+        like = _framed(example, None, names).iloc[:0]
+        like.index = part.index
+        return like
+    return _framed(getattr(model, method)(part, **options), part.index, names)
+
+
+def _framed(values: np.ndarray, index: Any, names: list[Any] | None) -> Any:
     if values.ndim == 1:
-        return pd.Series(values, index=part.index)
-    return pd.DataFrame(values, index=part.index, columns=names)
+        return pd.Series(values, index=index)
+    return pd.DataFrame(values, index=index, columns=names)

@@ -11,16 +11,15 @@ from distributed import Client, Future
 
 from fastnn.dask.errors import BlocksLostError, TeamIsLostError, WorkersLostError
 from fastnn.dask.job import Command, Job, Place, Reply, State
+from fastnn.dask.machines import warn_if_they_differ
 from fastnn.dask.member import join, take
+from fastnn.dask.results import GONE, Lost, asking, result_of
 from fastnn.dask.workers import Attendance, workers_of
-from fastnn.estimators.warn import warn_user
 
 LOOKS = 0.5  # seconds from one look at who is there to the next
 RESULT = 10.0  # seconds in which the result of a task that has ended has to come
 MOST_LOSSES = 20  # members or connections, with no command done in between
 BLAMES = 2  # connections lost with a worker that lives, until it is left out of an epoch
-GONE = ("lost", "cancelled")  # states of a Dask task that nobody computes
-KILLED = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError")
 
 
 class Held(NamedTuple):
@@ -29,10 +28,6 @@ class Held(NamedTuple):
     key: str
     made: Future
     place: Place | None = None
-
-
-class Lost(Exception):  # noqa: N818  it is no error but an event
-    """A member is gone, or its connection with another one."""
 
 
 class Team:
@@ -137,7 +132,7 @@ class Team:
         """
         replies = {}
         for address, future in self._ended(futures):
-            reply = replies[address] = self._result(future)
+            reply = replies[address] = result_of(future, RESULT)
             if reply.lost is not None:
                 self._blame(self.members[reply.lost])
                 raise Lost(f"{address}: {reply.reason}")
@@ -168,7 +163,7 @@ class Team:
                     self._held[address] = self._join(address)
                 for address, future in self._ended({a: self._held[a].made for a in addresses}):
                     if self._held[address].place is None:
-                        place = self._result(future)
+                        place = result_of(future, RESULT)
                         self._held[address] = self._held[address]._replace(place=place)
             except BlocksLostError as error:
                 self._give_up(str(error))
@@ -180,7 +175,7 @@ class Team:
         self.generation += 1
         self._places = {address: self._held[address].place for address in sorted(addresses)}
         self._needs_state = True
-        self._warn_if_they_differ()
+        warn_if_they_differ({address: place.machine for address, place in self._places.items()})
 
     def _wait_for_workers(self) -> set[str]:
         attendance = Attendance(self.client)
@@ -203,29 +198,14 @@ class Team:
             if one.made.status != "finished":
                 self._held.pop(address).made.release()
 
-    def _warn_if_they_differ(self) -> None:
-        machines: dict[str, list[str]] = {}
-        for address, place in self._places.items():
-            machines.setdefault(place.machine, []).append(address)
-        if len(machines) > 1:
-            told = "; ".join(f"{', '.join(of)}: {machine}" for machine, of in machines.items())
-            warn_user(
-                "The workers differ in what the last bits of a fit depend on, so that another "
-                f"fit may have others. {told}."
-            )
-
     # ---------------------------------------------------------------------------------- tasks
 
     def _submit(self, function: Any, address: str, what: str, *arguments: Any) -> Future:
         key = f"{self._name}-{what}-{next(self._numbers)}"
         where = {"workers": [address], "allow_other_workers": False}
-        try:
-            rest = {"key": key, "pure": False, "priority": 1000, **where}
+        rest = {"key": key, "pure": False, "priority": 1000, **where}
+        with asking(self.client):
             return self.client.submit(function, *arguments, **rest)
-        except Exception as error:
-            if self.client.status == "running":
-                raise
-            raise Lost("the client is no longer connected") from error
 
     def _ended(self, futures: dict[str, Future]) -> Iterator[tuple[str, Future]]:
         """Give each task when it has ended, and see meanwhile whether the workers are there.
@@ -248,23 +228,3 @@ class Team:
                 if gone := set(futures) - workers_of(self.client):
                     raise Lost(f"{gone} are gone")
                 looked = time.monotonic()
-
-    def _result(self, future: Future) -> Any:
-        """Give what a task has brought.
-
-        Raises
-        ------
-        Lost
-            If it is gone with its worker.
-        Exception
-            What the task itself has raised.
-        """
-        if future.status in GONE:
-            raise Lost(f"the task {future.key} is {future.status}")
-        try:
-            return future.result(timeout=RESULT)
-        except Exception as error:
-            is_dasks = isinstance(error, TimeoutError) or type(error).__name__ in KILLED
-            if is_dasks or future.status != "error":
-                raise Lost(str(error)) from error
-            raise

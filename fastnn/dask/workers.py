@@ -10,15 +10,20 @@ PATIENCE = 10.0  # seconds without a worker after which a fit fails
 ANSWER = 3.0  # seconds in which the scheduler has to say who is there
 
 
-def workers_of(client: Client) -> set[str]:
-    """Addresses of the workers that there are; none where the scheduler does not answer."""
+def threads_by_worker(client: Client) -> dict[str, int]:
+    """Threads of the workers that there are, by address; none where the scheduler is silent."""
     scheduler = client.scheduler
     if scheduler is None or client.status != "running":
-        return set()
+        return {}
     try:
-        return set(client.sync(scheduler.ncores, callback_timeout=ANSWER))
+        return dict(client.sync(scheduler.ncores, callback_timeout=ANSWER))
     except Exception:  # Dask's own are many, and all say that it is not there
-        return set()
+        return {}
+
+
+def workers_of(client: Client) -> set[str]:
+    """Addresses of the workers that there are."""
+    return set(threads_by_worker(client))
 
 
 class Attendance:

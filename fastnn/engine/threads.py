@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -52,7 +52,7 @@ class _Mine(threading.local):
 
     before: int | None = None  # the user's own, where a fit has set another
     now: int | None = None
-    granted: int | None = None  # by whoever shares the machine out
+    granted: Callable[[], int] | None = None  # by whoever shares the machine out
 
 
 _mine = _Mine()
@@ -80,17 +80,21 @@ def available() -> int:
     its workers, and ``OMP_NUM_THREADS`` are ceilings; a worker of a process pool gets one. What is
     `granted` counts more than all of these.
     """
-    return _ceiling() if _mine.granted is None else _mine.granted
+    if _mine.granted is None:
+        return _ceiling()
+    n_threads = _mine.granted()
+    return 1 if n_threads == 1 else min(n_threads, _numba().config.NUMBA_NUM_THREADS)
 
 
 @contextlib.contextmanager
-def granted(n_threads: int) -> Iterator[None]:
+def granted(n_threads: Callable[[], int]) -> Iterator[None]:
     """Let this thread's fits use so many threads, whatever the ceilings of its process are.
 
-    Numba has launched as many as there are cores, and there are no more than these.
+    They are asked for each time, as others may come that share them. Numba has launched as many as
+    there are cores, and there are no more than these.
     """
     before = _mine.granted
-    _mine.granted = 1 if n_threads == 1 else min(n_threads, _numba().config.NUMBA_NUM_THREADS)
+    _mine.granted = n_threads
     try:
         yield
     finally:

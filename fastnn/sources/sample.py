@@ -1,6 +1,7 @@
 """Some rows of a source, drawn at random, or all of few, for what takes arrays."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,19 @@ def sample(source: PartsSource, n_rows: int, random_state: Any) -> Part:
     sizes = source.blocks.n_rows
     if sizes is None:
         sizes = [part.n_rows for _, part in source.blocks.read(None, features=False)]
-    n = sum(sizes)
-    drawn = check_random_state(random_state).choice(n, min(n_rows, n), replace=False)
-    numbers, first, chosen = np.sort(drawn), 0, []
+    numbers, first, chosen = draw(sum(sizes), n_rows, random_state), 0, []
     for part in source.parts():
         last = first + part.n_rows
         rows = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, last)] - first
-        chosen.append(Part(*(None if of is None else _rows_of(of, rows) for of in part)))
+        chosen.append(Part(*(None if of is None else taken(of, rows) for of in part)))
         first = last
-    return Part(*(None if of[0] is None else _stacked(of) for of in zip(*chosen, strict=True)))
+    return Part(*(None if of[0] is None else stacked(of) for of in zip(*chosen, strict=True)))
+
+
+def draw(n: int, n_rows: int, random_state: Any) -> np.ndarray:
+    """Draw the numbers of some of n rows, in their order; all where there are no more."""
+    drawn = check_random_state(random_state).choice(n, min(n_rows, n), replace=False)
+    return np.sort(drawn)
 
 
 def all_rows(source: PartsSource) -> Part:
@@ -45,14 +50,16 @@ def all_rows(source: PartsSource) -> Part:
                 f"{source.memory} bytes of their source: give make_source more, or fewer rows."
             )
         parts.append(part)
-    return Part(*(None if of[0] is None else _stacked(of) for of in zip(*parts, strict=True)))
+    return Part(*(None if of[0] is None else stacked(of) for of in zip(*parts, strict=True)))
 
 
-def _rows_of(of: Any, rows: Any) -> Any:
+def taken(of: Any, rows: Any) -> Any:
+    """Take some rows of an array, a sparse matrix or a frame."""
     return of.iloc[rows] if hasattr(of, "iloc") else of[rows]
 
 
-def _stacked(parts: tuple[Any, ...]) -> Any:
+def stacked(parts: Sequence[Any]) -> Any:
+    """Put such rows together."""
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
     if hasattr(parts[0], "iloc"):

@@ -41,7 +41,7 @@ from fastnn.sources.source import Source
 from fastnn.tabular.calibration import fit_power, raised
 from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
 from fastnn.tabular.ensemble import Member, Predictor
-from fastnn.tabular.fit import Trained, plain_settings, train_members
+from fastnn.tabular.fit import Crew, Trained, plain_settings, train_members
 from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
 from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
 from fastnn.tabular.members import KINDS, Recipe
@@ -142,14 +142,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         at once, and members are weighed by a prediction for each row. An integer as `random_state`
         gives the sample that ``source.sample(n_rows, random_state)`` draws.
         """
-        if isinstance(X, Source):
-            check_alone(y, sample_weight)
-            if groups is not None:
-                raise ValueError(
-                    "groups go with rows, and the sample of a source has others: draw one by "
-                    "source.sample, and fit its X and y with their groups."
-                )
-            X, y, sample_weight = sampled(X, self.random_state)
+        X, y, sample_weight, groups = self._rows(X, y, sample_weight, groups)
         with CPU.running():  # for what chooses and calibrates: other threads of BLAS, other bits
             tasks, warnings = self._fit(X, y, sample_weight, groups)
             if tasks.has_callbacks:
@@ -159,6 +152,22 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             for warning in warnings:
                 warn_user(*warning)
         return self
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[Any, Any, Any, Any]:
+        """Give the rows to learn from, in memory."""
+        if not isinstance(X, Source):
+            return X, y, sample_weight, groups
+        check_alone(y, sample_weight)
+        if groups is not None:
+            raise ValueError(
+                "groups go with rows, and the sample of a source has others: draw one by "
+                "source.sample, and fit its X and y with their groups."
+            )
+        return *sampled(X, self.random_state), None
+
+    def _crew(self) -> Crew | None:
+        """Give what trains the models in the place of this process."""
+        return None
 
     def _learned(self) -> dict[str, Any]:
         """Give the attributes that a fit has set."""
@@ -235,7 +244,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         metadata = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in metadata.items() if value is not None}
         tasks = ModelTasks(self, {"X": X, "y": y, "metadata": metadata or None}, fitted)
-        trained = train_members(by_effort, data, folds, self.n_jobs, self.max_time, began, tasks)
+        by_whom = self.n_jobs, self.max_time, began, tasks, self._crew()
+        trained = train_members(by_effort, data, folds, *by_whom)
         keep(self, trained)
         self._make_predictor()
         told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]

@@ -58,6 +58,19 @@ class Watcher(Protocol):
         """Note that a job is done; returns whether to stop, for which it may raise, too."""
 
 
+class Crew(Protocol):
+    """Trains models elsewhere, where nothing of this process is at hand."""
+
+    def size(self) -> int:
+        """Count the models that it trains at the same time."""
+
+    def models(self, train: Callable[..., Any], jobs: list[Job], common: tuple[Any, ...]) -> Models:
+        """Yield what ``train(place, job, *common)`` returns for each job, as they end.
+
+        Closed before the last, it ends those under way.
+        """
+
+
 def train_members(
     by_effort: list[list[Recipe]],
     data: TrainingData,
@@ -66,6 +79,7 @@ def train_members(
     max_time: float | None,
     began: float,
     watcher: Watcher | None = None,
+    crew: Crew | None = None,
 ) -> Trained:
     """Train members on folds, side by side.
 
@@ -83,6 +97,8 @@ def train_members(
         Seconds since `began`, on the clock of `time.time`.
     began : float
     watcher : Watcher or None
+    crew : Crew or None
+        Trains them in the place of this process, or joblib's backend.
 
     Raises
     ------
@@ -91,7 +107,7 @@ def train_members(
     ValueError
         If no model stays finite.
     """
-    n_workers = workers(n_jobs)
+    n_workers = workers(n_jobs) if crew is None else crew.size()
     recipes, budget = by_effort[-1], None
     data.prepare({recipe.kind for recipe in recipes})
     if max_time is None:
@@ -103,7 +119,7 @@ def train_members(
     models: list[FoldModel | None] = [None] * len(jobs)
     if watcher is not None:
         watcher.begin(jobs, n_workers, lambda: _trained(jobs, models, folds))
-    run = _Run(jobs, data, folds, budget, max(1, n_workers // max(1, len(jobs))))
+    run = _Run(jobs, data, folds, budget, max(1, n_workers // max(1, len(jobs))), crew)
     with quiet(), contextlib.closing(run.models(n_workers)) as done:
         for place, models[place] in done:
             if watcher is None or run.stopping.is_set():
@@ -168,6 +184,7 @@ class _Run:
     budget : Budget or None
     n_threads : int
         Of each.
+    crew : Crew or None
 
     Attributes
     ----------
@@ -184,7 +201,9 @@ class _Run:
         folds: Folds,
         budget: Budget | None,
         n_threads: int,
+        crew: Crew | None,
     ) -> None:
+        self.crew = crew
         self.jobs, self.stopping, self.was_interrupted = jobs, threading.Event(), False
         self._common = data, folds, budget, n_threads
 
@@ -197,12 +216,14 @@ class _Run:
 
     def models(self, n_workers: int) -> Models:
         """Train them; yields the place of each job, and its model, as they come to their end."""
+        if self.crew is not None:
+            return self._elsewhere(self.crew.models(_train, self.jobs, self._common))
         backend, _ = get_active_backend(prefer="threads")
         if n_workers == 1:
             return self._here()
         if getattr(backend, "supports_sharedmem", False):
             return self._in_threads(n_workers)
-        return self._elsewhere(n_workers)
+        return self._elsewhere(self._by_joblib(n_workers))
 
     def _here(self) -> Models:
         for place in range(len(self.jobs)):
@@ -234,16 +255,18 @@ class _Run:
             self.stopping.set()
             pool.shutdown(cancel_futures=True)
 
-    def _elsewhere(self, n_workers: int) -> Models:
+    def _by_joblib(self, n_workers: int) -> Models:
         """Let joblib's backend train them, in other processes or on other machines."""
         calls = (
             joblib.delayed(_train)(place, job, *self._common) for place, job in enumerate(self.jobs)
         )
         backend, _ = get_active_backend()
         if not getattr(backend, "supports_return_generator", False):  # as Ray's
-            yield from joblib.Parallel(n_workers)(calls)
-            return
-        results = joblib.Parallel(n_workers, return_as="generator_unordered")(calls)
+            return (pair for pair in joblib.Parallel(n_workers)(calls))
+        return joblib.Parallel(n_workers, return_as="generator_unordered")(calls)
+
+    def _elsewhere(self, results: Models) -> Models:
+        """Pass on what comes of elsewhere, where only this can end it."""
         try:
             for place, model in results:
                 yield place, model

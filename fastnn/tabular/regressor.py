@@ -293,13 +293,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ValueError
             Where several quantiles are predicted, which are intervals themselves.
         """
-        check_is_fitted(self, "members_")
-        check_coverage(coverage)
-        if self._gaps is None:
-            raise ValueError(
-                "predict_interval is for one prediction a target, and this estimator predicts "
-                "several quantiles: use another loss."
-            )
+        all_gaps = self._checked_gaps(coverage)
         known = self._gap_folds, coverage
         parts = []
         for part in self._by_parts(X):
@@ -311,11 +305,22 @@ class TabularRegressor(RegressorMixin, BaseTabular):
                     spread=conformal.Spread(**self._spreads[k]),
                     sample_weight=self._gap_weights,
                 )
-                for k, gaps in enumerate(self._gaps.T)
+                for k, gaps in enumerate(all_gaps.T)
             ]
             parts.append(np.stack(ends, axis=-1))
         intervals = np.concatenate(parts)
         return intervals[:, :, 0] if self._is_vector else intervals
+
+    def _checked_gaps(self, coverage: float) -> np.ndarray:
+        """Give the gaps of all rows, where intervals can be made of them."""
+        check_is_fitted(self, "members_")
+        check_coverage(coverage)
+        if self._gaps is None:
+            raise ValueError(
+                "predict_interval is for one prediction a target, and this estimator predicts "
+                "several quantiles: use another loss."
+            )
+        return self._gaps
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Score the predictions: R^2, or for quantiles the D^2 of the pinball loss.

@@ -27,10 +27,18 @@ def sampled(source: Source, random_state: Any) -> Part:
             "make_source(..., target=...) names it."
         )
     n_columns = next(source.parts()).X.shape[1]
-    n_rows = max(LEAST_ROWS, int(source.memory / (BYTES_OF_A_CELL * max(n_columns, 1))))
-    part = source.sample(n_rows, random_state)
-    y = part.y.ravel() if part.y.ndim == 2 and part.y.shape[1] == 1 else part.y
-    return Part(named(part.X, source.blocks.names), y, part.weights)
+    part = source.sample(rows_within(source.memory, n_columns), random_state)
+    return Part(named(part.X, source.blocks.names), flat(part.y), part.weights)
+
+
+def rows_within(memory: int, n_columns: int) -> int:
+    """Count the rows of so many columns that so much memory is enough to train on."""
+    return max(LEAST_ROWS, int(memory / (BYTES_OF_A_CELL * max(n_columns, 1))))
+
+
+def flat(y: Any) -> Any:
+    """Give the one column of a target that has no other."""
+    return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def parts_of(source: Source) -> Iterator[Any]:

@@ -1,9 +1,14 @@
-"""What tests on clusters have in common: rows in blocks, and fits of them."""
+"""What tests on clusters have in common: rows in blocks, fits of them, and what befalls these."""
 
+import functools
+import os
+import signal
 import time
+from importlib import import_module
 
 import dask.array as da
 import numpy as np
+from watchers import Watcher
 
 from fastnn import MLPClassifier, make_source
 
@@ -46,3 +51,65 @@ def wait_for(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end, "it has not come about"
         time.sleep(0.05)
+
+
+class AtEnd(Watcher):
+    """Calls a function when the nth task of a name ends, such as an epoch."""
+
+    def __init__(self, name, n, function):
+        self.name, self.left, self.function = name, n, function
+
+    def on_fit_task_end(self, estimator, context, **told):
+        if context.task_name == self.name:
+            self.left -= 1
+            if self.left == 0:
+                self.function()
+        return False
+
+
+def plant(place, count, act="kill", once=None):
+    """Have something befall this worker before a function is called for the nth time.
+
+    Parameters
+    ----------
+    place : str
+        Module, class or nothing, and name.
+    count : int
+        0 takes back what was planted there.
+    act : {"kill", "lose", "mute"}
+        Kill the process; close the connection that is called; or let nothing out of it any more,
+        as where cables are cut.
+    once : path, default=None
+        File that the first worker makes, so that nothing befalls the others.
+    """
+    module, owner, name = place.split(":")
+    of = import_module(f"fastnn.{module}")
+    of = getattr(of, owner) if owner else of
+    method, left = getattr(of, name), [count]
+    if count == 0:
+        setattr(of, name, getattr(method, "__wrapped__", method))
+        return
+
+    @functools.wraps(method)
+    def planted(*arguments, **keywords):
+        left[0] -= 1
+        if left[0] == 0 and (once is None or is_first(once)):
+            if act == "lose":
+                arguments[0].close()
+            elif act == "mute":
+                arguments[0].send = lambda *_: None
+                return None
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return method(*arguments, **keywords)
+
+    setattr(of, name, planted)
+
+
+def is_first(path):
+    """Whether nobody has made a file before."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

@@ -1,17 +1,22 @@
 """Workers that are killed, come and go: the same bits as if nothing had happened."""
 
-import functools
 import os
 import signal
 import threading
-from importlib import import_module
 
 import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from on_clusters import assert_same_bits, collections, on_one_machine, parameters, wait_for
-from watchers import Watcher
+from on_clusters import (
+    AtEnd,
+    assert_same_bits,
+    collections,
+    on_one_machine,
+    parameters,
+    plant,
+    wait_for,
+)
 
 from fastnn import make_source
 from fastnn.dask import DaskMLPClassifier, WorkersLostError
@@ -20,25 +25,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal"),
 ]
-
-
-def plant(place, count, act="kill"):
-    """Have this worker's process killed, or stopped, before a method is called for the nth time."""
-    module, owner, name = place.split(":")
-    of = getattr(import_module(f"fastnn.{module}"), owner)
-    method, left = getattr(of, name), [count]
-
-    @functools.wraps(method)
-    def planted(*arguments, **keywords):
-        left[0] -= 1
-        if left[0] == 0:
-            if act == "lose":
-                arguments[0].close()
-            else:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return method(*arguments, **keywords)
-
-    setattr(of, name, planted)
 
 
 MOMENTS = [  # place, how often it was reached, and whose worker by its rank
@@ -81,20 +67,6 @@ def pid_of(client, address):
     return client.run(os.getpid, workers=[address])[address]
 
 
-class AtEpoch(Watcher):
-    """Calls a function at the end of an epoch."""
-
-    def __init__(self, epoch, function):
-        self.epoch, self.function, self.n = epoch, function, 0
-
-    def on_fit_task_end(self, estimator, context, **told):
-        if context.task_name == "epoch":
-            self.n += 1
-            if self.n == self.epoch:
-                self.function()
-        return False
-
-
 def test_a_worker_that_comes_takes_part_from_the_next_epoch_on(expected):
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
@@ -110,7 +82,7 @@ def test_a_worker_that_comes_takes_part_from_the_next_epoch_on(expected):
             calls.extend(client.run(members_here).values())
 
         ours = DaskMLPClassifier(**parameters())
-        ours.set_callbacks(AtEpoch(1, grow), AtEpoch(3, look)).fit(*collections())
+        ours.set_callbacks(AtEnd("epoch", 1, grow), AtEnd("epoch", 3, look)).fit(*collections())
         assert calls == [1, 1]
         assert_same_bits(ours, expected)
         wait_for(lambda: set(client.run(members_here).values()) == {0})  # nothing stays behind
@@ -129,7 +101,7 @@ def test_no_worker_is_left(tmp_path, expected):
     ):
         rows, y = collections()
         ours = DaskMLPClassifier(**parameters())
-        ours.set_callbacks(AtEpoch(2, lambda: cluster.scale(0)))
+        ours.set_callbacks(AtEnd("epoch", 2, lambda: cluster.scale(0)))
         with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
             ours.fit(rows, y)
         assert not hasattr(ours, "coefs_")
@@ -147,7 +119,7 @@ def test_the_scheduler_is_gone():
     cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
     client = Client(cluster)
     ours = DaskMLPClassifier(**parameters(), client=client)
-    ours.set_callbacks(AtEpoch(2, cluster.close))
+    ours.set_callbacks(AtEnd("epoch", 2, cluster.close))
     with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
         ours.fit(*collections())
     assert caught.value.checkpoint.n_iter_ == 2
@@ -159,7 +131,7 @@ def test_an_interrupt_ends_the_tasks_and_frees_memory(client):
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     ours = DaskMLPClassifier(**parameters(max_iter=100_000, tol=0.0, n_iter_no_change=10**6))
-    ours.set_callbacks(AtEpoch(2, interrupt))
+    ours.set_callbacks(AtEnd("epoch", 2, interrupt))
     with pytest.warns(UserWarning, match="interrupted by user"):
         ours.fit(*collections())
     assert 2 <= ours.n_iter_ < 100_000
@@ -176,7 +148,7 @@ def test_a_slow_worker_changes_nothing(client, expected):
         threading.Timer(2.0, os.kill, (pid, signal.SIGCONT)).start()
 
     ours = DaskMLPClassifier(**parameters())
-    ours.set_callbacks(AtEpoch(1, stop_for_a_while)).fit(*collections())
+    ours.set_callbacks(AtEnd("epoch", 1, stop_for_a_while)).fit(*collections())
     assert_same_bits(ours, expected)
 
 

@@ -1,0 +1,189 @@
+"""Workers that are lost while the models of an ensemble train: the same bits, or a clear error."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster, WorkerPlugin, get_worker
+from numpy.testing import assert_array_equal
+from on_clusters import AtEnd, plant, wait_for
+from sklearn.model_selection import ShuffleSplit
+
+from fastnn import TabularClassifier
+from fastnn.dask import DaskTabularClassifier, WorkersLostError, workers
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
+
+X = np.random.default_rng(0).standard_normal((500, 5))
+Y = X[:, 0] * X[:, 1] > 0
+QUICK = {"effort": "quick", "cv": 2, "random_state": 0}
+MOMENTS = [  # place, and how often the first worker to die has reached it
+    ("dask.crew::train_here", 1),
+    ("dask.crew:Unwanted:is_set", 2),  # asked in each epoch and for each tree
+    ("dask.crew:Unwanted:is_set", 9),
+    ("dask.crew::machine", 1),  # a model is trained, and nobody has it
+]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return TabularClassifier(**QUICK).fit(X, Y)
+
+
+def assert_same_ensemble(ours, others):
+    assert_array_equal(ours.oof_prediction_, others.oof_prediction_)
+    assert_array_equal(ours.to_local().predict_proba(X), others.predict_proba(X))
+
+
+def sent_by(monkeypatch):
+    """Count how often the rows are sent."""
+    sent, scatter = [], Client.scatter
+
+    def watched(client, *arguments, **keywords):
+        sent.append(keywords)
+        return scatter(client, *arguments, **keywords)
+
+    monkeypatch.setattr(Client, "scatter", watched)
+    return sent
+
+
+@pytest.mark.parametrize(("place", "count"), MOMENTS)
+def test_a_worker_is_killed(client, expected, tmp_path, place, count):
+    before = set(client.nthreads())
+    client.run(plant, place, count, once=tmp_path / "killed")
+    try:
+        ours = DaskTabularClassifier(**QUICK).fit(X, Y)
+    finally:
+        client.run(plant, place, 0)
+    assert len(before & set(client.nthreads())) == 2
+    assert_same_ensemble(ours, expected)
+
+
+def test_the_rows_are_sent_again_where_their_only_worker_was_lost(expected, monkeypatch):
+    monkeypatch.setattr(workers, "PATIENCE", 180.0)  # the nanny's next one has to import all
+    sent = sent_by(monkeypatch)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        (victim,) = client.nthreads()
+        client.run(plant, "dask.crew:Unwanted:is_set", 3)
+        ours = DaskTabularClassifier(**QUICK).fit(X, Y)
+        assert victim not in client.nthreads()
+    assert_same_ensemble(ours, expected)
+    assert len(sent) == 2
+
+
+def test_the_rows_are_sent_once(client, expected, monkeypatch):
+    sent = sent_by(monkeypatch)
+    assert_same_ensemble(DaskTabularClassifier(**QUICK).fit(X, Y), expected)
+    assert [keywords["broadcast"] for keywords in sent] == [True]
+
+
+def test_no_worker_is_left(expected):
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        ours = DaskTabularClassifier(**QUICK)
+        ours.set_callbacks(AtEnd("model", 1, lambda: cluster.scale(0)))
+        with pytest.raises(WorkersLostError, match=r"no worker for 10 seconds.*fit again"):
+            ours.fit(X, Y)
+        assert not hasattr(ours, "members_")
+        with pytest.raises(WorkersLostError, match="no worker for 10 seconds"):
+            ours.fit(X, Y)
+        cluster.scale(1)
+        wait_for(lambda: len(client.nthreads()) == 1)
+        assert_same_ensemble(ours.set_callbacks().fit(X, Y), expected)
+
+
+def test_the_scheduler_is_gone():
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
+    client = Client(cluster)
+    ours = DaskTabularClassifier(**QUICK, client=client)
+    ours.set_callbacks(AtEnd("model", 1, cluster.close))
+    with pytest.raises(WorkersLostError, match="no worker for 10 seconds"):
+        ours.fit(X, Y)
+    assert not hasattr(ours, "members_")
+    client.close()
+
+
+def test_a_model_that_kills_each_worker_ends_the_fit(monkeypatch):
+    monkeypatch.setattr(workers, "PATIENCE", 180.0)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(Deadly())
+        with pytest.raises(WorkersLostError, match=r"models were lost.*fit again"):
+            DaskTabularClassifier(**QUICK).fit(X, Y)
+
+
+class Deadly(WorkerPlugin):
+    """Lets no worker live that begins a model."""
+
+    def setup(self, worker):
+        plant("dask.crew::train_here", 1)
+
+
+def test_workers_of_another_kind_are_told(client, expected):
+    other = min(client.nthreads())
+    client.run(pretend, "another processor", workers=[other])
+    try:
+        with pytest.warns(UserWarning, match="workers differ.*another processor"):
+            ours = DaskTabularClassifier(**QUICK).fit(X, Y)
+    finally:
+        client.run(pretend, None, workers=[other])
+    assert_same_ensemble(ours, expected)
+
+
+def pretend(what):
+    """Have this worker say that it is another machine."""
+    from fastnn.dask import crew, machines
+
+    crew.machine = machines.machine if what is None else lambda: what
+
+
+def test_an_interrupt_ends_the_models_and_frees_memory():
+    one_fold = ShuffleSplit(1, test_size=0.5, random_state=0)  # so that each model is a member
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(stall)
+
+        def interrupt():
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+        ours = DaskTabularClassifier(**QUICK).set_params(cv=one_fold)
+        ours.set_callbacks(AtEnd("model", 1, interrupt))
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            ours.fit(X, Y)
+        assert len(ours.members_) == 1
+        assert ours.predict(X).shape == (len(X),)
+        wait_for(lambda: not any(client.processing().values()))
+        wait_for(lambda: set(client.run(kept_here).values()) == {(0, 0)})
+
+
+def stall():
+    """Have all models but the first take for ever, until they are asked to end."""
+    from fastnn.tabular import fit
+
+    train = fit.train
+
+    def stalled(*arguments):
+        *_, stopping, is_first = arguments
+        while not is_first and not stopping.is_set():
+            time.sleep(0.02)
+        return train(*arguments)
+
+    fit.train = stalled
+
+
+def kept_here():
+    from fastnn.dask.sharing import at_work
+
+    return len(get_worker().data), len(at_work)
