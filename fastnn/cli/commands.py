@@ -15,11 +15,21 @@ from fastnn._version import __version__
 
 File = click.Path(path_type=Path)
 FOR_FILES = (
-    click.option("--separator", metavar="SIGN", help="Between fields of a CSV file, or 'tab'."),
     click.option(
-        "--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers in texts."
+        "--separator",
+        metavar="SIGN",
+        help="What parts the fields of a CSV file: a sign, 'tab' or 'space'. Found by default.",
     ),
-    click.option("--encoding", metavar="NAME", help="Of a CSV file, as in latin-1."),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="Decimal mark of numbers in texts. Found by default.",
+    ),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="How a CSV file writes characters, as latin-1. Found by default.",
+    ),
 )
 FOR_OUTPUT = (
     click.option("--quiet", is_flag=True, help="No progress and no notes, errors only."),
@@ -57,7 +67,10 @@ Example:
 @click.version_option(__version__, prog_name="fastnn")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Learn from tables: train, predict, and see how fast it is."""
+    """Learn from tables: train, predict, and see how fast it is.
+
+    Without a command the demo runs. `fastnn COMMAND --help` tells more of each.
+    """
     if context.invoked_subcommand is None:
         context.invoke(demo)
 
@@ -71,40 +84,67 @@ def command(context: click.Context) -> None:
     type=click.Choice(["auto", "classification", "regression"]),
     default="auto",
     show_default=True,
-    help="What the target is.",
+    help="Whether the target is classes or numbers; auto tells by its cells.",
 )
 @click.option(
     "--model",
     type=click.Choice(["tabular", "mlp"]),
     help="An ensemble for tables (the default), or a plain network.",
 )
-@click.option("--hidden", help="Units a layer of a plain network, as in 64,32; chooses it.")
-@click.option("--max-iter", type=click.IntRange(1), help="Epochs of a plain network; chooses it.")
 @click.option(
-    "--time", "seconds", type=click.FloatRange(0, min_open=True), help="Seconds to spend."
+    "--hidden",
+    metavar="UNITS",
+    help="Units of each hidden layer of a plain network, as 64,32; implies --model mlp.",
+)
+@click.option(
+    "--max-iter",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Epochs of a plain network at most; implies --model mlp.",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Spend about this time on the training: the more, the better the model.",
 )
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of rows to score on; a plain network has 0.2, an ensemble its own folds.",
+    metavar="SHARE",
+    help="Keep this share of the rows out of the training, and score on them. By default 0.2 of "
+    "them for a plain network; an ensemble scores each row by members that did not train on it.",
 )
-@click.option("--test", type=File, metavar="FILE", help="Score on this file's rows instead.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--test", type=File, metavar="FILE", help="Score on the rows of this file instead.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Where all that is random begins: the same one gives the same model.",
+)
 @click.option(
     "--kind",
     "kinds",
     multiple=True,
     metavar="COLUMN=KIND",
-    help="What a column is: number, category, date or date:%d/%m/%Y.",
+    help="What a column is: number, category, date or, as an example, date:%d/%m/%Y. Repeatable.",
 )
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Column to leave out.")
-@click.option("--weights", metavar="COLUMN", help="Column with the weights of rows.")
-@click.option("--groups", metavar="COLUMN", help="Column whose equal cells keep rows together.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Column to leave out. Repeatable.")
+@click.option("--weights", metavar="COLUMN", help="Column that says how much each row counts.")
+@click.option(
+    "--groups",
+    metavar="COLUMN",
+    help="Rows with the same cell in this column are trained or scored on together.",
+)
 @click.option(
     "--missing",
     multiple=True,
     metavar="TEXT",
-    help="What stands for a missing value, in every column; instead of NA, null, ? and the like.",
+    help="What stands for a missing value, in every column; instead of NA, null, ? and the like "
+    "among numbers and dates. Repeatable.",
 )
 @_with(*FOR_FILES)
 @click.option("--columns", is_flag=True, help="Print how each column is read.")
@@ -114,7 +154,7 @@ def train(**options: Any) -> None:
     """Learn a column of DATA and write the model.
 
     DATA is a CSV file (.csv, .tsv, .txt, also with .gz), a Parquet or an Excel file, or '-' for
-    standard input. Options that say COLUMN or TEXT can be given several times.
+    standard input. Its first row holds the names of the columns.
     """
     _run("training", **options)
 
@@ -129,15 +169,24 @@ def train(**options: Any) -> None:
     show_default=True,
     help="*.csv, *.parquet, or '-' for standard output.",
 )
-@click.option("--keep", multiple=True, metavar="COLUMN", help="Column to carry into the answers.")
 @click.option(
-    "--proba/--no-proba", default=True, show_default=True, help="Probability of each class."
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column of DATA to carry into the answers, as an identifier. Repeatable.",
+)
+@click.option(
+    "--proba/--no-proba",
+    default=True,
+    show_default=True,
+    help="Whether classes come with the probability of each.",
 )
 @click.option(
     "--interval",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
-    help="Bounds that hold this share of the numbers, as 0.9: columns lower and upper.",
+    help="Add bounds that hold this share of the true numbers, as 0.9: columns lower and upper. "
+    "Of ensembles for numbers.",
 )
 @click.option(
     "--safe-cells",
@@ -147,7 +196,11 @@ def train(**options: Any) -> None:
 @_with(*FOR_FILES)
 @_with(*FOR_OUTPUT)
 def predict(**options: Any) -> None:
-    """Predict the rows of DATA with a MODEL of `fastnn train`."""
+    """Predict the rows of DATA with a MODEL of `fastnn train`.
+
+    DATA is a file as `fastnn train` takes, with the columns that the model learnt from, in any
+    order; others are ignored. The answers are a line for each row, in the order of the rows.
+    """
     _run("predicting", **options)
 
 
@@ -157,7 +210,10 @@ def predict(**options: Any) -> None:
 @_with(*FOR_FILES)
 @_with(*FOR_OUTPUT)
 def evaluate(**options: Any) -> None:
-    """Score a MODEL of `fastnn train` on DATA, which has the target."""
+    """Score a MODEL of `fastnn train` on DATA, which has the target.
+
+    DATA is a file as `fastnn train` takes. Rows without a target are left out, and counted.
+    """
     _run("evaluating", **options)
 
 
@@ -165,7 +221,7 @@ def evaluate(**options: Any) -> None:
 @click.argument("model", type=File)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def show(**options: Any) -> None:
-    """Print what a MODEL of `fastnn train` is."""
+    """Print what a MODEL of `fastnn train` is: its task, its score, and how columns are read."""
     _run("showing", **options)
 
 
@@ -177,7 +233,13 @@ def demo() -> None:
 
 @command.command(short_help="Time an epoch on this machine beside the peers.")
 @click.option("--quick", is_flag=True, help="Two small cases, few rounds.")
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="Of the numbers that are multiplied.",
+)
 def bench(**options: Any) -> None:
     """Time an epoch on this machine beside scikit-learn, and PyTorch and JAX if installed."""
     _run("bench", **options)
@@ -185,7 +247,7 @@ def bench(**options: Any) -> None:
 
 @command.command()
 def warmup() -> None:
-    """Compile everything into the cache, as for the build of an image."""
+    """Compile everything into the cache, as for the build of an image; it takes minutes."""
     _run("warmup")
 
 

@@ -16,6 +16,7 @@ from processes import ROOT
 from sklearn.datasets import load_diabetes, load_wine
 
 from fastnn import MLPClassifier
+from fastnn.cli import commands
 from fastnn.tables import InputError
 from fastnn.tables.answers import writing
 
@@ -362,6 +363,24 @@ def test_version_and_help(fastnn):
     status, out, _ = fastnn("--help")
     assert status == 0
     assert all(name in out for name in ("demo", "train", "predict", "bench", "warmup", "info"))
+
+
+def test_every_option_is_explained():
+    for name, command in commands.command.commands.items():
+        options = [p for p in command.params if p.param_type_name == "option"]
+        assert [p.name for p in options if not p.help] == [], name
+        assert command.help, name
+
+
+def test_a_shell_completes_commands_and_options(fastnn, monkeypatch):
+    monkeypatch.setenv("_FASTNN_COMPLETE", "bash_complete")
+    for words, at, completed in [
+        ("fastnn tr", "1", "train"),
+        ("fastnn train --mo", "2", "--model"),
+    ]:
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", at)
+        assert fastnn()[1].split() == [f"plain,{completed}"]
 
 
 def test_warmup_compiles_for_both_dtypes(fastnn):
