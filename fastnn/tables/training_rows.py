@@ -1,5 +1,6 @@
 """The rows of a training file: decide what its columns are, then read them by that."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ MAX_CODED_CLASSES = 20  # a target of whole numbers with more different values t
 MOST_CELLS = 3 << 22  # that are learnt from; training takes some 50 bytes for each
 MOST_CLASSES = 100_000  # different texts of a target that are counted
 LONGEST_CLASS = 200  # characters; each row's label takes as much memory as the longest
+_DECIMALS = re.compile(r"[+-]?\d*[.,]\d+|-\d+")  # 1, 2 and 2024 are good names
 GOOD_NUMBER = 0.05  # share of rows by which a word for missing values is a class of its own
 
 
@@ -142,7 +144,7 @@ def survey(table: Table, request: Request) -> Decision:
     decimal = request.wishes.decimal or decimal_of(tallies, table.usual_decimal)
     readings = [decide(tallies[i], decimal, request.wishes) for i in features]
     task, target, missing = _decide_target(tallies[place], counts, decimal, request)
-    notes = [*table.notes, *_notes(readings, decimal, request)]
+    notes = [*table.notes, *_notes_of_names(table.names), *_notes(readings, decimal, request)]
     if task == "classification" and request.task == "auto":
         notes += _notes_of_classes(tallies[place], decimal)
     reader = CellReader.of(readings, request.missing, target, missing, table.usual_decimal)
@@ -201,6 +203,15 @@ def _words_that_are_missing(counts: Counter[str], missing: Missing) -> Iterator[
     for text, n in counts.items():
         if text not in classes and n < least:
             yield text
+
+
+def _notes_of_names(names: Sequence[str]) -> list[str]:
+    """Tell that the header looks like a row, as half of it and more are numbers with decimals."""
+    numbers = [name for name in names if _DECIMALS.fullmatch(name.strip())]
+    if 2 * len(numbers) < len(names):
+        return []
+    some = " and ".join(map(shown, numbers[:2]))
+    return [f"columns are called {some}: if that is a row, write a line of names above it"]
 
 
 def _notes_of_classes(tally: Tally, decimal: str) -> list[str]:

@@ -109,6 +109,18 @@ def test_a_comma_at_the_end_of_each_row_shifts_nothing(train):
     assert train("y", epochs=400)[0] > 0.9
 
 
+def test_a_first_row_that_is_taken_for_names_is_told(train):
+    write(
+        lines(
+            "-0.25,1.5,n",
+            (f"{x:.3f},{z:.3f},{'p' if x > 0 else 'n'}" for x, z in zip(X, X[::-1], strict=True)),
+        )
+    )
+    assert "columns are called '-0.25' and '1.5': if that is a row" in train("n", epochs=1)[1]
+    write(lines("2023,2024,n", (f"{x:.3f},{x:.3f},{'p' if x > 0 else 'n'}" for x in X)))
+    assert "columns are called" not in train("n", epochs=1)[1]
+
+
 def test_a_target_that_stands_twice_is_refused(fastnn):
     write("x,y,y\n1,2,2\n2,3,3\n")
     status, _, err = fastnn("train", "d.csv", "--target", "y", "--out", "m.skops")
