@@ -147,7 +147,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_a_scheduler_is_killed_and_comes_again(expected, monkeypatch):
+def test_a_scheduler_is_killed_and_comes_again(expected):
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     ours = DaskMLPClassifier(**parameters())

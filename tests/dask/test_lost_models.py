@@ -7,13 +7,14 @@ import time
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster, WorkerPlugin, get_worker
+from distributed import Client, LocalCluster
 from numpy.testing import assert_array_equal
 from on_clusters import AtEnd, plant, wait_for
 from sklearn.model_selection import ShuffleSplit
 
 from fastnn import TabularClassifier
-from fastnn.dask import DaskTabularClassifier, WorkersLostError, workers
+from fastnn.dask import DaskTabularClassifier, WorkersLostError, crew
+from fastnn.dask.results import Lost
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
 
@@ -39,12 +40,13 @@ def assert_same_ensemble(ours, others):
 
 
 def sent_by(monkeypatch):
-    """Count how often the rows are sent."""
+    """Note the futures of rows that are sent."""
     sent, scatter = [], Client.scatter
 
     def watched(client, *arguments, **keywords):
-        sent.append(keywords)
-        return scatter(client, *arguments, **keywords)
+        futures = scatter(client, *arguments, **keywords)
+        sent.extend(futures)
+        return futures
 
     monkeypatch.setattr(Client, "scatter", watched)
     return sent
@@ -62,25 +64,18 @@ def test_a_worker_is_killed(client, expected, tmp_path, place, count):
     assert_same_ensemble(ours, expected)
 
 
-def test_the_rows_are_sent_again_where_their_only_worker_was_lost(expected, monkeypatch):
-    monkeypatch.setattr(workers, "PATIENCE", 180.0)  # the nanny's next one has to import all
+def test_rows_that_are_lost_are_sent_again(client, expected, monkeypatch):
     sent = sent_by(monkeypatch)
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
-        (victim,) = client.nthreads()
-        client.run(plant, "dask.crew:Unwanted:is_set", 3)
-        ours = DaskTabularClassifier(**QUICK).fit(X, Y)
-        assert victim not in client.nthreads()
-    assert_same_ensemble(ours, expected)
+    ours = DaskTabularClassifier(**QUICK)
+    ours.set_callbacks(AtEnd("model", 1, lambda: client.cancel(sent)))
+    assert_same_ensemble(ours.fit(X, Y), expected)
     assert len(sent) == 2
 
 
 def test_the_rows_are_sent_once(client, expected, monkeypatch):
     sent = sent_by(monkeypatch)
     assert_same_ensemble(DaskTabularClassifier(**QUICK).fit(X, Y), expected)
-    assert [keywords["broadcast"] for keywords in sent] == [True]
+    assert len(sent) == 1
 
 
 def test_no_worker_is_left(expected):
@@ -111,22 +106,15 @@ def test_the_scheduler_is_gone():
     client.close()
 
 
-def test_a_model_that_kills_each_worker_ends_the_fit(monkeypatch):
-    monkeypatch.setattr(workers, "PATIENCE", 180.0)
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
-        client.register_plugin(Deadly())
-        with pytest.raises(WorkersLostError, match=r"models were lost.*fit again"):
-            DaskTabularClassifier(**QUICK).fit(X, Y)
+def test_models_that_are_lost_again_and_again_end_the_fit(client, monkeypatch):
+    def lost(future, seconds):
+        raise Lost("its worker was killed")
 
-
-class Deadly(WorkerPlugin):
-    """Lets no worker live that begins a model."""
-
-    def setup(self, worker):
-        plant("dask.crew::train_here", 1)
+    monkeypatch.setattr(crew, "result_of", lost)
+    ours = DaskTabularClassifier(**QUICK)
+    with pytest.raises(WorkersLostError, match=r"models were lost.*was killed.*fit again"):
+        ours.fit(X, Y)
+    assert not hasattr(ours, "members_")
 
 
 def test_workers_of_another_kind_are_told(client, expected):
@@ -142,7 +130,7 @@ def test_workers_of_another_kind_are_told(client, expected):
 
 def pretend(what):
     """Have this worker say that it is another machine."""
-    from fastnn.dask import crew, machines
+    from fastnn.dask import machines
 
     crew.machine = machines.machine if what is None else lambda: what
 
@@ -183,7 +171,7 @@ def stall():
     fit.train = stalled
 
 
-def kept_here():
+def kept_here(dask_worker):
     from fastnn.dask.sharing import at_work
 
-    return len(get_worker().data), len(at_work)
+    return len(dask_worker.data), len(at_work)
