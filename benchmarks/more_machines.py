@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import machines_model
 import machines_peers
@@ -92,6 +93,8 @@ def measure(options: argparse.Namespace) -> dict[str, list[float]]:
     common = {"batch_size": options.batch, "max_iter": options.epochs, "random_state": 0}
     common |= {"hidden_layer_sizes": tuple(options.units), "tol": 0.0}
     taken: dict[str, list[float]] = {}
+    # Else this process, which starts the workers, has one thread from then on, as they have.
+    dask.config.set({"distributed.nanny.pre-spawn-environ": {}})
     with contextlib.ExitStack() as stack:
         cluster = LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=":0")
         client = stack.enter_context(Client(stack.enter_context(cluster)))
