@@ -7,8 +7,6 @@ which cells count as missing.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from numbers import Real
 
 import numpy as np
 import pyarrow as pa
@@ -174,9 +172,12 @@ class Reading:
             return f"a date as {self.date} is needed"
         mark = f", with {self.number.decimal!r} for decimals (--decimal)"
         told = mark if isinstance(cell, str) and re.search(r"\d[.,]|[.,]\d", cell) else ""
-        is_large = isinstance(cell, Real | Decimal) or _is_number(str(cell), finite=False)
-        what = f"finite number of size {MAX_NUMBER:g} at most" if is_large else "number"
-        return f"a {what} is needed{told}"
+        what = f"finite number of size {MAX_NUMBER:g} at most" if _is_large(cell) else "number"
+        affix = self.number.affix
+        beside = (
+            f" with {affix!r}" if affix == "%" else f", alone or beside {affix!r}," * bool(affix)
+        )
+        return f"a {what}{beside} is needed{told}"
 
 
 TYPES = {
@@ -294,9 +295,17 @@ _READERS: dict[str, Callable[[Reading, pa.Array, Missing], Read]] = {
 }
 
 
-def _is_number(word: str, finite: bool = True) -> bool:
+def _is_number(word: str) -> bool:
     try:
-        return np.isfinite(float(word)) or not finite
+        return np.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+def _is_large(cell: object) -> bool:
+    """Whether a cell is a number that is refused for its size."""
+    try:
+        return not abs(float(str(cell))) <= MAX_NUMBER
     except ValueError:
         return False
 

@@ -16,6 +16,8 @@ from fastnn.columns.text_reading import Missing, NumberFormat, Reading
 
 NUMBER, TEXT, DATE = (Reading("c", kind) for kind in ("number", "text", "date"))
 
+PERCENT, EUROS = (Reading("c", "number", number=NumberFormat(".", sign)) for sign in "%€")
+
 
 def read(reading, cells, missing=None):
     values = reading.read(pa.array(cells), missing or Missing()).to_pylist()
@@ -71,6 +73,8 @@ def test_numbers_of_every_type():
         (DATE, ["2024-01-01", "2024-02-30"], "'2024-02-30' in row 2, where a date as ISO 8601"),
         (DATE, [5], "'5' in row 1"),
         (NUMBER, ["1,5"], "is needed, with '.' for decimals (--decimal)"),
+        (PERCENT, ["5%", "0.05"], "'0.05' in row 2, where a number with '%' is needed"),
+        (EUROS, ["5", "$7"], "'$7' in row 2, where a number, alone or beside '€', is needed"),
     ],
     ids=str,
 )
