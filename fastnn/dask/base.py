@@ -49,7 +49,8 @@ class OnCluster(BaseEstimator):
         Returns
         -------
         model : estimator
-            With the same parameters, and what a fit has left.
+            With the same parameters, and what a fit has left. A network's `resume` goes on with a
+            source of the same blocks: ``make_source(X, y, memory=...)``.
         """
         model = self.local_class()
         state = {name: value for name, value in self.__getstate__().items() if name not in OWN}

@@ -52,17 +52,6 @@ class NetworkOnCluster(OnCluster, BaseMLP):
                 warn_user(*fit.warning)
         return self
 
-    def to_local(self) -> Any:
-        """Give the same model as the estimator of one machine.
-
-        Returns
-        -------
-        model : MLPClassifier or MLPRegressor
-            With the same parameters, and what a fit has left. Its `resume` goes on with a source of
-            the same blocks: ``make_source(X, y, memory=...)``.
-        """
-        return super().to_local()
-
 
 class DaskMLPClassifier(NetworkOnCluster, MLPClassifier):
     """Classification by a neural network that the workers of a Dask cluster train together.

@@ -54,9 +54,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         extremely randomized trees. 'auto' stands for all: they err differently.
 
     effort : {'quick', 'balanced', 'thorough'}, default='balanced'
-        How much time to spend: 'balanced' takes some 10 s for 5000 rows on two cores, 'quick' a
-        tenth of that and 'thorough' several times as much. The time grows in proportion to the
-        rows, and more slowly from 10000 on.
+        How much time to spend: 'balanced' takes some 15 s for 5000 rows on two cores, 'quick' a
+        seventh of that and 'thorough' several times as much. The time grows in proportion to
+        the rows, and more slowly from 10000 on.
 
     max_time : float, default=None
         Seconds that `fit` may take, the compiling of kernels not counted. The result is the best
