@@ -35,9 +35,7 @@ def show_versions() -> None:
         for index, library in enumerate(threadpool_info())
         if library["user_api"] == "blas"
     }
-    layer = threads.layer()
     facts = {
-        "threading layer": layer if layer != "none" else f"none: {threads.why_none()}",
         "threads": threads.available(),
         "machine code shipped": shipped.described(),
         "cache folder": cache_directory() or "none: no folder can be written",

@@ -253,7 +253,7 @@ def warmup() -> None:
 
 @command.command()
 def info() -> None:
-    """Print versions, BLAS, threading layer, threads and cache folder."""
+    """Print versions, BLAS, threads, machine code and cache folder."""
     from fastnn.versions import show_versions  # 1 s, as the modules of `_run`
 
     show_versions()

@@ -44,7 +44,7 @@ def run() -> None:
         f"fastnn was {seconds_theirs / seconds:.1f} times as fast over {ours.n_iter_} epochs, by "
         f"the best of {ROUNDS} fits each."
     )
-    click.echo(f"Threads: at most {threads.available()} of layer {threads.layer()!r}.")
+    click.echo(f"Threads: at most {threads.available()}.")
     click.echo(
         f"Compiled kernels: ready in {ready:.1f} s, kept in {cache_directory() or 'no folder'}."
     )

@@ -5,7 +5,6 @@ It is imported where a kernel is not on disk yet.
 
 import contextlib
 import gc
-import types as python
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -66,12 +65,7 @@ def dispatcher_of(kernel: Kernel) -> Any:
     """Numba's own form of a kernel."""
     flags = EXACT_FLAGS if kernel.is_exact else FLAGS
     function: Any = kernel.py_func
-    # Numba knows a parallel loop by its own `prange`, which kernels cannot import: a process whose
-    # kernels are on disk does without Numba. So the loop is compiled with that name bound to it.
-    if kernel.is_loop:
-        scope = {**function.__globals__, "prange": numba.prange}
-        function = python.FunctionType(function.__code__, scope, function.__name__)
-    return numba.njit(parallel=kernel.is_parallel, **flags)(function)
+    return numba.njit(**flags)(function)
 
 
 @typeof_impl.register(Kernel)

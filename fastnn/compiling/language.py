@@ -1,4 +1,4 @@
-"""What kernels are written with: decorators, calls by address, loops for several threads.
+"""What kernels are written with: decorators, and calls by address, of this thread or another.
 
 Everything in :mod:`fastnn.kernels` is decorated here. This file holds data only: a kernel is
 compiled at its first use and never at import, by :mod:`fastnn.compiling.compiler`, which is Numba;
@@ -6,9 +6,10 @@ compiled at its first use and never at import, by :mod:`fastnn.compiling.compile
 where Python itself calls a kernel, it runs as the Python that it is.
 
 There are three ways to a kernel. One that calls another by name holds a copy of it. `call` goes by
-an address, so that one machine code serves all, whichever activation or loss that is. And Python
-goes through a :class:`fastnn.compiling.runtime.Call`. The last two need to know the types of the
-kernel's arguments, which `interface` declares.
+an address, so that one machine code serves all, whichever activation or loss that is; so does
+`publish`, for other threads to call it. And Python goes through a
+:class:`fastnn.compiling.runtime.Call`. The last two need to know the types of the kernel's
+arguments, which `interface` declares.
 """
 
 import functools
@@ -26,9 +27,9 @@ __all__ = [
     "exact_jit",
     "interface",
     "jit",
-    "prange",
+    "publish",
+    "run_published",
     "specialize",
-    "thread_forms",
 ]
 
 IS_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -45,10 +46,6 @@ class Kernel:
         The types of its arguments; None for a kernel that others call by name alone.
     is_exact : bool
         Whether its floating-point operations keep their order.
-    is_loop : bool
-        Whether it is a `prange` loop.
-    is_parallel : bool
-        Whether that runs on as many threads as Numba is set to.
     """
 
     def __init__(
@@ -56,12 +53,9 @@ class Kernel:
         function: Callable,
         signature: str | None = None,
         is_exact: bool = False,
-        is_loop: bool = False,
-        is_parallel: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         self.py_func, self.signature, self.is_exact = function, signature, is_exact
-        self.is_loop, self.is_parallel = is_loop, is_parallel
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the function as Python."""
@@ -97,20 +91,6 @@ def interface(signature: str) -> Callable[[Callable], Kernel]:
     return lambda function: Kernel(function, signature)
 
 
-def thread_forms(signature: str) -> Callable[[Callable], dict[bool, Kernel]]:
-    """Decorate a `prange` loop; makes a kernel for one thread (False) and for several (True)."""
-    signatures.append(signature)
-    return lambda function: {
-        several: Kernel(function, signature, is_loop=True, is_parallel=several)
-        for several in (False, True)
-    }
-
-
-def prange(n: int) -> range:
-    """Count to n, each number on any thread; on one in a kernel that is not parallel."""
-    return range(n)
-
-
 specialized: list[tuple[Callable, Callable]] = []  # functions, and what chooses their code
 
 
@@ -138,3 +118,14 @@ kernels: dict[int, Kernel] = {}  # by address
 def call(address: int, *arguments: Any) -> None:
     """Call the kernel that has this address; it returns nothing."""
     kernels[address](*arguments)
+
+
+def publish(code: Any, address: int, *arguments: Any) -> None:
+    """Lay down the call of a kernel for other threads, as long as the caller of this runs.
+
+    Where the code that makes the call begins, and where what it needs is, are written to `code`.
+    """
+
+
+def run_published(code: int, values: int) -> None:
+    """Make a call that another thread has published."""

@@ -6,7 +6,6 @@ fails here, at a name's first use or in `tests/compiling`. To import this file i
 """
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
@@ -14,7 +13,6 @@ from itertools import chain
 from typing import Any
 
 from fastnn.compiling.cache import MachineCode
-from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.target import Target
 
 PLACES = {  # of names that others import from here
@@ -24,18 +22,12 @@ PLACES = {  # of names that others import from here
     "make_array": "numba.np.arrayobj",  # the fields of an array
     "populate_array": "numba.np.arrayobj",
 }
-THREADS = "numba.np.ufunc.parallel"
 
 
 def __getattr__(name: str) -> Any:
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(PLACES[name]), name)
-
-
-def are_threads_launched() -> bool:
-    """Whether Numba's threads run in this process already, for whomever; imports nothing."""
-    return getattr(sys.modules.get(THREADS), "_is_initialized", False)
 
 
 def value_of(array: Any) -> Any:
@@ -136,9 +128,3 @@ def call_at(context: Any, builder: Any, address: Any, none: Any, kinds: tuple, v
     form = convention.get_function_type(none, kinds)
     kernel = builder.inttoptr(address, form.as_pointer())
     convention.call_function(builder, kernel, none, kinds, values)
-
-
-def add_symbols() -> None:
-    """Tell LLVM's linker of the functions that compiled parallel loops call."""
-    registry = whole_module("numba.core.registry")
-    _ = registry.cpu_target.target_context  # it does so when it is made

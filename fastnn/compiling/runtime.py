@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.compiling import cache, numba_internals, shipped, time_spent
+from fastnn.compiling import cache, shipped, time_spent
 from fastnn.compiling.interrupts import whole_module
 from fastnn.compiling.intrinsics import blas
 from fastnn.compiling.language import IS_OFF, Kernel, kernels
@@ -89,7 +89,7 @@ def name_on_disk(kernel: Kernel, dtypes: DTypes, n_fixed: int | None = None) -> 
     who = f"{file}.{function.__qualname__}".replace(".<locals>", "")
     used = dict.fromkeys(variables(kernel.signature or ""))
     kinds = [str(dtype) for name in used if (dtype := getattr(dtypes, name)) is not None]
-    forms = [f"call{n_fixed}"] * (n_fixed is not None) + ["parallel"] * kernel.is_parallel
+    forms = [f"call{n_fixed}"] * (n_fixed is not None)
     digest = hashlib.sha256(repr(types_of(kernel, dtypes)).encode()).hexdigest()[:12]
     return "-".join([who, *kinds, *forms, digest])
 
@@ -119,8 +119,6 @@ def _found(name: str) -> cache.MachineCode | None:
     if made is not None and cache.is_complete(made):
         return made
     made = cache.find(name)
-    if made is not None and not cache.is_complete(made):  # of parallel loops, for one
-        numba_internals.add_symbols()
     return made if made is not None and cache.is_complete(made) else None
 
 

@@ -113,12 +113,14 @@ class Stepper(ABC):
     ----------
     batch_size : int
         Rows of each mini-batch but an epoch's last.
-    epochs_at_once : int
-        Epochs that a short call may take the steps of; 0 where it takes those of one at the most.
     """
 
     batch_size: int
-    epochs_at_once: int = 0
+
+    @property
+    def epochs_at_once(self) -> int:
+        """Epochs that a short call may take the steps of now; 0: of one at the most."""
+        return 0
 
     @abstractmethod
     def steps(self, start: int, stop: int, learning_rate: float) -> None:

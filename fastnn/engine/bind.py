@@ -296,14 +296,14 @@ def weights_and_rest(network: Network, weight_decay: float) -> tuple[Segment, ..
     return Segment(n_weights, decay=float(weight_decay)), Segment(size)
 
 
-def shard_loop(several: bool, dtypes: DTypes) -> int:
-    """Address of the loop over shards, for one thread or several."""
-    return address_of(epoch.SHARD_LOOPS[several], dtypes)
+def shard_loop(dtypes: DTypes) -> int:
+    """Address of the loop over shards."""
+    return address_of(epoch.shard_loop, dtypes)
 
 
-def block_loop(several: bool, clips: bool, dtypes: DTypes) -> int:
+def block_loop(clips: bool, dtypes: DTypes) -> int:
     """Address of the loop over blocks of parameters; one that clips has one thread."""
-    return address_of(epoch.update_clipped if clips else epoch.BLOCK_LOOPS[several], dtypes)
+    return address_of(epoch.update_clipped if clips else epoch.block_loop, dtypes)
 
 
 def keeps_moments(architecture: Architecture) -> bool:

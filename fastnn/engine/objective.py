@@ -14,6 +14,7 @@ from fastnn.engine.calls import rows_at_once
 from fastnn.engine.pace import Pace
 from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels.epoch import full_gradient
+from fastnn.kernels.sharing import ALONE
 from fastnn.kernels.tuning import FULL_BATCH_SHARD_ROWS, TILE_ROWS
 
 
@@ -37,7 +38,7 @@ class CpuObjective(Objective):
         backward = bind.backward_pass(problem, dtypes)
         fixed = (sample, problem.rows, layers, backward, self.work)
         self.dtypes, self.full_gradient = dtypes, Call(full_gradient, dtypes, *fixed)
-        weights = sample.weights
+        self.loop, weights = bind.shard_loop(dtypes), sample.weights
         self.weight = float(weights[problem.rows].sum()) if weights.size else float(n_rows)
 
     def gradient(self, check: Check = no_check) -> Gradient:
@@ -56,11 +57,11 @@ class CpuObjective(Objective):
         """Give the last gradient again."""
         return self.work.gradients[0, : self.problem.network.params.size]
 
-    def _part(self, start: int, stop: int, team: int | None) -> None:
-        several, began = team is not None, time.perf_counter()
-        if team is not None and self.problem.n_jobs is None:
-            several, _ = self.pace.choose()
-        loop = bind.shard_loop(several, self.dtypes)
-        self.full_gradient(self.problem.network.params, start, stop, loop)
-        if team is not None:
-            self.pace.note(several, stop - start, time.perf_counter() - began)
+    def _part(self, start: int, stop: int, team: np.ndarray) -> None:
+        params, began = self.problem.network.params, time.perf_counter()
+        if team is ALONE or self.problem.n_jobs is not None:
+            self.full_gradient(params, start, stop, team, self.loop)
+            return
+        several, _ = self.pace.choose()
+        self.full_gradient(params, start, stop, team if several else ALONE, self.loop)
+        self.pace.note(several, stop - start, time.perf_counter() - began)

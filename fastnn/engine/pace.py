@@ -31,12 +31,19 @@ class Pace:
         for several in (True, False):
             if several not in self.seconds:
                 return several, self._units(several, TRIAL_SECONDS)
-        faster = self._faster()
-        if self._again or self._untried * TRIAL_SHARE > self._last[not faster]:
-            return not faster, self._units(not faster, TRIAL_SECONDS)
-        return faster, self._units(faster, CALL_SECONDS)
+        faster = self.faster()
+        if self.is_settled():
+            return faster, self._units(faster, CALL_SECONDS)
+        return not faster, self._units(not faster, TRIAL_SECONDS)
 
-    def _faster(self) -> bool:
+    def is_settled(self) -> bool:
+        """Whether both have been tried, and the slower one is not to be tried again next."""
+        if len(self.seconds) < 2 or self._again:
+            return False
+        return self._untried * TRIAL_SHARE <= self._last[not self.faster()]
+
+    def faster(self) -> bool:
+        """Whether several threads are faster, when both have been tried."""
         return self.seconds[True] < self.seconds[False]
 
     def _units(self, several: bool, seconds: float) -> float:
@@ -49,7 +56,7 @@ class Pace:
             return
         pace = seconds / units
         known = self.seconds.get(several, pace)
-        is_trial = len(self.seconds) < 2 or several != self._faster()
+        is_trial = len(self.seconds) < 2 or several != self.faster()
         # One thread that waits for a core gains nothing from asking for a second one.
         self._again = several and not is_trial and pace > RETRIAL_SLOWDOWN * known
         self._untried = 0.0 if is_trial else self._untried + seconds

@@ -15,7 +15,7 @@ from fastnn.engine.workspace import prediction_workspace
 from fastnn.kernels import prediction
 from fastnn.kernels.arguments import Layers
 from fastnn.kernels.losses import LOSSES
-from fastnn.kernels.prediction import OK, PREDICT_ROWS, losses_of_rows
+from fastnn.kernels.prediction import OK, losses_of_rows, predict_rows, prediction_loop
 from fastnn.kernels.tuning import (
     MAX_FEW_ROWS,
     MAX_PLAIN_NUMBERS,
@@ -57,23 +57,23 @@ class CpuPredictor(Predictor):
         # Whole tiles: where they begin, and so each bit, does not depend on the number of threads.
         n_tiles = max(n_threads, rows_at_once(network.units, passes=1) // TILE_ROWS)
         n_at_once = TILE_ROWS * n_tiles
+        work = prediction_workspace(
+            network.units,
+            rows.size,
+            n_threads,
+            params.dtype,
+            sparse=sample.columns is not None,
+            normalized=network.running.size > 0,
+            slopes=bind.stores_slopes(self.architecture),
+            bends=self.architecture.bends,
+        )
+        dtypes = bind.dtypes_of(network, sample)
+        loop, bundles = address_of(prediction_loop, dtypes), (self._layers(dtypes), params, work)
+        predict = Call(predict_rows, dtypes, loop, sample, layer, *bundles)
         with threads.team(n_threads) as team:
-            work = prediction_workspace(
-                network.units,
-                rows.size,
-                team or 1,
-                params.dtype,
-                sparse=sample.columns is not None,
-                normalized=network.running.size > 0,
-                slopes=bind.stores_slopes(self.architecture),
-                bends=self.architecture.bends,
-            )
-            kernel, dtypes = PREDICT_ROWS[team is not None], bind.dtypes_of(network, sample)
-            bundles = (self._layers(dtypes), params, work)
-            predict_rows = Call(kernel, dtypes, sample, layer, *bundles)
             for start in range(0, rows.size, n_at_once):
                 part = slice(start, start + n_at_once)
-                predict_rows(rows[part], out[part], team or 1)
+                predict(rows[part], out[part], n_threads, team)
                 if part.stop < rows.size:
                     check()
         return out

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnn.compiling.runtime import Call
-from fastnn.engine import bind, threads
+from fastnn.engine import threads
 from fastnn.engine.base import Problem, SolverState
 from fastnn.engine.stepper import CpuStepper
 from fastnn.engine.tree import Node, add_up, share_of
@@ -63,18 +63,11 @@ class ShardSteps:
         if made.backward.track:
             size = work.moments_size * (len(network.table) - 1)
             self.moments = work.memory[:, work.moments : work.moments + size]
-        self.clips = problem.max_norm is not None
         self.some_shards = Call(
             epoch.some_shards, self.dtypes, made.sample, made.layers, made.backward, work
         )
         of_step = (made.layers, made.backward, work, made.params, made.optimizer)
         self.step_by_sum = Call(epoch.step_by_sum, self.dtypes, *of_step)
-        self.loops()  # compiled before others wait for it
-
-    def loops(self, several: bool = False) -> tuple[int, int]:
-        """Addresses of the loops over shards and over blocks, on one thread or several."""
-        shards = bind.shard_loop(several, self.dtypes)
-        return shards, bind.block_loop(several, self.clips, self.dtypes)
 
     def begin(
         self, rows: np.ndarray, rank: int, n_ranks: int, n_threads: int
@@ -87,8 +80,8 @@ class ShardSteps:
         first, stop = share_of(n_shards, rank, n_ranks)
         step, weight = int(self.solver.progress[STEPS]) + 1, np.zeros(1)
         with threads.team(threads.asked_for(n_threads, stop - first)) as team:
-            loop, _ = self.loops(team is not None)
-            self.some_shards(self.made.params, rows, step, first, stop, loop, weight)
+            params, loop = self.made.params, self.made.loops[0]
+            self.some_shards(params, rows, step, first, stop, team, loop, weight)
         return Batch(rows, n_shards, float(weight[0])), (first, stop)
 
     def sums(self, batch: Batch, share: Node) -> dict[Node, np.ndarray]:
@@ -104,8 +97,7 @@ class ShardSteps:
         """Take the step, with the sum of all shards at its place; `losses` and `moments`, too."""
         self.made.optimizer.hyper[0] = learning_rate
         with threads.team(threads.asked_for(n_threads, self.work.squares.size)) as team:
-            _, loop = self.loops(team is not None)
-            self.step_by_sum(batch.rows, batch.weight, loop)
+            self.step_by_sum(batch.rows, batch.weight, team, self.made.loops[1])
 
     def regularize(self, share: float) -> None:
         """Take this share of the problem's dropout and weight decay from the next step on."""

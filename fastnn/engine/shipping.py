@@ -19,7 +19,7 @@ from fastnn.compiling.language import Kernel
 from fastnn.compiling.runtime import DTypes, name_on_disk, types_of
 from fastnn.compiling.target import levels_of, target_of
 from fastnn.engine import bind  # noqa: F401  which knows all kernels: each may be called by others
-from fastnn.kernels import backprop, embeddings, epoch, hidden, prediction, trees, updates
+from fastnn.kernels import backprop, embeddings, epoch, hidden, prediction, sharing, trees, updates
 from fastnn.kernels.activations import ACTIVATIONS
 from fastnn.kernels.dropout import drop, undrop
 from fastnn.kernels.losses import LOSSES
@@ -56,12 +56,15 @@ def _of_networks(level: str, dtype: np.dtype) -> Iterator[Form]:
     functions += [OUTPUT_ACTIVATIONS[name] for name in ("softmax", "logistic", "identity")]
     losses = ("log_loss", "binary_log_loss", "squared_error")
     functions += [LOSSES[name].kernel for name in losses]
-    functions += [updates.combine_block, updates.step_block, epoch.BLOCK_LOOPS[False]]
+    functions += [updates.combine_block, updates.step_block, epoch.block_loop]
     yield from (Form(kernel, alone) for kernel in functions)
+    yield Form(sharing.assist, alone, 3)
     passes = [backprop.forward, backprop.loss_gradient, epoch.shard_gradient]
-    yield from (Form(kernel, of_data) for kernel in [*passes, epoch.SHARD_LOOPS[False]])
+    yield from (
+        Form(kernel, of_data) for kernel in [*passes, epoch.shard_loop, prediction.prediction_loop]
+    )
     yield Form(epoch.train_steps, of_data, 8)
-    yield Form(prediction.PREDICT_ROWS[False], of_data, 5)
+    yield Form(prediction.predict_rows, of_data, 6)
     yield Form(prediction.predict_at_once, of_data, 6)
     yield Form(prediction.losses_of_rows, alone, 3)  # with early stopping
 
@@ -77,7 +80,8 @@ def _of_tables(single: np.dtype, double: np.dtype) -> Iterator[Form]:
     training += [adamw.rates, adamw.update, LOSSES["smoothed_log_loss"].kernel]
     yield from (Form(kernel, DTypes(single)) for kernel in training)
     yield Form(embeddings.embed_backward, DTypes(single, single))
-    yield Form(trees.ADD_TREES[False], DTypes(double), 1)
+    yield Form(trees.tree_loop, DTypes(double))
+    yield Form(trees.add_trees, DTypes(double), 2)
     yield Form(trees.look_up, DTypes(double), 1)
 
 

@@ -13,6 +13,7 @@ from fastnn.engine.pace import Pace
 from fastnn.engine.workspace import problem_workspace
 from fastnn.kernels import epoch
 from fastnn.kernels.arguments import STEPS, Epochs
+from fastnn.kernels.sharing import ALONE
 from fastnn.kernels.tuning import (
     MAX_FLOPS_PER_CALL,
     MINI_BATCH_SHARD_ROWS,
@@ -39,19 +40,20 @@ class CpuStepper(Stepper):
         self.pace = Pace()
         self.work = problem_workspace(problem, batch_size, MINI_BATCH_SHARD_ROWS)
         self.rows_per_call = self._rows_per_call()
+        self._at_once = self.rows_per_call // max(1, problem.rows.size)
         self.flops = bind.flops(problem, batch_size)
         self.is_small = problem.n_jobs is None and self.flops < threads.LEAST_FLOPS
-        is_alone = self.is_small or problem.n_jobs == 1  # else threads are chosen by short calls
-        self.epochs_at_once = self.rows_per_call // max(1, problem.rows.size) if is_alone else 0
+        self.is_decided = problem.n_jobs is not None or self.is_small or threads.available() == 1
         self.sample, self.params = problem.data.sample, problem.network.params
         self.dtypes = bind.dtypes_of(problem.network, self.sample)
         self.layers = bind.training_layers(problem, self.dtypes)
         self.backward = bind.backward_pass(problem, self.dtypes)
         self.optimizer = bind.optimizer(problem, solver, self.dtypes)
         self.full = self.layers.dropout.copy(), self.optimizer.decays.copy()
-        self.loops: dict[bool, tuple[int, int]] = {}  # addresses, by whether on several threads
+        clips = problem.max_norm is not None
+        self.loops = bind.shard_loop(self.dtypes), bind.block_loop(clips, self.dtypes)
         self.one, self.take_one = self._calls_of(problem.rows[None])
-        self.several, self.take_several = self.one, self.take_one
+        self.many, self.take_many = self.one, self.take_one
 
     def _calls_of(self, orders: np.ndarray) -> tuple[Epochs, Call]:
         """Prepare calls for as many epochs as there are orders."""
@@ -65,52 +67,52 @@ class CpuStepper(Stepper):
         if not 0 <= start < stop <= self.problem.rows.size:
             raise ValueError(f"There are no rows {start} to {stop} of {self.problem.rows.size}.")
         self.one.rates[0] = learning_rate
-        batch, n_rows, n_threads = self.batch_size, min(self.rows_per_call, stop - start), 1
-        if not self.is_small:  # where it is, one thread takes them, whatever else runs
-            n_shards, n_jobs = self.work.losses.size, self.problem.n_jobs
-            n_threads = threads.worthwhile(self.flops, n_shards, n_jobs, n_rows / batch)
-        if n_threads == 1:
-            self._call(start, n_rows, False)
-            return
-        with threads.team(n_threads) as team:
-            if team is None or self.problem.n_jobs is not None:
-                self._call(start, n_rows, team is not None)
-                return
-            several, rows = self.pace.choose()
-            n_rows = min(n_rows, max(1, round(rows / batch)) * batch)
-            self.pace.note(several, n_rows, self._call(start, n_rows, several))
+        batch, n_rows = self.batch_size, min(self.rows_per_call, stop - start)
+        with threads.team(self._n_threads(n_rows)) as team:
+            several = team is not ALONE
+            if several and self.problem.n_jobs is None:
+                several, rows = self.pace.choose()
+                n_rows = min(n_rows, max(1, round(rows / batch)) * batch)
+            self._take(self.take_one, 1, start, start + n_rows, team, several)
 
-    def _call(self, start: int, n_rows: int, several: bool) -> float:
-        """Take the steps of some rows; returns the seconds it took."""
-        loops = self._loops(several)
+    def _n_threads(self, n_rows: int) -> int:
+        if self.is_small:  # one thread takes the steps, whatever else runs
+            return 1
+        n_shards, n_jobs = self.work.losses.size, self.problem.n_jobs
+        return threads.worthwhile(self.flops, n_shards, n_jobs, n_rows / self.batch_size)
+
+    def _take(
+        self, call: Call, n: int, start: int, stop: int, team: np.ndarray, several: bool
+    ) -> None:
+        """Take the steps of these rows of n epochs."""
         began = time.perf_counter()
-        self.take_one(1, start, start + n_rows, *loops)
-        return time.perf_counter() - began
+        call(n, start, stop, team if several else ALONE, *self.loops)
+        if team is not ALONE and self.problem.n_jobs is None:
+            self.pace.note(several, n * (stop - start), time.perf_counter() - began)
+
+    @property
+    def epochs_at_once(self) -> int:
+        """Epochs that a call of the kernels takes; 0 while numbers of threads are tried."""
+        return self._at_once if self.is_decided or self.pace.is_settled() else 0
 
     def epochs(self, begin: Callable[[int], None], learning_rates: list[float]) -> None:
         """Take the steps of whole epochs in one call of the kernels."""
         n, rows = len(learning_rates), self.problem.rows
         if not 0 < n <= self.epochs_at_once:
             raise ValueError(f"A call takes 1 to {self.epochs_at_once} epochs here, got {n}.")
-        if n > len(self.several.orders):
-            self.several, self.take_several = self._calls_of(np.empty((n, rows.size), np.int64))
-        self.several.rates[:n] = learning_rates
+        if n > len(self.many.orders):
+            self.many, self.take_many = self._calls_of(np.empty((n, rows.size), np.int64))
+        self.many.rates[:n] = learning_rates
         for i in range(n):
             begin(i)
-            self.several.orders[i] = rows
-        self.take_several(n, 0, rows.size, *self._loops(several=False))
+            self.many.orders[i] = rows
+        with threads.team(self._n_threads(n * rows.size)) as team:
+            several = team is not ALONE and (self.problem.n_jobs is not None or self.pace.faster())
+            self._take(self.take_many, n, 0, rows.size, team, several)
 
     def epoch_losses(self, n: int) -> np.ndarray:
         """Give the sums of losses of the first n epochs of the last call."""
-        return self.several.losses[:n]
-
-    def _loops(self, several: bool) -> tuple[int, int]:
-        """Give the addresses of the loops over shards and over blocks."""
-        if several not in self.loops:
-            clips, dtypes = self.problem.max_norm is not None, self.dtypes
-            block_loop = bind.block_loop(several, clips, dtypes)
-            self.loops[several] = bind.shard_loop(several, dtypes), block_loop
-        return self.loops[several]
+        return self.many.losses[:n]
 
     def _rows_per_call(self) -> int:
         network, batch = self.problem.network, self.batch_size
@@ -128,9 +130,8 @@ class CpuStepper(Stepper):
             n_threads = threads.worthwhile(flops, self.work.losses.size, n_jobs)
         step, said = int(self.solver.progress[STEPS]) + 1, np.empty(2)
         with threads.team(n_threads) as team:
-            loop = bind.shard_loop(team is not None, self.dtypes)
             batch_gradient = Call(epoch.batch_gradient, self.dtypes, *fixed)
-            batch_gradient(self.params, rows, step, loop, said)
+            batch_gradient(self.params, rows, step, team, self.loops[0], said)
         loss, weight = said.tolist()
         return Gradient(loss, weight, self.work.gradients[0, : self.params.size])
 

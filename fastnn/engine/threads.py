@@ -2,7 +2,7 @@
 
 A shard of a mini-batch goes through the network on one thread, so BLAS must not start threads of
 its own: its limit is set to 1 while any fit or predict of this process runs, and put back after
-the last. Where threads would not pay or would not be safe, the serial kernels give the same bits.
+the last. Where threads would not pay, one thread gives the same bits.
 """
 
 import contextlib
@@ -15,43 +15,38 @@ from functools import cache
 from typing import Any
 
 import joblib
+import numpy as np
 
 from fastnn.compiling import language as jit
-from fastnn.compiling.interrupts import late_imports, whole_module
 from fastnn.compiling.intrinsics import blas
-from fastnn.compiling.numba_internals import are_threads_launched
+from fastnn.engine.helpers import Team
+from fastnn.kernels.sharing import ALONE, MAX_HELPERS
 from fastnn.kernels.tuning import FLOPS_PER_SECOND, LAUNCH_SECONDS, MIN_FLOPS_PER_THREAD
 from fastnn.memory import ask
 
-# What a thread's first products take, by the two copies of OpenBLAS that NumPy and SciPy bring;
-# without it they wait for ever. And what a thread takes itself: OpenMP ends the process that has
-# no memory for one.
-FOR_PRODUCTS, FOR_A_THREAD = 64 << 20, 8 << 20
+FOR_PRODUCTS = 64 << 20  # a thread's first products take it, by two copies of OpenBLAS
 
-LEAST_FLOPS = 2 * min(MIN_FLOPS_PER_THREAD.values())  # of a region that two threads share
+LEAST_FLOPS = 2 * MIN_FLOPS_PER_THREAD  # of a region that two threads share
 
 
 class _Process:
     """What the fits of this process share."""
 
-    def __init__(self, may_launch: bool) -> None:
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self.running: dict[object, int] = {}  # Python's thread of fits and predicts under way
         self.most_running = 0
         self.blas_limits: list[tuple[Any, int]] = []  # of each library, before the first of them
-        self.workqueue = threading.Lock()  # this layer aborts when two threads enter it at once
-        self.may_launch = may_launch
+        self.idle: list[Team] = []
         self.seconds_alone = 0.0  # of work that one thread has done for want of others
 
 
-_process = _Process(may_launch=True)
+_process = _Process()
 
 
 class _Mine(threading.local):
-    """Numba's number of threads for one Python thread."""
+    """What holds for one Python thread."""
 
-    before: int | None = None  # the user's own, where a fit has set another
-    now: int | None = None
     granted: Callable[[], int] | None = None  # by whoever shares the machine out
 
 
@@ -59,14 +54,12 @@ _mine = _Mine()
 
 
 def _after_fork() -> None:
-    # OpenMP's threads do not survive a fork, and the child's first region would end the child.
+    # Helpers do not survive a fork: the child has none, and takes its own.
     global _process
     limits = _process.blas_limits  # of a fit that goes on in the parent; ours ends them
-    _process = _Process(may_launch=_process.may_launch and not are_threads_launched())
+    _process = _Process()
     _process.blas_limits = limits
     _ceiling.cache_clear()  # a worker of a pool has less
-    layer.cache_clear()
-    _layer.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -82,16 +75,14 @@ def available() -> int:
     """
     if _mine.granted is None:
         return _ceiling()
-    n_threads = _mine.granted()
-    return 1 if n_threads == 1 else min(n_threads, _numba().config.NUMBA_NUM_THREADS)
+    return _mine.granted()
 
 
 @contextlib.contextmanager
 def granted(n_threads: Callable[[], int]) -> Iterator[None]:
     """Let this thread's fits use so many threads, whatever the ceilings of its process are.
 
-    They are asked for each time, as others may come that share them. Numba has launched as many as
-    there are cores, and there are no more than these.
+    They are asked for each time, as others may come that share them.
     """
     before = _mine.granted
     _mine.granted = n_threads
@@ -114,42 +105,9 @@ def _ceiling() -> int:
 
 
 @cache
-def _numba() -> Any:
-    return whole_module("numba")
-
-
-@cache
-def layer() -> str:
-    """Numba's threading layer: "omp", "tbb", "workqueue", or "none" where there is none."""
-    return _layer()[0]
-
-
-def why_none() -> str:
-    """Say why there is no threading layer; empty where there is one."""
-    return _layer()[1]
-
-
-@cache
-def _layer() -> tuple[str, str]:
-    if jit.IS_OFF:
-        return "none", "kernels are not compiled"
-    try:
-        with late_imports():
-            numba = _numba()
-            ask(numba.config.NUMBA_NUM_THREADS * FOR_A_THREAD, "for threads")
-            numba.get_num_threads()  # launches the threads, which decides on the layer
-            return numba.threading_layer(), ""
-    except (ImportError, ValueError) as error:
-        return "none", " ".join(str(error).split())
-
-
-@cache
-def _warn_of_one_thread() -> None:
+def _warn_of_one_thread(why: str) -> None:
     """Tell whoever has asked for threads that there are none."""
-    warnings.warn(
-        f"Numba has no threading layer here, so that n_jobs counts as 1: {why_none()}",
-        stacklevel=2,
-    )
+    warnings.warn(f"No thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2)
 
 
 def _limit(library: Any, n_threads: int) -> None:
@@ -185,9 +143,6 @@ def one_thread_blas() -> Iterator[None]:
 
 def _leave(process: _Process, ours: object) -> None:
     """Put back what `one_thread_blas` has set; the second time it changes nothing."""
-    if _mine.before is not None:
-        _numba().set_num_threads(_mine.before)
-        _mine.before = _mine.now = None
     with process.lock:
         process.running.pop(ours, None)
         if not process.running:
@@ -206,18 +161,16 @@ def worthwhile(flops: float, n_shards: int, n_jobs: int | None = None, n_regions
     if n_jobs is not None:
         return asked_for(n_jobs, n_shards)
     wanted = min(n_shards, int(2 * flops / LEAST_FLOPS))
-    if wanted < 2 or not _process.may_launch:
+    if wanted < 2 or jit.IS_OFF:
         return 1
     n_running = len(set(_process.running.values()))  # one may run within another
     wanted = min(wanted, available() // max(1, n_running))
-    if wanted < 2 or not _pays_to_launch(flops * n_regions) or layer() == "none":
+    if wanted < 2 or not _pays_to_launch(flops * n_regions):
         return 1
-    return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD[layer()])))
+    return max(1, min(wanted, int(flops / MIN_FLOPS_PER_THREAD)))
 
 
 def _pays_to_launch(flops: float) -> bool:
-    if are_threads_launched():
-        return True
     _process.seconds_alone += flops / FLOPS_PER_SECOND
     return _process.seconds_alone > LAUNCH_SECONDS
 
@@ -225,38 +178,29 @@ def _pays_to_launch(flops: float) -> bool:
 def asked_for(n_jobs: int, n_shards: int) -> int:
     """Threads of a number of jobs; -1 stands for all, -2 for all but one, and so on."""
     wanted = n_jobs if n_jobs > 0 else max(1, available() + 1 + n_jobs)
-    wanted = min(wanted, n_shards, available())
-    if wanted < 2 or not _process.may_launch:
-        return 1
-    if layer() != "none":
-        return wanted
-    if not jit.IS_OFF:
-        _warn_of_one_thread()
-    return 1
+    return 1 if jit.IS_OFF else max(1, min(wanted, n_shards, available(), MAX_HELPERS + 1))
 
 
 @contextlib.contextmanager
-def team(n_threads: int) -> Iterator[int | None]:
-    """Set Numba to this many threads; yields None where the serial kernels are to run."""
+def team(n_threads: int) -> Iterator[np.ndarray]:
+    """Gather helpers for this thread; yields what its kernels take to share their loops."""
     if n_threads == 1:
-        yield None
-    elif layer() != "workqueue":
-        yield use(n_threads)
-    elif _process.workqueue.acquire(blocking=False):
-        try:
-            yield use(n_threads)
-        finally:
-            _process.workqueue.release()
-    else:
-        yield None
+        yield ALONE
+        return
+    process = _process
+    with process.lock:
+        own = process.idle.pop() if process.idle else Team()
+    try:
+        yield own.words if _gathered(own, n_threads - 1) else ALONE
+    finally:
+        own.release()
+        process.idle.append(own)
 
 
-def use(n_threads: int) -> int:
-    """Set the number of threads of the parallel kernels that this thread calls next."""
-    numba = _numba()
-    if _mine.before is None:
-        _mine.before = numba.get_num_threads()
-    if _mine.now != n_threads:  # 2 us
-        numba.set_num_threads(n_threads)
-        _mine.now = n_threads
-    return n_threads
+def _gathered(own: Team, n_helpers: int) -> bool:
+    try:
+        own.gather(n_helpers)
+    except (MemoryError, RuntimeError) as error:
+        _warn_of_one_thread(str(error))
+        return False
+    return True

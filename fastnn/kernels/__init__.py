@@ -45,7 +45,8 @@ file and kernel                    formula
 ``updates.combine_block``          gradient = (sum over shards + alpha W) / sum of weights; also
                                    ``combine_block_by_tree``, where the sum is a tree's
 ``updates.sgd``, ``adam``, ...     params -= step of the solver
-``trees.ADD_TREES``                outputs += the leaf that a row reaches, tree by tree
+``trees.tree_loop``                outputs += the leaf that a row reaches, tree by tree
+``sharing.share``                  a loop over shards, blocks or tiles, by all who are free to help
 ``epoch.train_steps``              all of the above, once for each mini-batch
 =================================  ================================================================
 

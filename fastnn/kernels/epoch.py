@@ -4,9 +4,8 @@ A mini-batch is cut into shards by its number of rows alone. Each shard goes for
 one thread and leaves its own gradient; the shards' gradients are added in a fixed order. So the
 number of threads changes the time and not one bit of the result.
 
-The loops over shards and over blocks come in two forms, for one thread and for several, and a step
-calls either by its address. What is in the loops has an address, too, and so is one machine code
-for both.
+The loops over shards and over blocks are `prange` loops (`fastnn.kernels.sharing`): whoever is free
+takes part in them, and a team is of one thread or of several.
 
 `batch_gradient` and `apply_gradient` are the two halves of a step, for a gradient that comes from
 elsewhere. One after the other they leave the same bits as `train_steps`. So do `some_shards` and
@@ -16,8 +15,9 @@ elsewhere. One after the other they leave the same bits as `train_steps`. So do 
 import math
 
 from fastnn.compiling.intrinsics.views import vector
-from fastnn.compiling.language import call, interface, jit, prange, thread_forms
+from fastnn.compiling.language import call, interface, jit
 from fastnn.kernels.arguments import LOSS, ROWS, STEPS
+from fastnn.kernels.sharing import prange, share
 from fastnn.kernels.tuning import MINI_BATCH_SHARD_ROWS
 from fastnn.kernels.updates import add, clip, prepare_step
 
@@ -46,33 +46,31 @@ def shard_gradient(k, n_shards, adds, sample, rows, step, layers, params, backwa
         fresh = False
 
 
-def _shard_gradients(
-    first, stop, n_shards, adds, sample, rows, step, layers, params, backward, work
+SHARD_LOOP = (
+    "int64[::1], int64, int64, int64, int64, Sample, readonly int64[::1], int64, Layers, "
+    "readonly T[::1], Backward, Workspace"
+)
+BLOCK_LOOP = "int64[::1], int64, float64, int64, T[::1], Backward, Optimizer, Workspace"
+
+
+@interface(SHARD_LOOP)
+def shard_loop(
+    team, first, stop, n_shards, adds, sample, rows, step, layers, params, backward, work
 ):
     """Loss and gradient of the shards from `first` to `stop` of the `n_shards` of these rows."""
     shard = backward.shard_gradient
-    for i in prange(stop - first):
+    for i in prange(team, stop - first):
         call(shard, first + i, n_shards, adds, sample, rows, step, layers, params, backward, work)
 
 
-def _update_blocks(n_shards, total, n_weights, params, backward, optimizer, work):
+@interface(BLOCK_LOOP)
+def block_loop(team, n_shards, total, n_weights, params, backward, optimizer, work):
     """Combine the shards' gradients, and take a step, block by block."""
     gradients, sums, combine, alpha = work.gradients, work.squares, backward.combine, backward.alpha
     step = optimizer.step
-    for j in prange(sums.size):
+    for j in prange(team, sums.size):
         call(combine, j, n_shards, n_weights, params, gradients, alpha, total, sums)
         call(step, j, params, gradients, optimizer)
-
-
-SHARD_LOOP = (
-    "int64, int64, int64, int64, Sample, readonly int64[::1], int64, Layers, readonly T[::1], "
-    "Backward, Workspace"
-)
-BLOCK_LOOP = "int64, float64, int64, T[::1], Backward, Optimizer, Workspace"
-
-# By whether they run on several threads.
-SHARD_LOOPS = thread_forms(SHARD_LOOP)(_shard_gradients)
-BLOCK_LOOPS = thread_forms(BLOCK_LOOP)(_update_blocks)
 
 
 @jit
@@ -91,11 +89,12 @@ def step_blocks(params, optimizer, work):
 
 
 @interface(BLOCK_LOOP)
-def update_clipped(n_shards, total, n_weights, params, backward, optimizer, work):
-    """Do as `BLOCK_LOOPS`, and clip the gradient, which is whole when all blocks are combined."""
-    combine_blocks(n_shards, total, n_weights, params, backward, work)
-    clip(work.gradients, optimizer.max_norm)
-    step_blocks(params, optimizer, work)
+def update_clipped(team, n_shards, total, n_weights, params, backward, optimizer, work):
+    """Do as `block_loop`, and clip the gradient, which is whole when all blocks are combined."""
+    for _ in prange(team, 1):  # whoever draws it takes the step alone
+        combine_blocks(n_shards, total, n_weights, params, backward, work)
+        clip(work.gradients, optimizer.max_norm)
+        step_blocks(params, optimizer, work)
 
 
 @jit
@@ -128,10 +127,23 @@ def batch_loss(n_shards, total, alpha, losses, squares):
 
 @interface(
     "Sample, int64, Layers, T[::1], Optimizer, Backward, Workspace, Epochs, int64, int64, int64, "
-    "address, address"
+    "int64[::1], address, address"
 )
 def train_steps(
-    sample, batch, layers, params, optimizer, backward, work, epochs, n, start, stop, shards, blocks
+    sample,
+    batch,
+    layers,
+    params,
+    optimizer,
+    backward,
+    work,
+    epochs,
+    n,
+    start,
+    stop,
+    team,
+    shards,
+    blocks,
 ):
     """Take one step for each mini-batch of the rows start:stop of n epochs, one after the other.
 
@@ -139,7 +151,7 @@ def train_steps(
     is kept true step by step: an interrupt comes between two calls, and finds there how far the
     epoch has come, which may be further than `stop` where its order is of a part of its rows. A
     mini-batch whose weights sum to zero says nothing and changes nothing. `shards` and `blocks` are
-    addresses of loops: of `SHARD_LOOPS`, and of `BLOCK_LOOPS` or `update_clipped`.
+    addresses of loops: of `shard_loop`, and of `block_loop` or `update_clipped`.
     """
     progress, n_weights, n_rows = optimizer.progress, layers.n_weights, epochs.orders.shape[1]
     for epoch in range(n):
@@ -157,23 +169,35 @@ def train_steps(
                 continue
             progress[STEPS] += 1
             step = int(progress[STEPS])
-            call(
-                shards, 0, n_shards, n_shards, 0, sample, rows, step, layers, params, backward, work
+            share(
+                team,
+                shards,
+                0,
+                n_shards,
+                n_shards,
+                0,
+                sample,
+                rows,
+                step,
+                layers,
+                params,
+                backward,
+                work,
             )
             if backward.track != 0:
                 call(backward.track, n_shards, rows.size, layers, backward.running, work)
             prepare_step(optimizer)
-            call(blocks, n_shards, total, n_weights, params, backward, optimizer, work)
+            share(team, blocks, n_shards, total, n_weights, params, backward, optimizer, work)
             loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
             progress[LOSS] += loss * rows.size
         epochs.losses[epoch] = progress[LOSS]
 
 
 @interface(
-    "Sample, Layers, Backward, Workspace, readonly T[::1], readonly int64[::1], int64, address, "
-    "float64[::1]"
+    "Sample, Layers, Backward, Workspace, readonly T[::1], readonly int64[::1], int64, int64[::1], "
+    "address, float64[::1]"
 )
-def batch_gradient(sample, layers, backward, work, params, rows, step, shards, out):
+def batch_gradient(sample, layers, backward, work, params, rows, step, team, shards, out):
     """Leave the gradient of a mini-batch in work.gradients[0], its loss and total weight in `out`.
 
     `step` is the number of the step that will be taken. Where the rows' weights sum to zero, the
@@ -184,7 +208,9 @@ def batch_gradient(sample, layers, backward, work, params, rows, step, shards, o
     if total == 0:
         work.gradients[0, :] = 0
         return
-    call(shards, 0, n_shards, n_shards, 0, sample, rows, step, layers, params, backward, work)
+    share(
+        team, shards, 0, n_shards, n_shards, 0, sample, rows, step, layers, params, backward, work
+    )
     if backward.track != 0:
         call(backward.track, n_shards, rows.size, layers, backward.running, work)
     combine_blocks(n_shards, total, layers.n_weights, params, backward, work)
@@ -203,20 +229,25 @@ def apply_gradient(params, optimizer, work):
 
 @interface(
     "Sample, Layers, Backward, Workspace, readonly T[::1], readonly int64[::1], int64, int64, "
-    "int64, address, float64[::1]"
+    "int64, int64[::1], address, float64[::1]"
 )
-def some_shards(sample, layers, backward, work, params, rows, step, first, stop, shards, out):
+def some_shards(sample, layers, backward, work, params, rows, step, first, stop, team, shards, out):
     """Leave the gradients of some of a mini-batch's shards where they belong, not added up.
 
     The total weight of its rows goes to `out`.
     """
     out[0] = total_weight(sample.weights, rows)
     n_shards = shards_of(rows, work)
-    call(shards, first, stop, n_shards, 0, sample, rows, step, layers, params, backward, work)
+    share(
+        team, shards, first, stop, n_shards, 0, sample, rows, step, layers, params, backward, work
+    )
 
 
-@interface("Layers, Backward, Workspace, T[::1], Optimizer, readonly int64[::1], float64, address")
-def step_by_sum(layers, backward, work, params, optimizer, rows, total, blocks):
+@interface(
+    "Layers, Backward, Workspace, T[::1], Optimizer, readonly int64[::1], float64, "
+    "int64[::1], address"
+)
+def step_by_sum(layers, backward, work, params, optimizer, rows, total, team, blocks):
     """Take the step of a mini-batch, the sum of whose shards' gradients is in work.gradients[0].
 
     The shards' losses, and their moments where those are tracked, are all in `work`.
@@ -226,23 +257,25 @@ def step_by_sum(layers, backward, work, params, optimizer, rows, total, blocks):
     if backward.track != 0:
         call(backward.track, n_shards, rows.size, layers, backward.running, work)
     prepare_step(optimizer)
-    call(blocks, 1, total, layers.n_weights, params, backward, optimizer, work)
+    share(team, blocks, 1, total, layers.n_weights, params, backward, optimizer, work)
     loss = batch_loss(n_shards, total, backward.alpha, work.losses, work.squares)
     progress[LOSS] += loss * rows.size
 
 
 @interface(
     "Sample, readonly int64[::1], Layers, Backward, Workspace, readonly T[::1], int64, int64, "
-    "address"
+    "int64[::1], address"
 )
-def full_gradient(sample, rows, layers, backward, work, params, start, stop, shards):
+def full_gradient(sample, rows, layers, backward, work, params, start, stop, team, shards):
     """Go on with the gradient of all these rows together, by rows[start:stop].
 
     From call to call the shards' gradients add up. The call that reaches the last row leaves their
     sum in work.gradients[0], and the loss in work.losses[0].
     """
     part, n_shards, adds = vector(rows, start, stop - start), work.losses.size, min(start, 1)
-    call(shards, 0, n_shards, n_shards, adds, sample, part, 0, layers, params, backward, work)
+    share(
+        team, shards, 0, n_shards, n_shards, adds, sample, part, 0, layers, params, backward, work
+    )
     if stop == rows.size:
         total = total_weight(sample.weights, rows)
         combine_blocks(n_shards, total, layers.n_weights, params, backward, work)

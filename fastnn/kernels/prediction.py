@@ -3,8 +3,9 @@
 import numpy as np
 
 from fastnn.compiling.intrinsics.views import locked, matrix, vector
-from fastnn.compiling.language import call, interface, jit, prange, thread_forms
+from fastnn.compiling.language import call, interface, jit
 from fastnn.kernels.arguments import OUTPUTS, UNITS, Sample, Workspace
+from fastnn.kernels.sharing import prange, share
 
 
 @jit
@@ -23,16 +24,24 @@ def _predict_shard(k, n_shards, sample, rows, l, layers, params, work, out):
         start += n_shards * tile_rows
 
 
-def _predict_rows(sample, l, layers, params, work, rows, out, n_shards):
-    """Write the outputs of layer l for these rows."""
-    for k in prange(n_shards):
+@interface(
+    "int64[::1], Sample, int64, Layers, readonly T[::1], Workspace, readonly int64[::1], "
+    "T[:, ::1], int64"
+)
+def prediction_loop(team, sample, l, layers, params, work, rows, out, n_shards):
+    """Write the outputs of layer l for these rows, in so many shards."""
+    for k in prange(team, n_shards):
         _predict_shard(k, n_shards, sample, rows, l, layers, params, work, out)
 
 
-# By whether it runs on several threads.
-PREDICT_ROWS = thread_forms(
-    "Sample, int64, Layers, readonly T[::1], Workspace, readonly int64[::1], T[:, ::1], int64"
-)(_predict_rows)
+@interface(
+    "address, Sample, int64, Layers, readonly T[::1], Workspace, readonly int64[::1], T[:, ::1], "
+    "int64, int64[::1]"
+)
+def predict_rows(loop, sample, l, layers, params, work, rows, out, n_shards, team):
+    """Write the outputs of layer l for these rows; `loop` is the address of `prediction_loop`."""
+    share(team, loop, sample, l, layers, params, work, rows, out, n_shards)
+
 
 OK, NOT_FINITE = 0, 1  # what `predict_at_once` says of X
 

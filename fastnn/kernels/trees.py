@@ -17,8 +17,9 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from fastnn.compiling.language import bundle, interface, jit, prange, thread_forms
+from fastnn.compiling.language import bundle, interface, jit
 from fastnn.kernels.arguments import Array
+from fastnn.kernels.sharing import prange, share
 from fastnn.kernels.tuning import TREE_ROWS
 
 MISSING_LEFT, IS_SET = 1, 2  # the flags of a split, in the lowest of its bits
@@ -112,16 +113,20 @@ def _add_tree(trees, root, X, start, stop, out):
         i += 1
 
 
-@thread_forms("Trees, readonly float64[:, ::1], float64[:, ::1]")
-def _add_trees(trees, X, out):
-    for block in prange((X.shape[0] + TREE_ROWS - 1) // TREE_ROWS):
+@interface("int64[::1], Trees, readonly float64[:, ::1], float64[:, ::1]")
+def tree_loop(team, trees, X, out):
+    """Add trees to the outputs, some rows at a time."""
+    for block in prange(team, (X.shape[0] + TREE_ROWS - 1) // TREE_ROWS):
         start = block * TREE_ROWS
         stop = min(start + TREE_ROWS, X.shape[0])
         for t in range(trees.roots.size):
             _add_tree(trees, trees.roots[t], X, start, stop, out)
 
 
-ADD_TREES = _add_trees  # to the outputs; by whether it runs on several threads
+@interface("address, Trees, readonly float64[:, ::1], float64[:, ::1], int64[::1]")
+def add_trees(loop, trees, X, out, team):
+    """Add trees to the outputs; `loop` is the address of `tree_loop`."""
+    share(team, loop, trees, X, out)
 
 
 @interface("Lookups, readonly float64[:, ::1], float64[:, ::1]")

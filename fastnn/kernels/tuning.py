@@ -104,20 +104,25 @@ UPDATE_BLOCK = 4096
 
 # -------------------------------------------------------------------------------------- threads
 
-MIN_FLOPS_PER_THREAD = {"omp": 2e6, "tbb": 2e6, "workqueue": 2e7}
-"""Operations of a parallel region for which one more thread pays, by Numba's threading layer.
+MIN_FLOPS_PER_THREAD = 5e5
+"""Operations of a loop for which one more thread pays: 10 us.
 
-A region costs 3 us with OpenMP and 110 us with Numba's own work queue.
+To share a loop takes 0.1 to 0.3 us (two loops of 1.3 us each take 1.6, two cores of Zen 3).
 """
 
 FLOPS_PER_SECOND = 5e10
 """Operations that a core does in a second, about, in the products of a mini-batch."""
 
-LAUNCH_SECONDS = 0.1
-"""Seconds of work on one thread, for which others would have paid, before they are launched.
+LAUNCH_SECONDS = 2e-3
+"""Seconds of work on one thread, for which others would have paid, before they are started.
 
-It takes 0.15 s to import Numba, to launch threads and to load their loops, and most work takes
-longer than `FLOPS_PER_SECOND` lets it seem.
+To start one takes 0.1 ms, and its first products 64 MB of addresses.
+"""
+
+PATIENCE = 1000
+"""Looks of a helper for a loop, after the last one, before it sleeps: 0.3 ms.
+
+Between two calls of the kernels Python takes some 0.1 ms; to be woken takes 0.05.
 """
 
 TRIAL_SECONDS = 2e-3

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn.compiling.runtime import Call, DTypes
+from fastnn.compiling.runtime import Call, DTypes, address_of
 from fastnn.engine import threads
 from fastnn.engine.base import Check, no_check
+from fastnn.kernels import trees as kernels
 from fastnn.kernels.trees import (
-    ADD_TREES,
     FEATURE_BITS,
     IS_SET,
     MISSING_LEFT,
@@ -374,7 +374,7 @@ def add_trees(trees: Trees, X: np.ndarray, out: np.ndarray, n_jobs: int | None =
     n_blocks = -(-len(X) // TREE_ROWS)
     flops = float(TREE_STEP_FLOPS) * len(X) * trees.roots.size * _depth(trees)
     with threads.team(threads.worthwhile(flops, n_blocks, n_jobs)) as team:
-        Call(ADD_TREES[team is not None], DTYPES, trees)(X, out)
+        Call(kernels.add_trees, DTYPES, address_of(kernels.tree_loop, DTYPES), trees)(X, out, team)
 
 
 def _depth(trees: Trees) -> float:

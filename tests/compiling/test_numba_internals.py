@@ -51,7 +51,6 @@ def test_who_imports_numba():
     assert files == {
         "compiling/compiler.py",
         "compiling/numba_internals.py",
-        "engine/threads.py",
     }
 
 
@@ -65,29 +64,6 @@ def test_a_name_that_is_not_there():
         _ = numba_internals.cutils
     with pytest.raises(ImportError, match="cutils"):
         from fastnn.compiling.numba_internals import cutils  # noqa: F401
-
-
-def test_to_ask_for_threads_imports_nothing_and_sees_those_of_others():
-    program = """
-    import sys
-    from fastnn.engine import threads
-
-    print(threads.are_threads_launched(), "numba" in sys.modules)
-    import numba
-
-    print(threads.are_threads_launched())
-    try:
-        numba.get_num_threads()
-    except (ImportError, ValueError):  # there is no threading layer
-        print(False)
-    else:
-        numba.set_num_threads(1)
-        print(threads.are_threads_launched())
-    """
-    told = python(program).split()
-    assert told[:3] == ["False", "False", "False"]
-    layer = python("from fastnn.engine import threads; print(threads.layer())")
-    assert told[3] == str(layer != "none")
 
 
 def test_llvm_is_imported_whole_and_on_no_clock():

@@ -13,8 +13,8 @@ from problems import HIDDEN, training_problem
 from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier, MLPRegressor
+from fastnn.compiling import language as jit
 from fastnn.compiling.intrinsics.pairs import are_multiplied
-from fastnn.engine import threads
 from fastnn.engine.cpu import CPU
 
 pytestmark = [
@@ -103,7 +103,7 @@ def test_gradients_are_about_central_differences():
         assert abs(gradient @ direction - numeric) < 5e-3 * size
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("data", [X, csr_array(X)], ids=["dense", "csr"])
 def test_the_same_bits_for_one_thread_and_two(data, forced):
     results = []

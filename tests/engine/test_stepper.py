@@ -87,7 +87,7 @@ def trained(n_epochs, n_jobs, several):
     return problem.network.params, solver.state, solver.progress, losses, problem.rows
 
 
-@pytest.mark.parametrize("n_jobs", [None, 1])
+@pytest.mark.parametrize("n_jobs", [None, 1, 2])
 @pytest.mark.parametrize("n_epochs", [[1, 1, 1, 1], [4], [3, 1], [1, 3]])
 def test_epochs_in_one_call_are_those_one_by_one_to_the_bit(n_epochs, n_jobs):
     single, several = (trained(n_epochs, n_jobs, several) for several in (False, True))
@@ -95,13 +95,19 @@ def test_epochs_in_one_call_are_those_one_by_one_to_the_bit(n_epochs, n_jobs):
         assert_array_equal(ours, expected)
 
 
-def test_what_may_take_threads_takes_one_epoch_at_a_time(monkeypatch):
+def test_one_epoch_at_a_time_until_it_is_known_whether_threads_pay(monkeypatch):
     monkeypatch.setattr("fastnn.engine.threads.LEAST_FLOPS", 0)
-    for n_jobs, expected in ((None, 0), (2, 0)):
-        problem = replace(problem_of(None), n_jobs=n_jobs)
-        assert CPU.stepper(problem, adam(problem), BATCH).epochs_at_once == expected
+    monkeypatch.setattr("fastnn.engine.threads.available", lambda: 2)
+    problem = problem_of(None)
+    stepper = CPU.stepper(problem, adam(problem), BATCH)
+    assert stepper.epochs_at_once == 0
     with pytest.raises(ValueError, match="1 to 0 epochs here, got 2"):
-        CPU.stepper(problem, adam(problem), BATCH).epochs(lambda epoch: None, [0.1, 0.1])
+        stepper.epochs(lambda epoch: None, [0.1, 0.1])
+    for several in (True, True, False):  # the first says nothing
+        stepper.pace.note(several, 1, 1.0 - 0.5 * several)
+    assert stepper.epochs_at_once > 4
+    decided = replace(problem, n_jobs=2)
+    assert CPU.stepper(decided, adam(decided), BATCH).epochs_at_once > 4
 
 
 def test_what_does_not_fit_is_refused():

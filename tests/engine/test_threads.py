@@ -1,7 +1,6 @@
 """Threads change the time and not one bit; and nothing aborts, hangs or is left limited."""
 
 import os
-import re
 import sys
 import threading
 import warnings
@@ -16,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from fastnn import MLPClassifier
+from fastnn.compiling import language as jit
 from fastnn.engine import predictor, threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -31,7 +31,7 @@ def params_of(model):
     return np.concatenate([w.ravel() for w in model.coefs_ + model.intercepts_])
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"solver": "lbfgs"}], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
@@ -47,7 +47,7 @@ def test_the_same_bits_for_any_number_of_threads(forced, form, dtype, parameters
         assert loss == results[0][2]
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_same_bits_where_products_are_cut(forced, dtype):
     results = []
@@ -59,7 +59,7 @@ def test_the_same_bits_where_products_are_cut(forced, dtype):
         np.testing.assert_array_equal(one, several)
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_predictions_have_the_same_bits_however_many_rows_are_passed_at_once(
     forced, dtype, monkeypatch
@@ -180,11 +180,10 @@ def test_threads_are_launched_once_that_pays():
         from fastnn.engine import threads
 
         threads.available = lambda: 2
-        flops = threads.FLOPS_PER_SECOND * 0.04
-        answers = [(threads.worthwhile(flops, 4), threads.are_threads_launched()) for _ in range(4)]
-        print(answers, threads.worthwhile(1.0, 4))
+        flops = threads.FLOPS_PER_SECOND * threads.LAUNCH_SECONDS * 0.4
+        print(*[threads.worthwhile(flops, 4) for _ in range(4)], threads.worthwhile(1.0, 4))
     """
-    assert python(program) == "[(1, False), (1, False), (2, True), (2, True)] 1"
+    assert python(program) == "1 1 2 2 1"
 
 
 def test_two_fits_in_two_python_threads():
@@ -216,8 +215,9 @@ PROGRAM = """
     random = np.random.default_rng(0)
     X, y = random.standard_normal((3000, 100)), random.integers(0, 4, 3000)
 
-    def fit():
-        model = MLPClassifier((100,), batch_size=1000, max_iter=3, random_state=0).fit(X, y)
+    def fit(n_jobs=None):
+        model = MLPClassifier((100,), batch_size=1000, max_iter=3, random_state=0, n_jobs=n_jobs)
+        model.fit(X, y)
         return float(sum(W.sum() for W in model.coefs_)).hex()
 """
 
@@ -225,29 +225,56 @@ PROGRAM = """
 @pytest.mark.skipif(sys.platform != "linux", reason="fork is Linux' way to start workers")
 def test_a_fork_after_a_fit():
     program = f"""{PROGRAM}
-    first = fit()
+    threads.available = lambda: 2
+    first = fit(n_jobs=2)
     sys.stdout.flush()
     child = os.fork()
-    if child == 0:
-        os._exit(0 if fit() == first else 1)
+    if child == 0:  # its parent's helper is not there, and it takes one of its own
+        alone = threading.active_count() == 1
+        same = fit(n_jobs=2) == first
+        os._exit(0 if alone and same and threading.active_count() == 2 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert fit() == first
+    assert fit(n_jobs=2) == first
     print("whole")
     """
     assert python(program) == "whole"
 
 
-@pytest.mark.parametrize("layer", ["workqueue", "omp"])
-def test_threads_at_once_on_each_layer(layer):
+def test_threads_at_once_each_with_helpers():
     program = f"""{PROGRAM}
-    first, sums = fit(), []
-    workers = [threading.Thread(target=lambda: sums.append(fit())) for _ in range(4)]
+    threads.available = lambda: 3
+    first, sums = fit(n_jobs=1), []
+    workers = [threading.Thread(target=lambda: sums.append(fit(n_jobs=3))) for _ in range(4)]
     [worker.start() for worker in workers]
     [worker.join() for worker in workers]
-    print(threads.layer(), {{first}} == set(sums) and len(sums) == 4)
+    print({{first}} == set(sums), len(sums), 1 <= len(threads._process.idle) <= 4)
     """
-    told = python(program, NUMBA_THREADING_LAYER=layer)
-    assert told in (f"{layer} True", "none True")  # a machine may lack libgomp
+    assert python(program) == "True 4 True"
+
+
+def test_helpers_serve_one_fit_after_another():
+    program = f"""{PROGRAM}
+    threads.available = lambda: 3
+    sums = {{fit(n_jobs=n) for n in (1, 2, 3, 2, 3)}}
+    print(len(sums), [thread.name for thread in threading.enumerate()][1:])
+    """
+    assert python(program) == "1 ['fastnn-helper', 'fastnn-helper']"
+
+
+def test_helpers_of_nobody_end():
+    program = """
+        import gc, threading, time
+        from fastnn.engine.helpers import Team
+
+        team = Team()
+        team.gather(2)
+        del team
+        gc.collect()
+        for thread in threading.enumerate()[1:]:
+            thread.join(30)
+        print(threading.active_count())
+    """
+    assert python(program) == "1"
 
 
 def test_ceilings_of_the_environment():
@@ -272,32 +299,18 @@ def test_an_interrupt_at_any_step_leaves_blas_its_threads():
     assert moment > 5
 
 
-def test_a_threading_layer_that_is_missing_is_told():
-    """Numba's name of a layer is taken for one that is not installed."""
-    program = """
-        import sys, warnings
-        import numpy as np
-        from numba.np.ufunc import parallel
-        from fastnn import MLPClassifier
-        from fastnn.versions import show_versions
+def test_a_thread_that_cannot_be_started_is_told():
+    program = f"""{PROGRAM}
+    def none(*arguments):
+        raise RuntimeError("can't start new thread")
 
-        def no_layer(*arguments):
-            raise ValueError("No threading layer\\ncould be loaded.")
-
-        parallel._launch_threads = no_layer
-        random = np.random.default_rng(0)
-        X, y = random.random((400, 60)), np.arange(400) % 2
-        wide = {"hidden_layer_sizes": (90,), "batch_size": 200, "max_iter": 2, "n_jobs": 2}
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            for _ in range(2):
-                MLPClassifier(**wide).fit(X, y)
-        print(*[one.message for one in told if "layer" in str(one.message)], sep="|")
-        show_versions()
+    threads.available = lambda: 2
+    first = fit(n_jobs=1)
+    threading.Thread.start = none
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        same = {{fit(n_jobs=2), fit(n_jobs=2)}} == {{first}}
+    print(same, *[one.message for one in told if "thread" in str(one.message)], sep="|")
     """
-    told, *_, facts = python(program, OMP_NUM_THREADS="2").partition("\n")
-    assert told == (
-        "Numba has no threading layer here, so that n_jobs counts as 1: No threading layer could "
-        "be loaded."
-    )
-    assert re.search(r"threading layer +none: No threading layer could be loaded\.", facts)
+    expected = "True|No thread can be started, so that n_jobs counts as 1: can't start new thread"
+    assert python(program) == expected

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from watchers import Watcher
 
 from fastnn import MLPClassifier, MLPRegressor
+from fastnn.compiling import language as jit
 from fastnn.engine import threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -44,7 +45,7 @@ def params_of(model):
     return np.concatenate([array.ravel() for array in arrays])
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("data", [X.astype(np.float32), csr_array(X)], ids=["dense", "csr"])
 @pytest.mark.parametrize(("task", "name"), CASES)
 def test_the_same_bits_for_one_thread_and_two(task, name, data, forced):
@@ -72,7 +73,7 @@ def different_bits(n_threads):
     return different
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 def test_the_same_bits_for_more_threads_than_shards():
     program = f"""
     import sys, warnings

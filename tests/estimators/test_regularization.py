@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
 from fastnn import MLPClassifier, MLPRegressor
+from fastnn.compiling import language as jit
 from fastnn.engine import threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -74,7 +75,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.skipif(threads.layer() == "none", reason="this machine has no threading layer")
+@pytest.mark.skipif(jit.IS_OFF, reason="kernels that are not compiled have one thread")
 @pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", OPTIONS)

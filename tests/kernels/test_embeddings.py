@@ -11,12 +11,13 @@ from problems import dtypes_of_problem, optimizer_of, workspace_of
 
 from fastnn.compiling.runtime import Call
 from fastnn.embedding import Embedding
-from fastnn.engine import bind
+from fastnn.engine import bind, threads
 from fastnn.engine.base import Problem, Segment
 from fastnn.engine.cpu import CPU
 from fastnn.engine.data import Data, sample_of
 from fastnn.kernels import embeddings, epoch
 from fastnn.kernels.arguments import Epochs
+from fastnn.kernels.sharing import ALONE
 from fastnn.memory import padded
 from fastnn.network import Architecture, Network
 
@@ -126,12 +127,13 @@ def params_after_steps(dtype, is_compiled=True, several=False):
     epochs = Epochs(problem.rows[None], optimizer.hyper[:1], np.empty(1))
     fixed = (problem.data.sample, 205, layers, problem.network.params)
     fixed += optimizer, backward, work, epochs
-    loops = bind.shard_loop(several, dtypes), bind.block_loop(several, False, dtypes)
+    loops = bind.shard_loop(dtypes), bind.block_loop(False, dtypes)
     with np.errstate(over="ignore"):  # as the dropout's hash is meant to
         if is_compiled:
-            Call(epoch.train_steps, dtypes, *fixed)(1, 0, N_ROWS, *loops)
+            with threads.team(1 + several) as team:
+                Call(epoch.train_steps, dtypes, *fixed)(1, 0, N_ROWS, team, *loops)
         else:
-            epoch.train_steps(*fixed, 1, 0, N_ROWS, *loops)
+            epoch.train_steps(*fixed, 1, 0, N_ROWS, ALONE, *loops)
     return problem.network.params
 
 

@@ -17,13 +17,14 @@ from problems import (
 )
 
 from fastnn.compiling.runtime import Call
-from fastnn.engine import bind
+from fastnn.engine import bind, threads
 from fastnn.engine.data import Data
 from fastnn.kernels import (
     epoch,
     updates,
 )
 from fastnn.kernels.arguments import ACTIVATE, DERIVE, LOSS, N_FUNCTIONS, ROWS, STEPS, Epochs
+from fastnn.kernels.sharing import ALONE
 
 
 def take_steps(
@@ -34,14 +35,12 @@ def take_steps(
     network, rows = (layers, problem.network.params), problem.rows
     epochs = Epochs(rows[None], optimizer.hyper[:1], np.empty(1))
     fixed = (problem.data.sample, batch, *network, optimizer, backward, work, epochs)
-    loops = (
-        bind.shard_loop(several, dtypes),
-        bind.block_loop(several, problem.max_norm is not None, dtypes),
-    )
+    loops = bind.shard_loop(dtypes), bind.block_loop(problem.max_norm is not None, dtypes)
     if is_compiled:
-        Call(epoch.train_steps, dtypes, *fixed)(1, 0, rows.size, *loops)
+        with threads.team(1 + several) as team:
+            Call(epoch.train_steps, dtypes, *fixed)(1, 0, rows.size, team, *loops)
     else:
-        epoch.train_steps(*fixed, 1, 0, rows.size, *loops)
+        epoch.train_steps(*fixed, 1, 0, rows.size, ALONE, *loops)
 
 
 def take_halves_of_steps(problem, work, optimizer, batch, is_compiled=True, several=False):
@@ -55,7 +54,8 @@ def take_halves_of_steps(problem, work, optimizer, batch, is_compiled=True, seve
     update = caller(epoch.apply_gradient, dtypes, *of_update)
     for start in range(0, problem.rows.size, batch):
         rows, step = problem.rows[start : start + batch], int(progress[STEPS]) + 1
-        gradient(params, rows, step, bind.shard_loop(several, dtypes), said)
+        with threads.team(1 + (several and is_compiled)) as team:
+            gradient(params, rows, step, team, bind.shard_loop(dtypes), said)
         progress[ROWS] = start + rows.size
         if said[1] > 0:
             given = work.gradients[0].copy()  # as other machines would send it

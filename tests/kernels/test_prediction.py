@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 from problems import bundles_of, dtypes_of_problem, training_problem, workspace_of
 
-from fastnn.compiling.runtime import Call
-from fastnn.engine import bind
+from fastnn.compiling.runtime import Call, address_of
+from fastnn.engine import bind, threads
 from fastnn.engine import data as samples
 from fastnn.engine.bind import prediction_layers
 from fastnn.engine.workspace import prediction_workspace
@@ -16,6 +16,7 @@ from fastnn.kernels import (
     epoch,
     prediction,
 )
+from fastnn.kernels.sharing import ALONE
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -23,18 +24,22 @@ from fastnn.kernels import (
 def test_full_gradient_and_prediction(form, several):
     problem, results = training_problem(np.float64, form), []
     sample, network, dtypes = problem.data.sample, problem.network, dtypes_of_problem(problem)
-    params, loop = network.params, bind.shard_loop(several, dtypes)
-    for caller in (Call, lambda kernel, dtypes, *fixed: partial(kernel, *fixed)):
+    params, loop = network.params, bind.shard_loop(dtypes)
+    predictions = address_of(prediction.prediction_loop, dtypes)
+    callers = (Call, 1 + several), (lambda kernel, dtypes, *fixed: partial(kernel, *fixed), 1)
+    for caller, n_threads in callers:
         work = workspace_of(problem, 230, adds=True)
         fixed = (sample, problem.rows, *bundles_of(problem), work)
         gradient = caller(epoch.full_gradient, dtypes, *fixed)
-        gradient(params, 0, 130, loop)
-        gradient(params, 130, 230, loop)
-        out, is_sparse, n_threads = np.empty((230, 3)), form == "csr", 1 + several
+        out, is_sparse = np.empty((230, 3)), form == "csr"
         tiles = prediction_workspace(network.units, 230, n_threads, out.dtype, is_sparse)
         layers = prediction_layers(network, problem.architecture, dtypes)
-        kernel, fixed = prediction.PREDICT_ROWS[several], (sample, 1, layers, params, tiles)
-        caller(kernel, dtypes, *fixed)(problem.rows, out, n_threads)
+        fixed = (predictions, sample, 1, layers, params, tiles)
+        with threads.team(n_threads) as team:
+            gradient(params, 0, 130, team, loop)
+            gradient(params, 130, 230, team, loop)
+            predict = caller(prediction.predict_rows, dtypes, *fixed)
+            predict(problem.rows, out, n_threads, team)
         results.append([work.losses[0], work.gradients[0].copy(), out])
     for ours, written in zip(*results, strict=True):
         assert_allclose(ours, written, rtol=1e-11, atol=1e-12)
@@ -52,7 +57,8 @@ def test_prediction_at_once(n_rows, values):
     dtypes = bind.dtypes_of(network, sample)
     layers = prediction_layers(network, problem.architecture, dtypes)
     whole = np.empty((n_rows, 3))
-    prediction.PREDICT_ROWS[False](sample, 1, layers, params, work, rows, whole, 1)
+    loop = address_of(prediction.prediction_loop, dtypes)
+    prediction.predict_rows(loop, sample, 1, layers, params, work, rows, whole, 1, ALONE)
     fixed = (sample.Y, sample.weights, np.arange(8), layers, params, work)
     for form in (
         Call(prediction.predict_at_once, dtypes, *fixed),

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastnn.compiling.runtime import Call, DTypes
+from fastnn.compiling.runtime import Call, DTypes, address_of
+from fastnn.engine import threads
+from fastnn.kernels.sharing import ALONE
 from fastnn.kernels.trees import (
-    ADD_TREES,
     FEATURE_BITS,
     IS_SET,
     MISSING_LEFT,
     Lookups,
     Trees,
+    add_trees,
     look_up,
+    tree_loop,
 )
 
 DTYPES = DTypes(np.dtype(np.float64))
@@ -63,8 +66,10 @@ def test_rows_reach_their_leaves(n_rows, several):
     rows = np.tile(ROWS, (103, 1))[:n_rows]
     X, expected = rows[:, :3].copy(), rows[:, 3:]
     compiled, written = np.full((2, n_rows, 2), 0.25)
-    Call(ADD_TREES[several], DTYPES, TREES)(X, compiled)
-    ADD_TREES[several](TREES, X, written)
+    loop = address_of(tree_loop, DTYPES)
+    with threads.team(1 + several) as team:
+        Call(add_trees, DTYPES, loop, TREES)(X, compiled, team)
+    add_trees(loop, TREES, X, written, ALONE)
     assert_array_equal(compiled, expected + 0.25)
     assert_array_equal(written, compiled)
 

@@ -3,6 +3,8 @@
 =============  ====================================================================================
 file           writes
 =============  ====================================================================================
+``sharing``    a loop handed to other threads
+``atomics``    words that several threads read and write
 ``calls``      a call by address; how the arguments of a `Call` are read
 ``views``      views of flat memory, and requests for memory to come to the cache
 ``blas``       a call of BLAS' matrix product
@@ -52,7 +54,7 @@ To see what was written, set ``NUMBA_DUMP_LLVM=1``, or ``NUMBA_DUMP_OPTIMIZED=1`
 passes make of it, and compile into an empty ``NUMBA_CACHE_DIR``.
 """
 
-from fastnn.compiling.lowering import blas, pairs, registers, views  # noqa: F401 their import tells Numba of them
+from fastnn.compiling.lowering import atomics, blas, pairs, registers, sharing, views  # noqa: F401 their import tells Numba of them
 from fastnn.compiling.lowering.calls import accepted, runner
 
 __all__ = ["accepted", "runner"]

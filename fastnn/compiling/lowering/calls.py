@@ -26,24 +26,24 @@ accepted: set[tuple] = set()  # argument types of all kernels with an address
 
 def _type_of_call(arguments: tuple) -> Any:
     """Let through a call that takes what some kernel takes; anything else would end the process."""
-    declared = _declared(arguments[1:])
-    if declared is None:
+    kinds = declared(arguments[1:])
+    if kinds is None:
         raise TypingError(f"no kernel takes the arguments {arguments[1:]}")
-    return types.none(types.int64, *declared)
+    return types.none(types.int64, *kinds)
 
 
 type_variadic(call, _type_of_call)
 
 
-def _declared(arguments: tuple) -> tuple | None:
+def declared(arguments: tuple) -> tuple | None:
     """Find the declared types that arguments stand for, None where there are none."""
-    # The index of a prange loop is unsigned: any whole number is passed as int64.
+    # Any whole number is passed as int64.
     plain = tuple(types.int64 if isinstance(a, types.Integer) else a for a in arguments)
     if plain in accepted:
         return plain
-    for declared in accepted:
-        if len(declared) == len(plain) and all(map(_stands_for, plain, declared)):
-            return declared
+    for known in accepted:
+        if len(known) == len(plain) and all(map(_stands_for, plain, known)):
+            return known
     return None
 
 
