@@ -78,29 +78,30 @@ def test_the_rows_are_sent_once(client, expected, monkeypatch):
     assert len(sent) == 1
 
 
-def test_no_worker_is_left(expected):
+def test_no_worker_is_left(impatient, monkeypatch, expected):
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         ours = DaskTabularClassifier(**QUICK)
-        ours.set_callbacks(AtEnd("model", 1, lambda: cluster.scale(0)))
-        with pytest.raises(WorkersLostError, match=r"no worker for 10 seconds.*fit again"):
+        ours.set_callbacks(AtEnd("model", 1, impatient(lambda: cluster.scale(0))))
+        with pytest.raises(WorkersLostError, match=r"no worker for 1 seconds.*fit again"):
             ours.fit(X, Y)
         assert not hasattr(ours, "members_")
-        with pytest.raises(WorkersLostError, match="no worker for 10 seconds"):
+        with pytest.raises(WorkersLostError, match="no worker for 1 seconds"):
             ours.fit(X, Y)
+        monkeypatch.undo()
         cluster.scale(1)
         wait_for(lambda: len(client.nthreads()) == 1)
         assert_same_ensemble(ours.set_callbacks().fit(X, Y), expected)
 
 
-def test_the_scheduler_is_gone():
+def test_the_scheduler_is_gone(impatient):
     cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
     client = Client(cluster)
     ours = DaskTabularClassifier(**QUICK, client=client)
-    ours.set_callbacks(AtEnd("model", 1, cluster.close))
-    with pytest.raises(WorkersLostError, match="no worker for 10 seconds"):
+    ours.set_callbacks(AtEnd("model", 1, impatient(cluster.close)))
+    with pytest.raises(WorkersLostError, match="no worker for 1 seconds"):
         ours.fit(X, Y)
     assert not hasattr(ours, "members_")
     client.close()

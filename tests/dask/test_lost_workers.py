@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -19,7 +20,7 @@ from on_clusters import (
 )
 
 from fastnn import make_source
-from fastnn.dask import DaskMLPClassifier, WorkersLostError
+from fastnn.dask import DaskMLPClassifier, WorkersLostError, workers
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -94,15 +95,15 @@ def members_here():
     return len(member.members)
 
 
-def test_no_worker_is_left(tmp_path, expected):
+def test_no_worker_is_left(impatient, monkeypatch, expected):
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         rows, y = collections()
         ours = DaskMLPClassifier(**parameters())
-        ours.set_callbacks(AtEnd("epoch", 2, lambda: cluster.scale(0)))
-        with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
+        ours.set_callbacks(AtEnd("epoch", 2, impatient(lambda: cluster.scale(0))))
+        with pytest.raises(WorkersLostError, match="no worker for 1 seconds") as caught:
             ours.fit(rows, y)
         assert not hasattr(ours, "coefs_")
         checkpoint = caught.value.checkpoint
@@ -110,17 +111,32 @@ def test_no_worker_is_left(tmp_path, expected):
         with dask.config.set(scheduler="threads"):  # there is nobody else
             local = checkpoint.to_local().resume(make_source(rows, y))
         assert_same_bits(local, expected)
+        monkeypatch.undo()
         cluster.scale(1)
         wait_for(lambda: len(client.nthreads()) == 1)
         assert_same_bits(checkpoint.resume(rows, y), expected)
 
 
-def test_the_scheduler_is_gone():
+def test_ten_seconds_without_a_worker_in_a_row_are_too_many(monkeypatch):
+    def present(at, *addresses):
+        monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: at))
+        monkeypatch.setattr(workers, "workers_of", lambda client: set(addresses))
+        return attendance.present()
+
+    attendance = workers.Attendance(None)
+    assert present(0.0) == present(9.9) == set()
+    assert present(9.95, "one") == {"one"}
+    assert present(11.0) == present(20.9) == set()
+    with pytest.raises(WorkersLostError, match="no worker for 10 seconds"):
+        present(21.1)
+
+
+def test_the_scheduler_is_gone(impatient):
     cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
     client = Client(cluster)
     ours = DaskMLPClassifier(**parameters(), client=client)
-    ours.set_callbacks(AtEnd("epoch", 2, cluster.close))
-    with pytest.raises(WorkersLostError, match="no worker for 10 seconds") as caught:
+    ours.set_callbacks(AtEnd("epoch", 2, impatient(cluster.close)))
+    with pytest.raises(WorkersLostError, match="no worker for 1 seconds") as caught:
         ours.fit(*collections())
     assert caught.value.checkpoint.n_iter_ == 2
     client.close()
