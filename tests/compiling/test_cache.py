@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import pickle
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -33,11 +34,24 @@ FIT = """
 """
 
 
-def test_a_second_process_does_without_the_compiler(tmp_path):
-    cold = python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()
-    warm = python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder that one process has filled, and what that said."""
+    root = tmp_path_factory.mktemp("filled")
+    return root, python(FIT, NUMBA_CACHE_DIR=str(root)).split()
+
+
+@pytest.fixture
+def root(filled, tmp_path):
+    """Such a folder, to be harmed."""
+    return shutil.copytree(filled[0], tmp_path / "copy")
+
+
+def test_a_second_process_does_without_the_compiler(filled):
+    root, cold = filled
+    warm = python(FIT, NUMBA_CACHE_DIR=str(root)).split()
     assert [cold[0], warm[0]] == ["True", "False"]
-    assert cold[1].startswith(str(tmp_path))
+    assert cold[1].startswith(str(root))
 
 
 def cut(content):
@@ -56,36 +70,43 @@ def spoil_the_head(content):
     return spoil(content, 9)
 
 
-@pytest.mark.parametrize("harm", [cut, empty, spoil, spoil_the_head])
-def test_a_file_that_is_not_whole_is_written_anew(harm, tmp_path):
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
-    files = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert len(files) > 10
-    files[0].write_bytes(harm(files[0].read_bytes()))
-    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
-    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+def test_files_that_are_not_whole_are_written_anew(root, monkeypatch):
+    assert len([file for file in root.rglob("*") if file.is_file()]) > 10
+    harms = {
+        "activations.relu-*": cut,
+        "outputs.logistic-*": empty,
+        "updates.adam-*": spoil,
+        "updates.adam_rates-*": spoil_the_head,
+    }
+    files = [next(root.rglob(name)) for name in harms]
+    monkeypatch.setattr(machine_code, "cache_directory", lambda: files[0].parent)
+    before = [machine_code.find(file.name).needs for file in files]
+    for file, harm in zip(files, harms.values(), strict=True):
+        file.write_bytes(harm(file.read_bytes()))
+        assert machine_code.find(file.name) is None
+    assert python(FIT, NUMBA_CACHE_DIR=str(root)).startswith("True")
+    assert [machine_code.find(file.name).needs for file in files] == before
 
 
-def test_a_file_under_another_kernels_name_is_written_anew(tmp_path, monkeypatch):
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
-    one, other = (next(tmp_path.rglob(name)) for name in ("activations.relu-*", "outputs.logist*"))
+def test_a_file_under_another_kernels_name_is_written_anew(root, monkeypatch):
+    one, other = (next(root.rglob(name)) for name in ("activations.relu-*", "outputs.logist*"))
     one.write_bytes(other.read_bytes())
     monkeypatch.setattr(machine_code, "cache_directory", lambda: one.parent)
     assert machine_code.find(one.name) is None
     assert machine_code.find(other.name) is not None
 
 
-def test_code_that_needs_what_no_process_has_is_made_anew(tmp_path, monkeypatch):
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
-    file = next(tmp_path.rglob("epoch.train_steps-*"))
+def test_code_that_needs_what_no_process_has_is_made_anew(root, monkeypatch):
+    file = next(root.rglob("activations.relu-*"))
     monkeypatch.setattr(machine_code, "cache_directory", lambda: file.parent)
     made = machine_code.find(file.name)
     machine_code.keep(file.name, made._replace(needs=["a_function_of_another_library"]))
-    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
-    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
+    assert python(FIT, NUMBA_CACHE_DIR=str(root)).startswith("True")
+    assert machine_code.find(file.name).needs == made.needs
+    assert python(FIT, NUMBA_CACHE_DIR=str(root)).startswith("False")
 
 
-def test_code_without_its_function_has_no_address(tmp_path):
+def test_code_without_its_function_has_no_address(filled):
     program = """
     from fastnn.compiling.cache import cache_directory, find, load
 
@@ -96,13 +117,11 @@ def test_code_without_its_function_has_no_address(tmp_path):
     except RuntimeError as error:
         print(error)
     """
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
-    told = python(program, NUMBA_CACHE_DIR=str(tmp_path))
+    told = python(program, NUMBA_CACHE_DIR=str(filled[0]))
     assert told == "There is no another in its machine code."
 
 
-def test_a_folder_that_others_have_filled_is_read(tmp_path):
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path))
+def test_a_folder_that_others_have_filled_is_read(root):
     locked = """
     import tempfile
 
@@ -111,9 +130,11 @@ def test_a_folder_that_others_have_filled_is_read(tmp_path):
 
     tempfile.TemporaryDirectory = tempfile.TemporaryFile = refuse
     """
-    assert python(locked + FIT, NUMBA_CACHE_DIR=str(tmp_path)).startswith("False")
-    program = locked + FIT.replace("(2,)", "(2,), activation='tanh'")
-    assert python(program, NUMBA_CACHE_DIR=str(tmp_path)).startswith("True")
+    assert python(locked + FIT, NUMBA_CACHE_DIR=str(root)).startswith("False")
+    next(root.rglob("activations.relu-*")).unlink()
+    before = sorted(root.rglob("*"))
+    assert python(locked + FIT, NUMBA_CACHE_DIR=str(root)).startswith("True")
+    assert sorted(root.rglob("*")) == before
 
 
 AT_ONCE = """
@@ -169,10 +190,15 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_alone(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     blocked.chmod(stat.S_IRUSR)
-    program = "from fastnn.compiling.cache import cache_directory; print(cache_directory())"
-    assert python(program, NUMBA_CACHE_DIR=str(blocked)) == "None"
-    fit = FIT.replace("print(", "assert cache_directory() is None; print(")
-    python(fit, NUMBA_CACHE_DIR=str(blocked))
+    program = """
+    import numpy as np
+    from fastnn.compiling.cache import cache_directory
+    from fastnn.compiling.runtime import DTypes, address_of
+    from fastnn.kernels.activations import ACTIVATIONS
+
+    print(cache_directory(), address_of(ACTIVATIONS["relu"].function, DTypes(np.dtype(float))) > 0)
+    """
+    assert python(program, NUMBA_CACHE_DIR=str(blocked)) == "None True"
 
 
 def test_an_edited_kernel_has_another_folder(tmp_path, monkeypatch):
@@ -251,26 +277,28 @@ TELL = """
         from fastnn.compiling.cache import cache_directory, refused_directory
         print(cache_directory(), cache_directory(), refused_directory(), sep="|")
     print(*[w.message for w in told], sep="|")
+    import fastnn
+    fastnn.show_versions()
 """
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="rights are no bits there")
 
 
-def places(root, **environment):
-    """Folder of the kernels, which one was refused, and what was warned of."""
+def places(root):
+    """Folder of the kernels, which one was refused, what was warned of, and `show_versions`."""
     private = root.parent / "private"
-    variables = {"NUMBA_CACHE_DIR": str(root), "XDG_CACHE_HOME": str(private), **environment}
-    first, warned = [*python(TELL, **variables).split("\n"), ""][:2]
+    told = python(TELL, NUMBA_CACHE_DIR=str(root), XDG_CACHE_HOME=str(private))
+    first, warned, shown = told.split("\n", 2)
     folder, again, refused = first.split("|")
     assert folder == again
     assert warned.count("|") == 0  # one warning at most
-    return folder, refused, warned
+    return folder, refused, warned, shown
 
 
 def kernels_of(root):
     """Fill a folder as earlier processes have; returns the one with the kernels."""
-    inner = Path(places(root)[0])
-    assert inner.parent == root
+    inner = root / f"fastnn-{machine_code._digest()}"
+    inner.mkdir(0o755, parents=True)
     (inner / "a-kernel").write_bytes(b"0000a b\n")
     (inner / "a-kernel").chmod(0o644)
     return inner
@@ -293,14 +321,13 @@ GIVEN_AWAY = {
 
 def assert_refused(root, inner):
     before = sorted(root.rglob("*"))
-    folder, refused, warned = places(root)
+    folder, refused, warned, shown = places(root)
     private = root.parent / "private" / "fastnn"
     assert Path(folder).parent == private
     assert str(root) in refused
     assert refused in warned
     assert f"They are kept in {folder}" in warned
     assert sorted(root.rglob("*")) == before
-    shown = python("import fastnn; fastnn.show_versions()", NUMBA_CACHE_DIR=str(root))
     assert f"cache folder refused  {refused}" in shown
 
 
@@ -340,9 +367,8 @@ def test_a_link_that_someone_has_put_in_the_way_is_not_followed(tmp_path):
 
 
 @unix
-def test_a_file_that_is_planted_later_is_not_read(tmp_path, monkeypatch):
-    python(FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    file = next((tmp_path / "cache").rglob("activations.relu-*"))
+def test_a_file_that_is_planted_later_is_not_read(root, monkeypatch):
+    file = next(root.rglob("activations.relu-*"))
     monkeypatch.setattr(machine_code, "cache_directory", lambda: file.parent)
     assert machine_code.find(file.name) is not None
     file.chmod(0o666)
@@ -354,7 +380,7 @@ def test_a_folder_where_each_touches_but_their_own_is_taken(tmp_path):
     root = tmp_path / "as tmp"
     root.mkdir()
     root.chmod(0o1777)
-    folder, refused, warned = places(root)
+    folder, refused, warned, _ = places(root)
     assert Path(folder).parent == root
     assert (refused, warned) == ("", "")
     assert stat.S_IMODE(os.stat(folder).st_mode) & 0o022 == 0
@@ -362,11 +388,20 @@ def test_a_folder_where_each_touches_but_their_own_is_taken(tmp_path):
 
 @unix
 def test_files_are_for_nobody_else_to_write_whatever_the_mask(tmp_path):
-    python("\n    import os; os.umask(0)" + FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    files = list((tmp_path / "cache").rglob("*"))
-    assert len(files) > 10
-    assert not [file for file in files if file.stat().st_mode & 0o022]
-    assert python(FIT, NUMBA_CACHE_DIR=str(tmp_path / "cache")).startswith("False")
+    write = """
+    import os
+    from fastnn.compiling.cache import MachineCode, keep
+
+    os.umask(0)
+    keep("a-kernel", MachineCode("symbol", ["needs"], b"code"))
+    """
+    read = "from fastnn.compiling.cache import find; print(find('a-kernel').code)"
+    place = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    python(write, **place)
+    written = list((tmp_path / "cache").rglob("*"))
+    assert [path.name for path in written[1:]] == ["a-kernel"]
+    assert not [path for path in written if path.stat().st_mode & 0o022]
+    assert python(read, **place) == "b'code'"
 
 
 def test_settings_of_numba_in_the_working_folder_have_a_folder_of_their_own(tmp_path, monkeypatch):
