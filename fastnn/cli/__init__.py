@@ -6,6 +6,8 @@ The commands themselves are in `fastnn.cli.commands`, which needs the extra `cli
 import signal
 import sys
 
+from fastnn.cli import collector
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends it with status 2, an interrupt with 130.
@@ -33,6 +35,7 @@ def _run_process() -> int:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in a shell's background
         signal.signal(signal.SIGINT, hear)
+    collector.pause()
     try:
         status = _run(None)
     except Exception:

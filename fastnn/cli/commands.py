@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fastnn._version import __version__
+from fastnn.cli import collector
 
 File = click.Path(path_type=Path)
 FOR_FILES = (
@@ -50,7 +51,9 @@ def _with(*options: Callable) -> Callable:
 
 def _run(module: str, **options: Any) -> None:
     """Run a command by its own module of this room, which takes up to a second to import."""
-    import_module(f"fastnn.cli.{module}").run(**options)
+    run = import_module(f"fastnn.cli.{module}").run
+    collector.go_on()
+    run(**options)
 
 
 EXAMPLE = """\b

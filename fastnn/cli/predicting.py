@@ -8,7 +8,7 @@ import pyarrow as pa
 from sklearn.base import is_classifier
 
 from fastnn.cli import options
-from fastnn.cli.scoring import parts
+from fastnn.cli.parts import parts
 from fastnn.cli.unseen import Unseen
 from fastnn.cli.voice import Voice
 from fastnn.columns.input_error import InputError, shown

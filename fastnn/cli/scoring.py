@@ -1,6 +1,6 @@
 """Scores of a model on the rows of a file that has the target."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,12 @@ import pyarrow.compute as pc
 from sklearn import metrics
 from sklearn.pipeline import Pipeline
 
+from fastnn.cli.parts import parts
 from fastnn.cli.unseen import Unseen
 from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.text_cells import CellReader, places_of
-from fastnn.tables.open import Table, open_table
+from fastnn.tables.open import open_table
 from fastnn.tables.training_rows import LONGEST_CLASS
-
-CELLS = 1 << 22  # of a model's matrix that are predicted at once
 
 SCORES: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
     "classification": ("accuracy", lambda y, answers: float(np.mean(y == answers))),
@@ -42,47 +41,6 @@ class FileScore:
     n_rows: int
     n_without: int
     notes: list[str]
-
-
-def parts(
-    model: Pipeline, table: Table, more: list[int], marks_may_differ: bool = True
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, int]]:
-    """Read a file part by part, as a model reads it.
-
-    Parameters
-    ----------
-    model : Pipeline
-        A model of `fastnn train`.
-    table : Table
-        An open file.
-    more : list of int
-        Places of other columns that are wanted.
-    marks_may_differ : bool, default=True
-        Whether the file may have another decimal mark than training, as nobody named it.
-
-    Yields
-    ------
-    X, batch : RecordBatch
-        What the model takes, and the cells as they stand in the file, called by their places.
-    first_row : int
-        Rows before them.
-
-    Raises
-    ------
-    InputError
-        If a cell cannot be read, or could be two numbers.
-    """
-    reader = model.steps[0][1]
-    places = places_of(table.names, reader.names)
-    width = max(len(places), getattr(model.steps[1][1], "n_outputs_", 0), 1)
-    n, size = 0, max(1, CELLS // width)
-    for batch in table.batches(list(dict.fromkeys([*places, *more]))):
-        for begin in range(0, len(batch), size):
-            part = batch.slice(begin, size)
-            if marks_may_differ:
-                reader.check_marks(part, places, table.usual_decimal, n)
-            yield reader.read(part, places, n), part, n
-            n += len(part)
 
 
 def check_columns(

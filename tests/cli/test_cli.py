@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from processes import ROOT
+from processes import ROOT, python
 from sklearn.datasets import load_diabetes, load_wine
 
 from fastnn import MLPClassifier
@@ -336,6 +336,73 @@ def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, mixed):
     assert "interrupted" in process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert {path.name for path in tmp_path.iterdir()} == {"homes.csv"}
+
+
+# What a prediction may import beyond `sklearn.base`, and what of that it does without.
+PACKAGES = {"fastnn", "click", "llvmlite", "narwhals", "pyarrow", "rich", "sklearn"}
+DONE_WITHOUT = {
+    "fastnn.cli.scoring",
+    "fastnn.cli.training",
+    "fastnn.columns.text_tally",
+    "fastnn.convert",
+    "fastnn.dask",
+    "fastnn.display",
+    "fastnn.report",
+    "fastnn.tables.training_rows",
+    "pyarrow.parquet",
+    "sklearn.ensemble",
+    "sklearn.inspection",
+}
+OF_A_PREDICTION = """
+    import sys
+    import sklearn.base
+
+    before = set(sys.modules)
+    from fastnn.cli import main
+
+    try:
+        main(["predict", "m.skops", "d.csv", "--out", "out.csv"])
+    except SystemExit:
+        print("brought", *set(sys.modules) - before)
+"""
+
+
+@pytest.mark.parametrize("words", [("--model", "mlp", "--max-iter", 5), ("--time", 0.1)])
+def test_a_prediction_imports_little_beyond_scikit_learns_base(words, fastnn, mixed):
+    mixed[:60].to_csv("d.csv", index=False)
+    assert fastnn("train", "d.csv", "--target", "price", "--out", "m.skops", *words)[0] == 0
+    fastnn("predict", "m.skops", "d.csv", "--out", "out.csv")  # compiles what no cache has
+    brought = set(python(OF_A_PREDICTION).partition("brought ")[2].split())
+    assert "fastnn.tables.models" in brought
+    packages = {name.partition(".")[0] for name in brought}
+    assert packages - set(sys.stdlib_module_names) <= PACKAGES
+    assert brought & DONE_WITHOUT == set()
+
+
+OF_COLLECTIONS = """
+    import gc, sys
+
+    seen = []
+
+    class Watching:
+        def find_spec(self, name, path=None, target=None):
+            if name == "fastnn.tables.schema":  # imported after scikit-learn
+                print(len(seen), gc.isenabled())
+
+    sys.meta_path.insert(0, Watching())
+    sys.argv = ["fastnn", "show", "none.skops"]
+    from fastnn.cli import main
+
+    gc.callbacks.append(lambda *told: seen.append(told))
+    try:
+        main()
+    except SystemExit as stop:
+        print(gc.isenabled(), stop.code)
+"""
+
+
+def test_nothing_is_collected_among_the_imports_of_a_command():
+    assert python(OF_COLLECTIONS).splitlines() == ["0 False", "True 2"]
 
 
 def test_without_the_extra_the_way_out_is_told(tmp_path):
