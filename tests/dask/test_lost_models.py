@@ -64,6 +64,32 @@ def test_a_worker_is_killed(client, expected, tmp_path, place, count):
     assert_same_ensemble(ours, expected)
 
 
+def test_a_slow_worker_changes_nothing(client, expected):
+    pids = client.run(os.getpid)
+
+    def stop_for_a_while():
+        os.kill(min(pids.values()), signal.SIGSTOP)
+        threading.Timer(2.0, os.kill, (min(pids.values()), signal.SIGCONT)).start()
+
+    ours = DaskTabularClassifier(**QUICK)
+    ours.set_callbacks(AtEnd("model", 1, stop_for_a_while))
+    assert_same_ensemble(ours.fit(X, Y), expected)
+    assert set(client.nthreads()) == set(pids)
+
+
+def test_a_worker_is_cut_off(client, expected):
+    """Its line to the scheduler breaks, and what it was about is begun again elsewhere."""
+    before = set(client.nthreads())
+    ours = DaskTabularClassifier(**QUICK)
+    ours.set_callbacks(AtEnd("model", 1, lambda: client.run(cut, workers=[min(before)])))
+    assert_same_ensemble(ours.fit(X, Y), expected)
+    wait_for(lambda: min(before) not in client.nthreads())
+
+
+def cut(dask_worker):
+    dask_worker.loop.call_later(0.05, dask_worker.batched_stream.comm.abort)
+
+
 def test_rows_that_are_lost_are_sent_again(client, expected, monkeypatch):
     sent = sent_by(monkeypatch)
     ours = DaskTabularClassifier(**QUICK)
