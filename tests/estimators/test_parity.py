@@ -80,6 +80,17 @@ TASKS = {
 }
 CLASSIFICATION = ["binary", "multiclass", "multilabel", "strings"]
 FORMS = {"dense": np.asarray, "csr": csr_array, "csc": csc_array}
+
+
+def in_turn(*axes, also):
+    """Give each combination with one of `also`, so that each pair of values meets once or more."""
+    places = product(*(list(enumerate(axis)) for axis in axes))
+    return [
+        (*(value for _, value in place), also[sum(i for i, _ in place) % len(also)])
+        for place in places
+    ]
+
+
 WEIGHTS = np.random.default_rng(3).uniform(0.1, 3, ROWS)
 
 
@@ -184,18 +195,15 @@ def assert_same_fit(task, form="dense", weighted=False, **parameters):
     return ours, theirs
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("task", "solver", "activation"), in_turn(TASKS, SOLVERS, also=ACTIVATIONS)
+)
 def test_tasks_solvers_and_activations(task, solver, activation):
     assert_same_fit(task, activation=activation, batch_size=25, **SOLVERS[solver])
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("early_stopping", [True, False])
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("early_stopping", "shuffle"), [*product([True, False], repeat=2)])
+@pytest.mark.parametrize(("task", "form", "weighted"), in_turn(TASKS, FORMS, also=[True, False]))
 def test_data_weights_and_stopping(task, form, weighted, early_stopping, shuffle):
     assert_same_fit(
         task,
@@ -209,11 +217,16 @@ def test_data_weights_and_stopping(task, form, weighted, early_stopping, shuffle
     )
 
 
-@pytest.mark.parametrize("hidden", [(), 7, (1,), (5, 4), [9, 1, 6], np.array([4, 3])], ids=str)
-@pytest.mark.parametrize("batch_size", ["auto", 1, 7, ROWS, ROWS + 1])
-@pytest.mark.parametrize("solver", ["adam", "sgd-adaptive-nesterov"])
-@pytest.mark.parametrize("task", ["multiclass", "many_targets"])
-def test_layers_and_batch_sizes(task, solver, batch_size, hidden):
+HIDDEN = [(), 7, (1,), (5, 4), [9, 1, 6], np.array([4, 3])]
+BATCHES = ["auto", 1, 7, ROWS, ROWS + 1]
+TRAINED = [*product(["multiclass", "many_targets"], ["adam", "sgd-adaptive-nesterov"])]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "batch_size", "trained"), in_turn(HIDDEN, BATCHES, also=TRAINED), ids=str
+)
+def test_layers_and_batch_sizes(hidden, batch_size, trained):
+    task, solver = trained
     gentle = {**SOLVERS[solver], "learning_rate_init": 0.004}  # 60 steps an epoch must not diverge
     assert_same_fit(task, hidden_layer_sizes=hidden, batch_size=batch_size, max_iter=8, **gentle)
 
@@ -284,11 +297,11 @@ def test_global_random_state_is_used_where_none_is_given():
     assert_same_model(*pair, X)
 
 
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("task", TASKS)
-def test_lbfgs(task, activation, form, weighted):
+@pytest.mark.parametrize(
+    ("task", "form", "weighted", "activation"),
+    in_turn(TASKS, FORMS, [True, False], also=ACTIVATIONS),
+)
+def test_lbfgs(task, form, weighted, activation):
     X, y = TASKS[task]
     X = FORMS[form](X)
     weights = weights_of(weighted)
@@ -321,11 +334,11 @@ def test_lbfgs_goes_on_from_a_warm_start():
     assert_same_model(*pair, X, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd-constant-momentum"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("task", TASKS)
-def test_float32(task, form, activation, solver):
+@pytest.mark.parametrize(
+    ("task", "form", "solver", "activation"),
+    in_turn(TASKS, FORMS, ["adam", "sgd-constant-momentum"], also=ACTIVATIONS),
+)
+def test_float32(task, form, solver, activation):
     X, y = TASKS[task]
     X = FORMS[form](X.astype(np.float32))
     pair = estimators(task, activation=activation, max_iter=10, **SOLVERS[solver])
