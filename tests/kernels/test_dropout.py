@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, compiled, normal, plain
+from kernel_forms import DTYPES, compiled, forms, normal, plain
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import initial_weights
 from scipy.sparse import csr_array
@@ -140,7 +140,7 @@ def test_dropout_and_its_way_back(dtype):
     written = A.copy()
     plain(dropout.drop)(written, written, *place)
     np.testing.assert_array_equal(whole, written)
-    for form in (compiled(dropout.undrop), plain(dropout.undrop)):
+    for form in forms(dropout.undrop):
         back, D = whole.copy(), dA.copy()
         form(back, D, *place)
         np.testing.assert_array_equal(D == 0, whole == 0)

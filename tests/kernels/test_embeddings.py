@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, checked, close, compiled, plain
+from kernel_forms import DTYPES, FORMS, checked, close
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import dtypes_of_problem, optimizer_of, workspace_of
 
@@ -70,7 +70,7 @@ def test_embedding_without_a_kernel(name):
     assert_allclose(EMBEDDINGS[name].rows(learnt, X), expected)
 
 
-@pytest.mark.parametrize("form", [plain, compiled])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_embedded_rows(name, dtype, form):

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, assert_compiled_as_written, close, compiled, normal, plain
+from kernel_forms import DTYPES, assert_compiled_as_written, close, compiled, forms, normal
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import initial_weights
 from scipy.sparse import csr_array
@@ -198,11 +198,11 @@ def test_normalization(name, dtype, n_rows):
     dA, dscale = normal((n_rows, 5), dtype, 4), np.empty(5, dtype)
     for step in (kind.training, kind.prediction):
         results = []
-        for form in (compiled(step), plain(step)):
+        for form in forms(step):
             arrays = [array.copy() for array in (Z, bias, scale, running, N, moments)]
             form(*arrays)
             results.append(arrays)
-        for ours, written in zip(*results, strict=True):
+        for ours, written in zip(results[0], results[-1], strict=True):
             assert_allclose(ours, written, **close(dtype))
     compiled(kind.training)(Z, bias, scale, running, N, moments)
     assert_compiled_as_written(kind.backward, [], [dA, N, scale, moments, dscale], dtype)

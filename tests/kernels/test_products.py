@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, close, compiled, normal, plain
+from kernel_forms import DTYPES, close, compiled, forms, normal
 from numba import config
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -41,7 +41,7 @@ def test_products(shape, kernel, dtype):
     copies = np.full(max(B.size, k * 2 * LONG // A.itemsize), np.nan, dtype)
     transposed = np.ascontiguousarray(B.T)
     for left in (A, np.asfortranarray(A)):
-        for form in (compiled(kernel), plain(kernel)):
+        for form in forms(kernel):
             for right, is_transposed in ((B, 0), (transposed, 1)):
                 out[:] = np.nan
                 form(left, right, out, is_transposed, copies)
@@ -76,7 +76,7 @@ def test_panels_write_nothing_beside_their_columns(kernel, dtype):
 )
 def test_strips_copy_small_transposed_weights(n_rows, shape, is_copied, dtype):
     W, D = normal(shape, dtype), normal((n_rows, shape[1]), dtype, 1)
-    for form in (compiled(strips.product_in_strips), plain(strips.product_in_strips)):
+    for form in forms(strips.product_in_strips):
         copy, dA = np.full(W.size, np.nan, dtype), np.full((n_rows, shape[0]), np.nan, dtype)
         form(D, W, dA, 1, copy)
         assert_allclose(dA, D @ W.T, **close(dtype) | {"atol": 1e-4 if dtype == np.float32 else 0})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, close, compiled, normal, plain
+from kernel_forms import DTYPES, close, forms, normal
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
@@ -29,11 +29,11 @@ def test_first_layer(order, dtype, monkeypatch):
     A, W, D = np.empty((4, 5), dtype), normal((5, 6), dtype, 1), normal((4, 6), dtype, 2)
     product = address_of(whole.product, DTypes(np.dtype(dtype)))
     copies = np.empty(0, dtype)
-    for form in (compiled(rows.input_product), plain(rows.input_product)):
+    for form in forms(rows.input_product):
         Z = np.empty((4, 6), dtype)
         form(sample, sample.columns, picked, A, W, Z, product, copies)
         assert_allclose(Z, dense[picked] @ W, **close(dtype))
-    for form in (compiled(rows.input_gradient), plain(rows.input_gradient)):
+    for form in forms(rows.input_gradient):
         dW = np.empty((5, 6), dtype)
         form(sample, sample.columns, picked, A, D, dW, product, copies)
         assert_allclose(dW, dense[picked].T @ D, **close(dtype))

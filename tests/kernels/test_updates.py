@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kernel_forms import DTYPES, assert_compiled_as_written, close, compiled, normal, plain
+from kernel_forms import DTYPES, assert_compiled_as_written, close, forms, normal, plain
 from numpy.testing import assert_allclose
 
 from fastnn.kernels import (
@@ -24,11 +24,11 @@ def test_updates(name, amsgrad, dtype):
     states = [normal(50, dtype, seed) ** 2 for seed in (1, 2, 3)]
     p, g = normal(50, dtype, 3), normal(50, dtype, 4)
     results = []
-    for form in (compiled(update.update), plain(update.update)):
+    for form in forms(update.update):
         arrays = [array.copy() for array in (p, g, *states)]
         form(*arrays, rates)
         results.append(arrays)
-    for ours, written in zip(*results, strict=True):
+    for ours, written in zip(results[0], results[-1], strict=True):
         assert_allclose(ours, written, **close(dtype))
 
 
@@ -36,7 +36,7 @@ def test_updates(name, amsgrad, dtype):
 def test_clip(dtype):
     gradients = normal((2, 30), dtype)
     norm = np.linalg.norm(gradients[0].astype(float))
-    for form in (compiled(updates.clip), plain(updates.clip)):
+    for form in forms(updates.clip):
         long, short = gradients.copy(), gradients.copy()
         form(long, norm / 3)
         form(short, norm * 3)
