@@ -4,6 +4,7 @@ That keeps `--help`, `--version` and a wrong option at 0.2 s, where scikit-learn
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -265,7 +266,9 @@ def info() -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     try:
-        command.main(arguments, prog_name="fastnn", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Columns that were empty")  # `unseen` tells of them
+            command.main(arguments, prog_name="fastnn", standalone_mode=False)
     except click.ClickException as error:
         return _refused(error.format_message())
     except (KeyboardInterrupt, click.Abort):

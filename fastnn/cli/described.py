@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from fastnn.cli.voice import count
 from fastnn.columns import Column, describe
 from fastnn.columns.input_error import shown
 from fastnn.columns.text_cells import CellReader
@@ -72,7 +73,7 @@ def column_lines(table: Sequence[dict[str, Any]]) -> list[str]:
     width = min(40, max(len(shown(facts["name"])) for facts in table))
     lines = []
     for facts in table:
-        values = f"{facts['values']} values, " if "values" in facts else ""
+        values = f"{count(facts['values'], 'value')}, " if "values" in facts else ""
         reason = f" ({facts['reason']})" if "reason" in facts else ""
         lines.append(
             f"{shown(facts['name']):<{width}}  {facts['kind']:<10}  {values}{facts['read']}{reason}"

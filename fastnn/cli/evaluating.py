@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastnn.cli import options
 from fastnn.cli.scoring import score_file
-from fastnn.cli.voice import Voice, rows
+from fastnn.cli.voice import Voice, count
 from fastnn.tables.models import answering, load
 
 
@@ -36,6 +36,6 @@ def run(
         )
         voice.note(f"{score.n_without} {have} no {target!r}")
     for name, value in score.scores.items():
-        voice.result(f"{name} on {rows(score.n_rows)}: {value:.4f}")
+        voice.result(f"{name} on {count(score.n_rows, 'row')}: {value:.4f}")
     voice.facts.update(scores=score.scores, rows=score.n_rows, rows_without_target=score.n_without)
     voice.end()

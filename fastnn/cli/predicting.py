@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from fastnn.cli import options
 from fastnn.cli.parts import parts
 from fastnn.cli.unseen import Unseen
-from fastnn.cli.voice import Voice
+from fastnn.cli.voice import Voice, count
 from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.text_cells import places_of
 from fastnn.tables.answers import writing
@@ -68,7 +68,7 @@ def run(
         for note in (*table.notes, *unseen.notes()):
             voice.note(note)
     if out != STANDARD:
-        voice.result(f"{n} predictions: {out}", predictions=n, out=str(out))
+        voice.result(f"{count(n, 'prediction')}: {out}", predictions=n, out=str(out))
     voice.end()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnn.cli.described import column_facts, column_lines, columns_of
-from fastnn.cli.voice import Voice
+from fastnn.cli.voice import Voice, count
 from fastnn.columns.input_error import shown
 from fastnn.tables.models import answering, estimator_of, load
 
@@ -29,7 +29,7 @@ def _tell(voice: Voice, trained: Any) -> None:
     if facts["task"] == "classification":
         labels = [str(label) for label in network.classes_]
         voice.result(f"classes: {', '.join(map(shown, labels[:20]))}", classes=labels)
-    voice.result(f"trained on {facts['rows']} rows by fastnn {facts['fastnn']}")
+    voice.result(f"trained on {count(facts['rows'], 'row')} by fastnn {facts['fastnn']}")
     voice.facts["columns"] = table
     for line in column_lines(table):
         voice.result(line)

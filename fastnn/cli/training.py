@@ -16,7 +16,7 @@ from fastnn.cli import options
 from fastnn.cli.described import column_facts, column_lines, columns_of, count_lines, counted
 from fastnn.cli.learners import Settings, fit_ensemble, fit_network, timed
 from fastnn.cli.scoring import SCORES, check_columns, score_file
-from fastnn.cli.voice import Voice
+from fastnn.cli.voice import Voice, count
 from fastnn.columns import fit_columns
 from fastnn.columns.input_error import InputError, shown
 from fastnn.columns.text_cells import CellReader
@@ -164,7 +164,8 @@ def _score(
     name, score = SCORES["classification" if hasattr(model, "classes_") else "regression"]
     if test is not None:
         result = score_file(model, test, separator, encoding)
-        value, on, n = result.scores[name], f"rows of {test}", result.n_rows
+        value, n = result.scores[name], result.n_rows
+        on = f"row{'s' * (n != 1)} of {test}"
     elif judged.size:
         answers = model[1:].predict(rows.X.take(pa.array(judged)))  # whose cells are read already
         value, on, n = score(rows.y[judged], answers), "held-out rows", judged.size
@@ -259,11 +260,13 @@ def _tell(
     """Tell what was read, and how; returns the facts of each column."""
     described = columns_of(reader, _learnt(rows))
     n_without = rows.n_without
-    left = f", {n_without} left out as they have no {shown(request.target)}" if n_without else ""
+    have_none = "it has" if n_without == 1 else "they have"
+    left = f", {n_without} left out as {have_none} no {shown(request.target)}" if n_without else ""
     if len(rows.y) < decision.n_rows - n_without:
         left += f", a sample of {decision.n_rows}, as more take more memory"
     task, target = decision.task, request.target
-    voice.note(f"{task} of {target!r}: {len(rows.y)} rows{left}, {len(described)} columns")
+    n_rows, width = count(len(rows.y), "row"), count(len(described), "column")
+    voice.note(f"{task} of {target!r}: {n_rows}{left}, {width}")
     for line in count_lines(described):
         voice.note(line)
     voice.note(f"  missing: {_missing(request)} (--missing)")

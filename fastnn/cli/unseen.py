@@ -32,13 +32,15 @@ class Unseen:
 
     def __init__(self, model: Any, table: Table) -> None:
         reader: CellReader = model.steps[0][1]
+        learnt = describe(model.steps[1][1].columns_)
         empty = {r.name for r in reader.readings if r.reason == "it is empty"}
+        empty |= {column.name for column in learnt if column.kind == "empty"}
         self._empty = {i: name for i, name in enumerate(table.names) if name in empty}
         self.places = list(self._empty)
         self._missing = reader.missing
         self._levels = {
             column.name: pa.array([str(level) for level in column.levels], pa.string())
-            for column in describe(model.steps[1][1].columns_)
+            for column in learnt
             if column.kind == "category" and column.holds == "text"
         }
         self._filled: set[str] = set()

@@ -52,6 +52,6 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def rows(n: int) -> str:
-    """Write a number of rows."""
-    return f"{n} row{'s' * (n != 1)}"
+def count(n: int, what: str) -> str:
+    """Write a number of things, of which there may be one alone."""
+    return f"{n} {what}{'s' * (n != 1)}"

@@ -11,14 +11,19 @@ from fastnn.columns.checks import (
     check_finite,
     check_kind,
     check_zone,
+    name_in,
     read_column,
 )
 from fastnn.columns.dates import write_features
 from fastnn.columns.frames import ArrayTable, Table, open_table
+from fastnn.columns.kinds import KINDS
 from fastnn.columns.levels import codes_of
 from fastnn.columns.record import HOLDS, Cells, Columns
+from fastnn.columns.values import UnreadableError
+from fastnn.warn import warn_user
 
 MOST_OF_MEMORY = 0.5
+MOST_TOLD = 10  # columns that a warning names
 
 
 def transform(columns: Columns, X: Any, estimator: Any) -> Cells:
@@ -52,7 +57,29 @@ def transform_parts(columns: Columns, X: Any, estimator: Any, n_rows: int) -> It
 
 
 def _open(columns: Columns, X: Any, estimator: Any) -> Table:
-    return ArrayTable(X) if _is_plain(columns, X) else open_table(X, estimator, reset=False)
+    plain = _is_plain(columns, X)
+    table = ArrayTable(X) if plain else open_table(X, estimator, reset=False)
+    _tell_of_filled(columns, table)
+    return table
+
+
+def _tell_of_filled(columns: Columns, table: Table) -> None:
+    """Warn of columns that were empty in training, so that nothing has been learnt from them."""
+    empty = np.flatnonzero(columns["kinds"] == KINDS.index("empty")).tolist()
+    filled = [repr(name_in(table, place)) for place in empty if _has_values(table, place)]
+    if filled:
+        more = f" and {len(filled) - MOST_TOLD} more" if len(filled) > MOST_TOLD else ""
+        warn_user(
+            "Columns that were empty in training are ignored, and these have values now: "
+            f"{', '.join(filled[:MOST_TOLD])}{more}."
+        )
+
+
+def _has_values(table: Table, place: int) -> bool:
+    try:
+        return table.column(place).holds != "nothing"
+    except UnreadableError:  # whatever it holds, nobody wants to read it
+        return True
 
 
 def _is_plain(columns: Columns, X: Any) -> bool:

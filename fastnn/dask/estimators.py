@@ -10,8 +10,8 @@ from fastnn.estimators.base import BaseMLP
 from fastnn.estimators.classifier import MLPClassifier
 from fastnn.estimators.guard import whole_model
 from fastnn.estimators.regressor import MLPRegressor
-from fastnn.estimators.warn import warn_user
 from fastnn.sources.source import Source, check_memory
+from fastnn.warn import warn_user
 
 
 class NetworkOnCluster(OnCluster, BaseMLP):

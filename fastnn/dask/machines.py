@@ -7,7 +7,7 @@ import numpy as np
 
 from fastnn._version import __version__
 from fastnn.compiling import llvm
-from fastnn.estimators.warn import warn_user
+from fastnn.warn import warn_user
 
 
 def machine() -> str:

@@ -26,7 +26,6 @@ from fastnn.estimators.source_fit import SourceFit, check_alone
 from fastnn.estimators.source_rows import check_names
 from fastnn.estimators.summary import summary
 from fastnn.estimators.to_sklearn import to_sklearn
-from fastnn.estimators.warn import warn_user
 from fastnn.moved import plain_state
 from fastnn.network import Architecture
 from fastnn.sklearn_versions import OF_A_FIT, CallbackSupportMixin, with_callbacks
@@ -34,6 +33,7 @@ from fastnn.sources.scores import Tally, score_parts
 from fastnn.sources.source import Source
 from fastnn.training.dataset import Targets
 from fastnn.training.solvers import Solver
+from fastnn.warn import warn_user
 
 STATE_FORMAT = 3  # of a pickled estimator; counts up when an older fastnn could not read it
 DROPPED = ("_own_network", "_outputs", *OF_A_FIT)  # attributes that no saved estimator has

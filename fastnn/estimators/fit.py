@@ -11,7 +11,6 @@ from fastnn.estimators.guard import settle_at_end
 from fastnn.estimators.inputs import random_state_of
 from fastnn.estimators.scoring import score_of
 from fastnn.estimators.tasks import tasks_of
-from fastnn.estimators.warn import warn_user
 from fastnn.kernels.arguments import ROWS
 from fastnn.network import Network
 from fastnn.sklearn_versions import check_sample_weight
@@ -28,6 +27,7 @@ from fastnn.training.loop import Training
 from fastnn.training.order import Order, ShuffledRows
 from fastnn.training.solvers import Solver
 from fastnn.training.validation import Judge
+from fastnn.warn import warn_user
 
 LEARNED = (  # attributes that a fit learns from its data, before it trains
     *("n_features_in_", "feature_names_in_", "classes_", "_label_binarizer", "_random_state"),

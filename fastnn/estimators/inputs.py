@@ -18,9 +18,9 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from fastnn.compiling.interrupts import late_imports
-from fastnn.estimators.warn import warn_user
 from fastnn.kernels.tuning import MAX_PLAIN_NUMBERS
 from fastnn.memory import native
+from fastnn.warn import warn_user
 
 
 def is_plain(estimator: Any, X: Any) -> bool:

@@ -27,7 +27,6 @@ from fastnn.estimators.fitted import twin_of
 from fastnn.estimators.guard import guarded, settle_at_end, whole_model
 from fastnn.estimators.source_fit import check_alone
 from fastnn.estimators.source_rows import check_names
-from fastnn.estimators.warn import warn_user
 from fastnn.sklearn_versions import (
     CALLBACKS,
     OF_A_FIT,
@@ -50,6 +49,7 @@ from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
 from fastnn.tabular.tasks import ModelTasks
+from fastnn.warn import warn_user
 
 MAX_MEMBERS = 64
 PART_ROWS = 8192  # that are predicted at once, so that memory beyond the result is bounded

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=300)
@@ -270,6 +271,17 @@ def test_a_column_that_was_empty_in_training_is_ignored_and_told_once(train, ans
     assert answers("x\n1.0\n")[1] == ""
 
 
+@pytest.mark.filterwarnings("always:Columns that were empty")
+def test_a_column_that_only_rows_held_out_have_is_told_once(train, answers, recwarn):
+    _, held_out = train_test_split(np.arange(len(X)), test_size=0.2, random_state=0)
+    notes = ["" if i != held_out[0] else "7" for i in range(len(X))]
+    write(lines("x,note,y", (f"{x:.3f},{n},{3 * x:.3f}" for x, n in zip(X, notes, strict=True))))
+    train("y", epochs=3)
+    told = answers("x,note\n1,7\n")[1]
+    assert told == "column 'note' was empty in training and is ignored.\n"
+    assert list(recwarn) == []
+
+
 def test_a_column_of_one_word_for_a_gap_is_empty(train, answers):
     write(lines("x,note,y", (f"{x:.3f},NA,{3 * x:.3f}" for x in X)))
     assert "'note' it is empty" in train("y", epochs=2)[1]
@@ -370,7 +382,7 @@ def test_a_target_of_dates_is_told(train):
 def test_weights_and_groups(train, fastnn):
     write(lines("x,w,g,y", (f"{x:.3f},{i % 2},{i // 10},{3 * x:.3f}" for i, x in enumerate(X))))
     told = train("y", "--weights", "w", "--groups", "g", epochs=3)[1]
-    assert "300 rows, 1 columns" in told
+    assert "300 rows, 1 column\n" in told
     assert fastnn("predict", "m.skops", "d.csv")[0] == 0  # which needs x alone
     write("x,w,y\n1,-1,2\n2,1,3\n3,1,4\n", "bad.csv")
     words = ["train", "bad.csv", "--target", "y", "--out", "m.skops", "--weights", "w"]

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fastnn import MLPClassifier, MLPRegressor, MLPTransformer
 from fastnn.callbacks import TimeLimit
-from fastnn.estimators.warn import warn_user
+from fastnn.warn import warn_user
 
 X = np.random.default_rng(0).standard_normal((40, 3))
 y = (X[:, 0] > 0).astype(int)

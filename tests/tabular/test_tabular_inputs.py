@@ -2,6 +2,7 @@
 
 import datetime
 import warnings
+from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -117,6 +118,23 @@ def test_hard_columns_break_nothing(column):
     assert np.isfinite(model.predict(X)).all()
     assert model.score(X, TARGET) > 0.7
     assert np.abs(model.predict(X.assign(hard=X["hard"].iloc[0]))).max() < 10
+
+
+def test_columns_that_were_empty_in_training_are_ignored_and_named_once():
+    X = pd.DataFrame({"a": NUMBERS[:, 0], "note": None, "c": np.nan, "d": np.nan})
+    model = regressor().fit(X, TARGET)
+    expected = model.predict(X)  # without a warning, as these are errors here
+    for now in (3.5, "late", [[1, 2]] * N):
+        with pytest.warns(
+            UserWarning, match="were empty in training .* now: 'note', 'd'\\."
+        ) as told:
+            assert_array_equal(model.predict(X.assign(note=now, d=1)), expected)
+        assert [Path(warning.filename).name for warning in told] == [Path(__file__).name]
+    as_array = X.assign(note=np.nan).to_numpy(float)
+    model = regressor().fit(as_array, TARGET)
+    as_array[5, 2] = 1
+    with pytest.warns(UserWarning, match="values now: 'x2'\\."):
+        assert_array_equal(model.predict(as_array), expected)
 
 
 @pytest.mark.parametrize("value", [np.nan, 1.0, "a"], ids=str)
