@@ -320,10 +320,20 @@ def _read_aside(
     values = {"y": reader.target.read(cells["y"], reader.target_missing, n)}
     if decision.task == "classification":
         _check_lengths(values["y"], request.target, n)
+    has = pc.is_valid(values["y"])
     if request.weights is not None:
-        values["weights"] = _weights(cells["weights"], request, n)
+        values["weights"] = weights = Reading(request.weights, "number").read(
+            cells["weights"], request.missing, n
+        )
+        wrong = pc.fill_null(pc.less(weights, 0), True)
+        told = "weights are numbers of at least 0"
+        _refuse(pc.and_(wrong, has), cells["weights"], request.weights, told, n)
     if request.groups is not None:
-        values["groups"] = Reading(request.groups, "text").read(cells["groups"], Missing(()), n)
+        values["groups"] = groups = Reading(request.groups, "text").read(
+            cells["groups"], Missing(()), n
+        )
+        told = "each row needs a group: write one of its own for a row that has none"
+        _refuse(pc.and_(pc.is_null(groups), has), cells["groups"], request.groups, told, n)
     return values
 
 
@@ -361,14 +371,9 @@ def _check_lengths(y: pa.Array, name: str, n: int) -> None:
         )
 
 
-def _weights(cells: pa.Array, request: Request, n: int) -> pa.Array:
-    name = request.weights or ""
-    weights = Reading(name, "number").read(cells, request.missing, n)
-    wrong = pc.fill_null(pc.less(weights, 0), True)
+def _refuse(wrong: pa.Array, cells: pa.Array, name: str, told: str, n: int) -> None:
+    """Tell the first of the cells that are wrong, if there is one."""
     if pc.any(wrong).as_py():
         row = int(np.argmax(wrong.to_numpy(zero_copy_only=False)))
-        raise InputError(
-            f"column {shown(name)} holds {shown(cells[row].as_py())} in row {n + row + 1}, and "
-            "weights are numbers of at least 0."
-        )
-    return weights
+        held = "nothing" if cells[row].as_py() in ("", None) else shown(str(cells[row].as_py()))
+        raise InputError(f"column {shown(name)} holds {held} in row {n + row + 1}, and {told}.")

@@ -391,6 +391,21 @@ def test_weights_and_groups(train, fastnn):
     assert "'w' holds '-1' in row 1" in err
 
 
+@pytest.mark.parametrize(("role", "other"), [("weights", "1"), ("groups", "g")])
+def test_a_row_to_learn_from_has_a_weight_and_a_group(role, other, train, fastnn):
+    rows = [f"{x:.3f},{other if i % 2 else 2},{3 * x:.3f}" for i, x in enumerate(X)]
+    write(lines("x,w,y", [*rows, ",,"]))  # of spreadsheets, which has no target
+    told = train("y", f"--{role}", "w", "--held-out", "0.2", epochs=3)[1]
+    assert "300 rows, 1 left out as it has no 'y', 1 column" in told
+    write(lines("x,w,y", [*rows, "1,,3"]))
+    words = ["train", "d.csv", "--target", "y", "--out", "m.skops", "--max-iter", 3]
+    status, _, err = fastnn(*words, f"--{role}", "w", "--held-out", "0.2")
+    assert status == 2
+    assert (
+        f"'w' holds nothing in row 301, and {'weights are' if role == 'weights' else 'each'}" in err
+    )
+
+
 def test_standard_input_and_output(train, answers, fastnn, monkeypatch):
     text = lines("x,y", (f"{x:.3f},{3 * x:.3f}" for x in X))
     write(text)
