@@ -42,6 +42,11 @@ _PART = r"(?:Q[1-4]|H[12]|W\d{2})"  # a quarter, half or week of a year
 _PERIOD = (
     rf"(?i)^(?:(?:19|20)\d{{2}}[-/ ]?{_PART}|{_PART}(?:[-/ ]?(?:19|20)\d{{2}}|[-/ ]?'\d{{2}}))$"
 )
+# Behind a blank quotation marks are letters like others; 1_000 and 0x1F are of programs.
+_UNUSUAL = (
+    rf'^(?:\s*"\s*{_NUMBER}"\s*|[+\-]?\d{{1,3}}(?:_\d{{3}})+(?:\.\d+)?|0[xX][0-9A-Fa-f]+|'
+    rf"{_NUMBER}[x*\x{{D7}}\x{{B7}}]\s?10\^?[+\-{MINUS}\x{{207B}}]?[\d\x{{B2}}\x{{B3}}\x{{B9}}\x{{2070}}-\x{{2079}}]+)$"
+)
 _OTHER_DIGITS = rf"^[+\-{MINUS}]?[\p{{Nd}}.,\x{{66B}}\x{{66C}} {SPACES}]+$"
 
 
@@ -54,15 +59,15 @@ class HintTally:
         What stands beside numbers, and how often.
     measured, shortened : int
         How many cells are numbers beside any unit, and beside K, M and the like.
-    times, dates, periods, digits : int
-        How many cells look like times of a day, like dates, like quarters or weeks of a year, and
-        like numbers of another script.
+    times, dates, periods, digits, unusual : int
+        How many cells look like times of a day, like dates, like quarters or weeks of a year, like
+        numbers of another script, and like such as 1_000, 0x1F, 1x10^3 or, behind a blank, "1.5".
     """
 
     def __init__(self) -> None:
         self.units: Counter[str] = Counter()
         self.measured = self.shortened = 0
-        self.times = self.dates = self.periods = self.digits = 0
+        self.times = self.dates = self.periods = self.digits = self.unusual = 0
 
     def add(self, cells: pa.Array, counts: np.ndarray) -> None:
         """Add other cells, each with how often it stands there."""
@@ -75,6 +80,7 @@ class HintTally:
         self.times += _count(cells, counts, _TIME)
         self.dates += _count(cells, counts, _DATE)
         self.periods += _count(cells, counts, _PERIOD)
+        self.unusual += _count(cells, counts, _UNUSUAL)
         others = pc.match_substring_regex(pc.replace_substring_regex(cells, "[0-9]", ""), r"\p{Nd}")
         self.digits += _count(cells.filter(others), counts[np.asarray(others)], _OTHER_DIGITS)
 
@@ -103,7 +109,7 @@ class HintTally:
 
         Returns
         -------
-        what : {'unit', 'units', 'shortened', 'times', 'dates', 'periods', 'digits'}
+        what : {'unit', 'units', 'shortened', 'times', 'dates', 'periods', 'digits', 'unusual'}
             None if they look like nothing.
         count : int
             How many do, numbers and dates as they are read among them.
@@ -114,6 +120,7 @@ class HintTally:
         is_mixed = 1 < len(self.units) <= MOST_MIXED
         beside = numbers if self.measured or not unit.isalpha() else 0  # 1 and 1a are codes
         found = [  # the first of those that are as many
+            ("unusual", self.unusual, "", numbers),
             ("unit", most, unit, beside),
             ("shortened", self.shortened, "", numbers),
             ("units", self.measured * is_mixed, unit, numbers),

@@ -340,6 +340,8 @@ def _what_most_are(tally: Tally) -> str:
         "periods": "are quarters or weeks of years: written as dates, as 2024-01-31, they have an "
         "order",
         "digits": "are digits of another script: write them with 0 to 9",
+        "unusual": "are numbers in an unusual form: write them as 1234.5, and no blank before a "
+        "quotation mark",
     }
     return f"{count} of {n} cells {told[what]}"
 

@@ -183,6 +183,18 @@ def test_digits_of_other_scripts_are_told(cells):
     assert "2 of 2 cells are digits of another script" in reading.reason
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        *(["1_000", "12_345.5"], ["0x1f", "0XA0"], [' "1.5"', ' "-2" ']),
+        *(["1\u00d710^3", "2.5 \u00d7 10^-4"], ["1 x 10\u207b\u00b3", "7*10^5"]),
+    ],
+)
+def test_numbers_of_an_unusual_form_are_told(cells):
+    assert "3 of 3 cells are numbers in an unusual form" in decided([*cells, "5"]).reason
+    assert "unusual" not in decided(["1_2", "0x", '"a"', "10^3", *cells]).reason
+
+
 DAY = pa.array([86_400_000_000], pa.timestamp("us"))
 
 
