@@ -52,7 +52,7 @@ def test_predicting_more_rows_takes_no_more_memory(fastnn, tmp_path, peak, suffi
     words = ["train", "d.csv", "--target", "y", "--out", "m.skops", "--max-iter", 2, "--quiet"]
     assert fastnn(*words)[0] == 0
     peaks = []
-    for n in (15_000, 60_000):  # 45 MB and 180 MB
+    for n in (10_000, 40_000):  # 30 MB and 120 MB
         note = pa.array([rng.bytes(1500).hex() for _ in range(n)])
         rows = pa.table({"x": rng.normal(size=n), "note": note})
         path = tmp_path / f"rows{n}.{suffix}"

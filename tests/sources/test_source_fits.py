@@ -562,17 +562,17 @@ def memory_used(*arguments):
     return float(python(f"import sys; sys.argv = {arguments}\n" + textwrap.dedent(MEASURED)))
 
 
-def parts_of_rows(n_columns):
+def parts_of_rows(n_parts):
     rng = np.random.default_rng(0)
-    for _ in range(40):
-        part = rng.standard_normal((10_000, n_columns), np.float32)
+    for _ in range(n_parts):  # of 4 MB
+        part = rng.standard_normal((10_000, 100), np.float32)
         yield part, (part[:, 0] > 0).astype(np.int8)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RssAnon is Linux'")
 def test_memory_stays_within_the_budget(tmp_path):
     with open(tmp_path / "X.raw", "wb") as file, open(tmp_path / "y.raw", "wb") as targets:
-        for part, y in parts_of_rows(100):  # 160 MB in all
+        for part, y in parts_of_rows(25):
             part.tofile(file)
             y.tofile(targets)
     used = [memory_used("file", tmp_path, memory) for memory in (40, 80)]
@@ -580,8 +580,8 @@ def test_memory_stays_within_the_budget(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RssAnon is Linux'")
-@pytest.mark.parametrize(("group", "memory"), [(10_000, 80), (100_000, 160)])
-def test_memory_stays_within_the_budget_where_files_are_decoded(group, memory, tmp_path):
+@pytest.mark.parametrize(("group", "memory", "n_parts"), [(10_000, 80, 25), (100_000, 160, 40)])
+def test_memory_stays_within_the_budget_where_files_are_decoded(group, memory, n_parts, tmp_path):
     """Of large row groups a part is decoded, which all of their rows would not fit beside."""
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     names = [f"x{k}" for k in range(100)]
@@ -589,7 +589,7 @@ def test_memory_stays_within_the_budget_where_files_are_decoded(group, memory, t
     dictionaries = {"use_dictionary": group < 100_000}
     with pq.ParquetWriter(tmp_path / "large.parquet", schema, **dictionaries) as writer:
         tables = []
-        for part, y in parts_of_rows(100):  # 160 MB in all
+        for part, y in parts_of_rows(n_parts):
             tables.append(pa.table([*part.T, y], schema=schema))
             if len(tables) * 10_000 == group:
                 writer.write_table(pa.concat_tables(tables), row_group_size=group)
