@@ -9,6 +9,7 @@ A limit is in seconds of an idle core; where a small fit takes longer, so may al
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +27,11 @@ HERE = Path(__file__).parent
 IS_FULL = os.environ.get("FASTNN_FAULTS") == "full"
 SEED = int(os.environ.get("FASTNN_FAULTS_SEED", "0"))
 LIMIT = 150  # seconds, for what takes a few
-FIT, SECONDS_OF_A_FIT = "from work import X, classifier, y; classifier().fit(X, y)", 1.5
+FIT, SECONDS_OF_A_FIT = "from work import X, bits, classifier, y; bits(classifier().fit(X, y))", 1.5
+FEW = (  # kernels of such a fit that take a second to compile
+    *("activations.relu-float64-*", "activations.relu_backward-float64-*"),
+    *("outputs.softmax-float64-*", "updates.adam-float64-*"),
+)
 LAST_WORDS = 4000  # characters of what a program printed, in the message of a failure
 
 
@@ -151,6 +157,38 @@ def measure_slowness():
     began = time.monotonic()
     run(FIT, limit=10 * LIMIT)
     os.environ[NAME] = str(max(1.0, 2 * (time.monotonic() - began) / SECONDS_OF_A_FIT))
+
+
+def few_kernels(root):
+    """Give those files in a cache folder that are left to compile in small, all in full."""
+    files = {file for name in (["*"] if IS_FULL else FEW) for file in Path(root).rglob(name)}
+    return sorted(file for file in files if file.is_file())
+
+
+@cache
+def _known():
+    """Folder in which the machine keeps kernels, those of `FIT` among them."""
+    tell = "from fastnn.compiling.cache import cache_directory; print(cache_directory())"
+    return Path(run(f"{FIT}; {tell}", limit=10 * LIMIT))
+
+
+def filled(root):
+    """Make a cache folder that holds the kernels of a small fit, and perhaps others."""
+    known = _known()
+    shutil.copytree(known, Path(root, known.name), ignore=shutil.ignore_patterns("tmp*"))
+    assert few_kernels(root)
+    return str(root)
+
+
+def nearly_empty(root):
+    """Make a cache folder for a first fit: without any kernel, or in small with all but a few.
+
+    To compile all of them takes 10 s, and is the same for each.
+    """
+    if not IS_FULL:
+        for file in few_kernels(filled(root)):
+            file.unlink()
+    return str(root)
 
 
 def two_at_once(work, each):

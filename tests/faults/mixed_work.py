@@ -91,9 +91,13 @@ def measured(seconds):
     return np.array([resident(), open_files(), threads()])
 
 
+def is_flat(before, after):
+    return after[0] <= 1.01 * before[0] and (after[1:] <= before[1:]).all()
+
+
 measured(SECONDS / 6)
-before = measured(SECONDS / 3)
-after = measured(SECONDS / 2)
-print(before, after, f"{after[0] / before[0] - 1:+.2%}")
-assert after[0] <= 1.01 * before[0], (before, after)
-assert (after[1:] <= before[1:]).all(), (before, after)
+found = [measured(SECONDS / 3), measured(SECONDS / 2)]
+while not is_flat(*found[-2:]) and len(found) < 5:  # what is lost again and again grows in each
+    found.append(measured(SECONDS / 2))
+print(*found, f"{found[-1][0] / found[-2][0] - 1:+.2%}")
+assert is_flat(*found[-2:]), found

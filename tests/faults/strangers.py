@@ -212,7 +212,8 @@ def tables():
 if __name__ == "__main__":
     cells = "".join(f"{i % 7},{i % 5},{'xyz'[i % 3]}\n" for i in range(60))
     TABLE.write_text("a,b,c\n" + cells)
-    command("train", TABLE, "--target", "c", "--out", MODEL, "--max-iter", 3)
+    report = FOLDER / "table.html"
+    command("train", TABLE, "--target", "c", "--out", MODEL, "--max-iter", 3, "--report", report)
     command("predict", MODEL, TABLE, "--out", OUT)  # what the children need is imported
     pickles()
     models()

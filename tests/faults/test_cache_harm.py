@@ -4,7 +4,17 @@ import shutil
 import time
 
 import pytest
-from harness import SEED, Program, amount, moments, run
+from harness import (
+    IS_FULL,
+    SEED,
+    Program,
+    amount,
+    few_kernels,
+    filled,
+    moments,
+    nearly_empty,
+    run,
+)
 
 FIT = """
     from work import X, bits, classifier, y
@@ -18,26 +28,36 @@ FIT = """
 def cache(tmp_path_factory):
     """A folder that holds the kernels of one fit, and the bits of that."""
     folder = tmp_path_factory.mktemp("cache")
-    folder.chmod(0o700)
+    if not IS_FULL:
+        filled(folder)
     return folder, run(FIT, NUMBA_CACHE_DIR=str(folder)).split()[-1]
 
 
 def test_processes_at_once_on_an_empty_cache(cache, tmp_path):
     """Some are killed while they write, and the folder is cleared while others run."""
     _, first = cache
-    n = amount(4, 20)
+    n, n_faults = amount(3, 20), amount(2, 10)
+    nearly_empty(tmp_path)
     programs = [Program(FIT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(n)]
-    for i, seconds in enumerate(moments("cleared", n // 2, 1.0)):
+    programs[0].wait_for("imported")
+    for i, seconds in enumerate(moments("cleared", n_faults, 1.0)):
         time.sleep(seconds)
         if i % 2:
             programs[i].kill()
         else:
-            for folder in tmp_path.iterdir():
-                shutil.rmtree(folder, ignore_errors=True)
-    others = [program for i, program in enumerate(programs) if i % 2 == 0 or i >= n // 2]
+            clear(tmp_path)
+    others = [program for i, program in enumerate(programs) if i % 2 == 0 or i >= n_faults]
     ended = [program.end(limit=60 + 10 * n) for program in others]
     assert [end.out.split()[-1:] for end in ended] == [[first]] * len(others), ended[0].told()
     assert run(FIT, NUMBA_CACHE_DIR=str(tmp_path)).split()[-1] == first
+
+
+def clear(root):
+    """Take away a cache's folders, or in small the files of a few kernels."""
+    for folder in root.iterdir() if IS_FULL else ():
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in few_kernels(root):
+        file.unlink(missing_ok=True)
 
 
 # Children of a process that has loaded no kernel yet, each with a cache folder that was harmed.
@@ -45,6 +65,7 @@ HARMED = """
     import os, random, shutil, sys
     from pathlib import Path
     import forking
+    from harness import few_kernels
     from work import X, bits, classifier, y
 
     whole, work, first, seed, n = sys.argv[1:]
@@ -87,10 +108,10 @@ HARMED = """
         assert bits(classifier().fit(X, y)) == first
         print("numba" in sys.modules, flush=True)
 
-    files = [file for file in Path(whole).rglob("*") if file.is_file()]
+    files = few_kernels(whole)
     for i in range(int(n)):
         file = files[i % len(files)]
-        harm = HARMS[(i // len(files) + i) % len(HARMS)]
+        harm = HARMS[(i + i // len(HARMS)) % len(HARMS)]
         place = Path(work, str(i))
         shutil.copytree(whole, place)
         harm(place / file.relative_to(whole))

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from harness import SEED, amount, run, two_at_once
+from harness import SEED, amount, nearly_empty, run, two_at_once
 
 
 @pytest.mark.parametrize("how", ["full", "killed"])
@@ -26,7 +26,7 @@ MEMORY = """
     first = bits(model.fit(X, y)) if kind == "warm" else None
 
     def limited(more):
-        if kind == "cold":  # each with a cache of its own, which is empty
+        if kind == "cold":  # each with a cache of its own
             os.environ["NUMBA_CACHE_DIR"] = os.path.join(folder, str(more))
         # A thread's first product never returns where OpenBLAS gets no memory for its 32 MB.
         _ = data.T @ data, blas.dgemm(1.0, data[:99], data[:99].T)
@@ -66,7 +66,10 @@ def test_memory_that_ends_in_warm_work(tmp_path):
 
 
 def test_memory_that_ends_in_a_first_fit(tmp_path):
-    told = run(MEMORY, "cold", tmp_path, *steps(amount(3, 36), 600e6), limit=amount(200, 900))
+    more = steps(amount(3, 36), 600e6)
+    for step in more:
+        nearly_empty(tmp_path / f"{step}")
+    told = run(MEMORY, "cold", tmp_path, *more, limit=amount(200, 900))
     assert {"fitted", "MemoryError"} <= set(told.split())
 
 
@@ -107,8 +110,8 @@ FILES = """
 
 @pytest.mark.parametrize("kind", ["warm", "cold"])
 def test_files_run_out(kind, tmp_path):
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path)} if kind == "cold" else {}
-    told = run(FILES, tmp_path, kind, limit=120, OMP_NUM_THREADS="2", **environment).split()
+    kernels = {"NUMBA_CACHE_DIR": nearly_empty(tmp_path / "kernels")} if kind == "cold" else {}
+    told = run(FILES, tmp_path, kind, limit=120, OMP_NUM_THREADS="2", **kernels).split()
     assert told[0] in ("refused", "fitted")
     assert told[-1] == "fitted"
 
