@@ -42,10 +42,13 @@ _PART = r"(?:Q[1-4]|H[12]|W\d{2})"  # a quarter, half or week of a year
 _PERIOD = (
     rf"(?i)^(?:(?:19|20)\d{{2}}[-/ ]?{_PART}|{_PART}(?:[-/ ]?(?:19|20)\d{{2}}|[-/ ]?'\d{{2}}))$"
 )
-# Behind a blank quotation marks are letters like others; 1_000 and 0x1F are of programs.
+# Behind a blank quotation marks are letters like others, as is a second separator; 1_000 and 0x1F
+# are of programs.
 _UNUSUAL = (
-    rf'^(?:\s*"\s*{_NUMBER}"\s*|[+\-]?\d{{1,3}}(?:_\d{{3}})+(?:\.\d+)?|0[xX][0-9A-Fa-f]+|'
-    rf"{_NUMBER}[x*\x{{D7}}\x{{B7}}]\s?10\^?[+\-{MINUS}\x{{207B}}]?[\d\x{{B2}}\x{{B3}}\x{{B9}}\x{{2070}}-\x{{2079}}]+)$"
+    rf'^(?:\s*"\s*{_NUMBER}"\s*|{_NUMBER}[,;|]|'
+    r"[+\-]?\d{1,3}(?:_\d{3})+(?:\.\d+)?|0[xX][0-9A-Fa-f]+|"
+    rf"{_NUMBER}[x*\x{{D7}}\x{{B7}}]\s?10\^?[+\-{MINUS}\x{{207B}}]?"
+    r"[\d\x{B2}\x{B3}\x{B9}\x{2070}-\x{2079}]+)$"
 )
 _OTHER_DIGITS = rf"^[+\-{MINUS}]?[\p{{Nd}}.,\x{{66B}}\x{{66C}} {SPACES}]+$"
 

@@ -393,5 +393,5 @@ def _by_type(tally: Tally) -> Reading:
     if all(map(pa.types.is_time, types)):
         return Reading(tally.name, "text", f"its cells {AS_HOURS}")
     if any(pa.types.is_nested(type) for type in types):
-        return Reading(tally.name, "left out", "its cells are lists")
+        return Reading(tally.name, "left out", "its cells are lists or records")
     return Reading(tally.name, "text")

@@ -163,7 +163,7 @@ def test_types_of_parquet():
     assert decided(pa.array([1.5, np.nan])).kind == "number"
     assert decided(pa.array([np.nan, np.nan])).kind == "left out"
     assert decided(pa.array([True, False])).kind == "text"
-    assert decided(pa.array([[1], [2]])).reason == "its cells are lists"
+    assert decided(pa.array([[1], [2]])).reason == "its cells are lists or records"
     assert decided(pa.array(["1", "2"]).dictionary_encode()).kind == "number"
 
 
@@ -186,7 +186,7 @@ def test_digits_of_other_scripts_are_told(cells):
 @pytest.mark.parametrize(
     "cells",
     [
-        *(["1_000", "12_345.5"], ["0x1f", "0XA0"], [' "1.5"', ' "-2" ']),
+        *(["1_000", "12_345.5"], ["0x1f", "0XA0"], [' "1.5"', ' "-2" '], ["1.5,", "2.25;"]),
         *(["1\u00d710^3", "2.5 \u00d7 10^-4"], ["1 x 10\u207b\u00b3", "7*10^5"]),
     ],
 )
