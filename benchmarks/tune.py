@@ -127,7 +127,8 @@ TUNED = {
     ),
     "MAX_FEW_ROWS": Tuned((8, 32, 128), (work("prediction", "iris", rows=64),)),
     "MAX_FEW_FLOPS": Tuned(
-        (10_000, 100_000, 1_000_000), (work("prediction", rows=5), work("prediction", rows=20))
+        (50_000, 2 * 4 * 65_536, 4_000_000),
+        (work("prediction", rows=5), work("prediction", rows=20)),
     ),
     "TREE_ROWS": Tuned((64, 256, 512, 1024), (work("forest", "tabular", rows=10_000),)),
     "TREE_STEP_FLOPS": Tuned(

@@ -157,11 +157,10 @@ def _layers(
 
 def multiplies_on_one_thread(network: Network, n_rows: int) -> bool:
     """Whether BLAS starts no threads for so many rows, for want of work or as it is not called."""
-    if 2 * n_rows * network.n_weights <= MAX_FEW_FLOPS:
-        return True
     product, itemsize = product_for_predictions(), network.params.itemsize
     return all(
-        calls_no_library(product, n_rows, *shape, itemsize) for shape in pairwise(network.units)
+        2 * n_rows * m * n <= MAX_FEW_FLOPS or calls_no_library(product, n_rows, m, n, itemsize)
+        for m, n in pairwise(network.units)
     )
 
 

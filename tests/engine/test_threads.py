@@ -97,6 +97,20 @@ def test_the_limit_of_blas_is_put_back():
         assert blas_threads() == before
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_rows_go_without_the_limit(dtype, monkeypatch):
+    rows = np.random.default_rng(0).random((400, 64)).astype(dtype)
+    model = MLPClassifier((100,), max_iter=2, random_state=0).fit(rows, np.arange(400) % 10)
+    expected = model.predict_proba(rows)
+
+    def limited():
+        raise AssertionError("BLAS is limited, for what it does on one thread")
+
+    monkeypatch.setattr(threads, "one_thread_blas", limited)
+    for n in (1, 7, 32):
+        np.testing.assert_array_equal(model.predict_proba(rows[:n]), expected[:n])
+
+
 def test_orthogonal_weights_have_the_same_bits_for_any_limit_of_blas():
     rows, coefs = np.eye(4, 10_000), []  # so many that their QR is shared out
     for n_threads in (1, 2):
