@@ -64,6 +64,7 @@ def test_the_same_cells_in_another_library(cells, more, one, another):
     assert_same(type(expected)(*map(np.concatenate, zip(*parts, strict=True))), expected)
 
 
+@pytest.mark.filterwarnings("ignore:Columns that were empty in training")
 @settings(max_examples=40, deadline=None)
 @given(tables(), st.sampled_from(sorted(LIBRARIES)), st.data())
 def test_other_rows_of_another_library(cells, another, data):

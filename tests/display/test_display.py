@@ -50,6 +50,14 @@ def fitted(estimator, X, y):
         return estimator.fit(X, y)
 
 
+@pytest.fixture(autouse=True)
+def usual_style():
+    """Draw by Matplotlib's own settings, whatever other tests have left."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
+
+
 @pytest.fixture(scope="module")
 def iris():
     X, y = load_iris(return_X_y=True, as_frame=True)
