@@ -107,7 +107,7 @@ def _ceiling() -> int:
 @cache
 def _warn_of_one_thread(why: str) -> None:
     """Tell whoever has asked for threads that there are none."""
-    warnings.warn(f"No thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2)
+    warnings.warn(f"No other thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2)
 
 
 def _limit(library: Any, n_threads: int) -> None:
@@ -178,7 +178,7 @@ def _pays_to_launch(flops: float) -> bool:
 def asked_for(n_jobs: int, n_shards: int) -> int:
     """Threads of a number of jobs; -1 stands for all, -2 for all but one, and so on."""
     wanted = n_jobs if n_jobs > 0 else max(1, available() + 1 + n_jobs)
-    return 1 if jit.IS_OFF else max(1, min(wanted, n_shards, available(), MAX_HELPERS + 1))
+    return 1 if jit.IS_OFF else max(1, min(wanted, n_shards, available()))
 
 
 @contextlib.contextmanager
@@ -191,7 +191,7 @@ def team(n_threads: int) -> Iterator[np.ndarray]:
     with process.lock:
         own = process.idle.pop() if process.idle else Team()
     try:
-        yield own.words if _gathered(own, n_threads - 1) else ALONE
+        yield own.words if _gathered(own, min(n_threads - 1, MAX_HELPERS)) else ALONE
     finally:
         own.release()
         process.idle.append(own)

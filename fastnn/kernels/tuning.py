@@ -116,13 +116,13 @@ FLOPS_PER_SECOND = 5e10
 LAUNCH_SECONDS = 2e-3
 """Seconds of work on one thread, for which others would have paid, before they are started.
 
-To start one takes 0.1 ms, and its first products 64 MB of addresses.
+To start one takes 0.3 ms, and its first products 64 MB of addresses.
 """
 
 PATIENCE = 1000
-"""Looks of a helper for a loop, after the last one, before it sleeps: 0.3 ms.
+"""Looks of a helper for a loop, after the last one, before it sleeps: 0.5 ms.
 
-Between two calls of the kernels Python takes some 0.1 ms; to be woken takes 0.05.
+Between two calls of the kernels Python takes some 0.1 ms; to be woken takes 0.2.
 """
 
 TRIAL_SECONDS = 2e-3

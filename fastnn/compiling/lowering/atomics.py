@@ -1,6 +1,7 @@
 """Words that several threads read and write at once: LLVM's atomic instructions."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -8,41 +9,28 @@ from numba import TypingError, types
 from numba.extending import lower_builtin, type_callable
 
 from fastnn.compiling.intrinsics.atomics import add, give_way, load, pause, store, swap
-from fastnn.compiling.numba_internals import cgutils, make_array
+from fastnn.compiling.numba_internals import cgutils, make_array, type_variadic
 
 WORD, ALIGNED = ir.IntType(64), 8
 PAUSES = {"x86_64": ("llvm.x86.sse2.pause", ()), "aarch64": ("llvm.aarch64.hint", (1,))}
 
 
-def _type_of_operation(result: Any, n_numbers: int) -> Any:
-    def typer(words: Any, *numbers: Any) -> Any:
+def _type_operation(operation: Callable, result: Any, n_numbers: int) -> None:
+    """Register an operation's types: words, where among them, and whole numbers."""
+
+    def typer(arguments: tuple) -> Any:
+        words, *numbers = arguments
         if words != types.Array(types.int64, 1, "C") or len(numbers) != n_numbers:
             raise TypingError(f"no atomic words are {words}")
         return result(words, *[types.int64] * n_numbers)
 
-    return typer
+    type_variadic(operation, typer)
 
 
-@type_callable(load)
-def _type_of_load(context: Any) -> Any:
-    return lambda words, at: _type_of_operation(types.int64, 1)(words, at)
-
-
-@type_callable(store)
-def _type_of_store(context: Any) -> Any:
-    return lambda words, at, value: _type_of_operation(types.none, 2)(words, at, value)
-
-
-@type_callable(add)
-def _type_of_add(context: Any) -> Any:
-    return lambda words, at, value: _type_of_operation(types.int64, 2)(words, at, value)
-
-
-@type_callable(swap)
-def _type_of_swap(context: Any) -> Any:
-    return lambda words, at, expected, value: _type_of_operation(types.boolean, 3)(
-        words, at, expected, value
-    )
+_type_operation(load, types.int64, 1)
+_type_operation(store, types.none, 2)
+_type_operation(add, types.int64, 2)
+_type_operation(swap, types.boolean, 3)
 
 
 @type_callable(pause)
