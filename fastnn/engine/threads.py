@@ -107,7 +107,9 @@ def _ceiling() -> int:
 @cache
 def _warn_of_one_thread(why: str) -> None:
     """Tell whoever has asked for threads that there are none."""
-    warnings.warn(f"No other thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2)
+    warnings.warn(
+        f"No other thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2
+    )
 
 
 def _limit(library: Any, n_threads: int) -> None:

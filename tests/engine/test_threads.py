@@ -326,5 +326,7 @@ def test_a_thread_that_cannot_be_started_is_told():
         same = {{fit(n_jobs=2), fit(n_jobs=2)}} == {{first}}
     print(same, *[one.message for one in told if "thread" in str(one.message)], sep="|")
     """
-    expected = "True|No other thread can be started, so that n_jobs counts as 1: can't start new thread"
+    expected = (
+        "True|No other thread can be started, so that n_jobs counts as 1: can't start new thread"
+    )
     assert python(program) == expected
