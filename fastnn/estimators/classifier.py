@@ -445,7 +445,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = dense_labels(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        return X, y
+        # Labels are read several times: another thread may write to those of the caller meanwhile.
+        return X, y.copy()
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         if self.loss == "focal" and self.label_smoothing:

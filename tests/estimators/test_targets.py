@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse, special
 from scipy.sparse import csr_array
 from sklearn.metrics import d2_pinball_score, mean_pinball_loss
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastnn import MLPClassifier, MLPRegressor
@@ -240,6 +241,20 @@ def test_labels_that_fit_takes_are_taken_everywhere(kind):
     assert (params_of(resumed) == params_of(whole)).all()
     judged = MLPClassifier(**parameters).fit(X, labels, X_val=X, y_val=labels)
     assert_allclose(judged.validation_scores_[-1], judged.score(X, labels))
+
+
+def test_labels_that_another_thread_writes_to_meanwhile(monkeypatch):
+    labels, fit_binarizer = (codes == 1).astype(int), LabelBinarizer.fit
+    expected = MLPClassifier(max_iter=3, random_state=0).fit(X, labels.copy())
+
+    def fit(binarizer, y):
+        labels[:] = np.arange(labels.size)
+        return fit_binarizer(binarizer, y)
+
+    monkeypatch.setattr(LabelBinarizer, "fit", fit)
+    fitted = MLPClassifier(max_iter=3, random_state=0).fit(X, labels)
+    assert fitted.classes_.tolist() == [0, 1]
+    assert (params_of(fitted) == params_of(expected)).all()
 
 
 @pytest.mark.parametrize("make", [np.array, pd.DataFrame])
