@@ -94,6 +94,15 @@ LISTS = {
     "reversed": lambda ws: ws[::-1],
     "a dict": lambda ws: dict(enumerate(ws)),
 }
+
+
+class Odd:
+    """An object with one name in every copy."""
+
+    def __repr__(self):
+        return "odd"
+
+
 ODD_VALUES = [
     *(
         None,
@@ -111,7 +120,7 @@ ODD_VALUES = [
         float("nan"),
         float("inf"),
     ),
-    *("", "relu", "a text", b"bytes", (), [], [None], {}, {"a": 1}, object(), np.float32(2)),
+    *("", "relu", "a text", b"bytes", (), [], [None], {}, {"a": 1}, Odd(), np.float32(2)),
     *(np.array([]), np.array(3), np.zeros((2, 2)), np.full(7, -1e6), np.full(7, np.nan)),
     *(np.array(["a", None], dtype=object), np.arange(4), X, sparse.csr_array(X)),
 ]
@@ -244,7 +253,7 @@ def with_plain_weights(model):
             parts = list(getattr(model, name))
             if not all(isinstance(w, np.ndarray) and type(w) is np.ndarray for w in parts):
                 return None
-            single = all(dtype == "f4" for dtype in dtypes)
+            single = np.result_type(*dtypes, np.float32) == np.float32
             setattr(plain, name, [np.array(w, "f4" if single else "f8", order="C") for w in parts])
     except (TypeError, ValueError):
         return None

@@ -15,7 +15,7 @@ FORKS = """
 
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
     kind, *after = sys.argv[1:]
-    BEGUN = threading.Event()
+    BEGUN, ENDED = threading.Event(), threading.Event()
 
     def child():
         model = classifier().fit(X, y)
@@ -24,20 +24,20 @@ FORKS = """
         print(bits(classifier(activation="tanh").fit(X, y)), flush=True)
 
     def fit():
-        while True:
+        while not ENDED.is_set():
             BEGUN.set()
             classifier(max_iter=3).fit(X, y)
             regressor(solver="lbfgs", max_iter=3).fit(X, X[:, 0])
 
     def fit_on_threads():
         data, labels = rows(4000, 100)
-        while True:
+        while not ENDED.is_set():
             classifier(hidden_layer_sizes=(100,), batch_size=2000, n_jobs=2).fit(data, labels)
             BEGUN.set()
 
     def predict():
         model = classifier().fit(X, y)
-        while True:
+        while not ENDED.is_set():
             BEGUN.set()
             model.predict(X), model.predict(X[:1])
 
@@ -56,9 +56,9 @@ FORKS = """
         children.append(forking.start(child))
         if kind != "compile":
             assert forking.wait_for(children.pop()) == 0
-    if kind == "compile":  # the parent goes on
-        [thread.join(at_most(60)) for thread in threads]
-        assert not any(thread.is_alive() for thread in threads)
+    ENDED.set()  # before Python ends, which would end a thread within NumPy by std::terminate
+    [thread.join(at_most(60)) for thread in threads]  # the parent goes on
+    assert not any(thread.is_alive() for thread in threads)
     assert [forking.wait_for(pid) for pid in children] == [0] * len(children)
     child()
 """
