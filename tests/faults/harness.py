@@ -7,6 +7,9 @@ A limit is in seconds of an idle core; where a small fit takes longer, so may al
 """
 
 import contextlib
+import ctypes
+import json
+import math
 import os
 import random
 import shutil
@@ -15,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -26,6 +30,8 @@ from patience import NAME, at_most
 HERE = Path(__file__).parent
 IS_FULL = os.environ.get("FASTNN_FAULTS") == "full"
 SEED = int(os.environ.get("FASTNN_FAULTS_SEED", "0"))
+PATH = f"{HERE.parents[1]}{os.pathsep}{HERE}"
+LATE = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"}  # variables that fastnn reads, and no other
 LIMIT = 150  # seconds, for what takes a few
 FIT, SECONDS_OF_A_FIT = "from work import X, bits, classifier, y; bits(classifier().fit(X, y))", 1.5
 FEW = (  # kernels of such a fit that take a second to compile
@@ -60,6 +66,57 @@ class Ended(NamedTuple):
         return f"status {self.status}\n{self.out[-LAST_WORDS:]}\n{err[-LAST_WORDS:]}"
 
 
+class _Prepared:
+    """The process of `prepared.py`, which is forked for programs."""
+
+    def __init__(self):
+        _adopt_orphans()
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", str(HERE / "prepared.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": PATH},
+            start_new_session=True,
+            text=True,
+        )
+
+    def start(self, told):
+        """Start a program."""
+        with self._lock:
+            print(json.dumps(told), file=self._process.stdin, flush=True)
+            return _Orphan(int(self._process.stdout.readline()))
+
+
+_prepared = cache(_Prepared)
+
+
+def _adopt_orphans():
+    """Become the parent of those whose own has ended, so that they are waited for here."""
+    PR_SET_CHILD_SUBREAPER = 36
+    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+
+
+class _Orphan:
+    """A process that has come to this one; of `subprocess.Popen` what is needed here."""
+
+    def __init__(self, pid):
+        self.pid, self.returncode = pid, None
+
+    def poll(self):
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def wait(self, timeout=math.inf):
+        ends = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > ends:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.005)
+
+
 class Program:
     """A Python program that runs in a process of its own, the first of a group.
 
@@ -71,30 +128,44 @@ class Program:
         Of its command line.
     command : list of str, default=()
         Before Python's own name, such as ``["nice"]``.
+    imports : bool, default=False
+        Whether it is to import all by itself, and not to be the fork of a process that has imported
+        what takes seconds. It does so in any case with a command, or with variables that libraries
+        read when they are loaded.
     **environment : str or None
         Variables; None takes one away.
     """
 
-    def __init__(self, program, *arguments, command=(), **environment):
+    def __init__(self, program, *arguments, command=(), imports=False, **environment):
         is_file = str(program).endswith(".py")
-        source = [str(HERE / program)] if is_file else ["-c", textwrap.dedent(program)]
-        changes = {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}", **environment}
+        changes = {"PYTHONPATH": PATH, **environment}
         variables = {**os.environ, **changes}
+        variables = {name: value for name, value in variables.items() if value is not None}
         # Files, as a pipe that nobody empties would stop the program.
         self._out, self._err = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [*command, sys.executable, "-X", "faulthandler", *source, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._out,
-            stderr=self._err,
-            env={name: value for name, value in variables.items() if value is not None},
-            start_new_session=True,
-        )
+        arguments = [str(argument) for argument in arguments]
+        if command or imports or not LATE.issuperset(environment):
+            source = [str(HERE / program)] if is_file else ["-c", textwrap.dedent(program)]
+            self._process = subprocess.Popen(
+                [*command, sys.executable, "-X", "faulthandler", *source, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=self._out,
+                stderr=self._err,
+                env=variables,
+                start_new_session=True,
+            )
+        else:
+            file = str(HERE / program) if is_file else ""
+            source = Path(file).read_text() if is_file else textwrap.dedent(program)
+            out, err = (f"/proc/{os.getpid()}/fd/{f.fileno()}" for f in (self._out, self._err))
+            told = {"source": source, "file": file, "arguments": arguments, "out": out, "err": err}
+            self._process = _prepared().start({**told, "variables": variables})
         self.pid = self._process.pid
 
     def send(self, number):
         """Send a signal, if it still runs."""
-        self._process.send_signal(number)
+        if self._process.poll() is None:
+            os.kill(self.pid, number)
 
     def has_printed(self, word):
         """Whether a word is among what it has printed yet."""
@@ -155,7 +226,7 @@ def run(program, *arguments, limit=LIMIT, status=0, **options):
 def measure_slowness():
     """Tell this process, and the programs that it starts, how slow this machine is now."""
     began = time.monotonic()
-    run(FIT, limit=10 * LIMIT)
+    run(FIT, limit=10 * LIMIT, imports=True)
     os.environ[NAME] = str(max(1.0, 2 * (time.monotonic() - began) / SECONDS_OF_A_FIT))
 
 

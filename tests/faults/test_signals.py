@@ -126,7 +126,7 @@ class Alone(NamedTuple):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     cache = nearly_empty(tmp_path_factory.mktemp("alone"))
-    program = Program(FIRST, NUMBA_CACHE_DIR=cache)
+    program = Program(FIRST, imports=True, NUMBA_CACHE_DIR=cache)
     began = [program.wait_for(word) or time.monotonic() for word in ("begun", "imported")]
     bits = program.end().out.split()[-1]
     seconds = {"begun": began[1] - began[0], "imported": time.monotonic() - began[1]}
@@ -142,7 +142,8 @@ def interrupted(when, longest, places):
     def interrupt(numbered):
         i, seconds = numbered
         number = SIGNALS[i % len(SIGNALS)]
-        program = Program(FIRST, NUMBA_CACHE_DIR=places[i * len(places) // len(after)])
+        place = places[i * len(places) // len(after)]
+        program = Program(FIRST, imports=when == "begun", NUMBA_CACHE_DIR=place)
         program.wait_for(when)
         time.sleep(seconds)
         program.send(number)
@@ -191,7 +192,8 @@ def test_interrupts_of_the_command(tmp_path):
     def train(folder):
         folder.mkdir()
         words = ["--target", "c", "--max-iter", 20, "--report", folder / "r.html"]
-        return Program(COMMAND, "train", table, *words, "--out", folder / "m.skops")
+        words += ["--out", folder / "m.skops"]
+        return Program(COMMAND, "train", table, *words, imports=True)
 
     began = time.monotonic()
     ended = train(tmp_path / "alone").end()
