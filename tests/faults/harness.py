@@ -2,8 +2,9 @@
 
 A limit is in seconds of an idle core; where a small fit takes longer, so may all else.
 
-``FASTNN_FAULTS=full`` asks for the numbers of the whole campaign instead of the small ones, and
-``FASTNN_FAULTS_SEED`` for other moments than those that every run has.
+``FASTNN_FAULTS=full`` asks for the numbers of the whole campaign instead of the small ones,
+``FASTNN_FAULTS_CALLS=1000000`` for so many random calls, and ``FASTNN_FAULTS_SEED`` for other
+moments than those that every run has.
 """
 
 import contextlib

@@ -36,7 +36,7 @@ def cache(tmp_path_factory):
 def test_processes_at_once_on_an_empty_cache(cache, tmp_path):
     """Some are killed while they write, and the folder is cleared while others run."""
     _, first = cache
-    n, n_faults = amount(3, 20), amount(2, 10)
+    n, n_faults = amount(3, 20), amount(2, 5)
     nearly_empty(tmp_path)
     programs = [Program(FIT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(n)]
     programs[0].wait_for("imported")
@@ -124,7 +124,7 @@ HARMED = """
 
 def test_files_that_are_harmed_or_are_none(cache, tmp_path):
     whole, first = cache
-    n = amount(8, 400)
+    n = amount(8, 120)
     told = run(HARMED, whole, tmp_path, first, f"harm {SEED}", n, limit=60 + 10 * n)
     assert told.count("True") + told.count("False") == n
     assert "True" in told  # what was harmed was compiled anew

@@ -66,7 +66,7 @@ FORKS = """
 
 @pytest.mark.parametrize("kind", ["fit", "threads", "predict"])
 def test_a_fork_while_threads_work(kind):
-    after = moments(f"fork {kind}", amount(4, 200), 0.1)
+    after = moments(f"fork {kind}", amount(4, 50), 0.1)
     told = run(FORKS, kind, *after, limit=60 + 10 * len(after), OMP_NUM_THREADS="2")
     assert len(set(told.split())) == 1
 
@@ -78,7 +78,7 @@ def test_a_fork_while_threads_are_in_their_first_fit(tmp_path):
         told = run(FORKS, "compile", *after, limit=150, NUMBA_CACHE_DIR=place)
         assert len(set(told.split())) == 1
 
-    two_at_once(fork, range(amount(1, 70)))
+    two_at_once(fork, range(amount(1, 12)))
 
 
 # Workers of each kind, and workers of workers; each fits a network, as does the parent meanwhile.

@@ -19,14 +19,14 @@ def test_changes_by_hand_give_an_error_or_the_right_answer():
     # would be the same twice, and so none is right.
     two_at_once(
         lambda part: run("odd_state.py", *part, limit=600, MALLOC_PERTURB_="165"),
-        parts(amount(600, 200_000)),
+        parts(amount(600, 20_000)),
     )
 
 
 def test_changes_by_hand_read_and_write_within_arrays():
     two_at_once(
         lambda part: run("odd_state.py", *part, "guarded", limit=600),
-        parts(amount(300, 50_000)),
+        parts(amount(300, 6_000)),
     )
 
 

@@ -47,7 +47,7 @@ LAYERS = ["omp", "tbb", "workqueue", "threadsafe", "nothing", "default", "forksa
 def test_numbers_of_threads_and_layers(right_bits):
     cases = [
         {"NUMBA_THREADING_LAYER": layer, **numbers}
-        for layer, numbers in zip(LAYERS * 100, settings(amount(5, 200)), strict=False)
+        for layer, numbers in zip(LAYERS * 100, settings(amount(5, 60)), strict=False)
     ]
     assert set(two_at_once(lambda case: run(WORK, **case), cases)) == {right_bits}
 

@@ -72,7 +72,7 @@ CHANGED_DATA = """
 
 
 def test_data_that_change_during_a_fit():
-    run(CHANGED_DATA, SEED, amount(10, 200), limit=120 + amount(10, 200))
+    run(CHANGED_DATA, SEED, amount(10, 100), limit=120 + amount(10, 100))
 
 
 CALLBACKS = """
@@ -182,7 +182,7 @@ CALLBACKS = """
 
 
 def test_callbacks_that_misbehave():
-    run(CALLBACKS, SEED, amount(200, 2400), limit=amount(120, 900))
+    run(CALLBACKS, SEED, amount(200, 1000), limit=amount(120, 900))
 
 
 PREDICTIONS = """
@@ -224,7 +224,7 @@ PREDICTIONS = """
 
 @pytest.mark.parametrize("kind", ["fit", "partial_fit"])
 def test_predictions_beside_a_training_thread(kind):
-    run(PREDICTIONS, amount(4, 60), kind)
+    run(PREDICTIONS, amount(4, 30), kind)
 
 
 TWO_FITS = """
@@ -246,4 +246,4 @@ TWO_FITS = """
 
 
 def test_two_threads_that_fit_one_estimator():
-    run(TWO_FITS, amount(20, 1000))
+    run(TWO_FITS, amount(20, 300))

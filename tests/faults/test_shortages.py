@@ -9,7 +9,7 @@ from harness import SEED, amount, nearly_empty, run, two_at_once
 
 @pytest.mark.parametrize("how", ["full", "killed"])
 def test_files_are_the_old_one_or_the_new_one(how, tmp_path):
-    run("writing.py", how, tmp_path, SEED, amount(3, 100), limit=amount(120, 3000))
+    run("writing.py", how, tmp_path, SEED, amount(3, 40), limit=amount(120, 3000))
 
 
 # Children of a process that has imported all get so much memory more than they have.
@@ -60,13 +60,13 @@ def steps(n, most):
 
 
 def test_memory_that_ends_in_warm_work(tmp_path):
-    more = steps(amount(6, 100), 200e6)
+    more = steps(amount(6, 36), 200e6)
     told = run(MEMORY, "warm", tmp_path, *more, limit=amount(120, 900)).split()
     assert {"fitted", "MemoryError"} <= set(told)
 
 
 def test_memory_that_ends_in_a_first_fit(tmp_path):
-    more = steps(amount(3, 36), 600e6)
+    more = steps(amount(3, 18), 600e6)
     for step in more:
         nearly_empty(tmp_path / f"{step}")
     told = run(MEMORY, "cold", tmp_path, *more, limit=amount(200, 900))

@@ -96,7 +96,7 @@ KINDS = ["fit", "threads", "early stopping", "lbfgs", "predict", "partial_fit", 
 
 def test_interrupts_of_warm_work():
     def interrupt(kinds):
-        after = moments(f"interrupt {kinds}", amount(2, 200), 0.25)
+        after = moments(f"interrupt {kinds}", amount(2, 20), 0.25)
         limit = 60 + 3 * len(after) * len(kinds)
         assert run(WARM, ",".join(kinds), *after, limit=limit).endswith("usable")
 
@@ -151,7 +151,7 @@ def interrupted(when, longest, places):
         assert ended.status in (0, 1, -number), ended.told()
         assert ended.status != 1 or "KeyboardInterrupt" in ended.err, ended.told()
 
-    after = moments(when, amount(4, 400), longest)  # in small, one of each signal
+    after = moments(when, amount(4, 40), longest)  # in small, one of each signal
     two_at_once(interrupt, enumerate(after))
 
 
@@ -162,7 +162,7 @@ def test_signals_while_fastnn_is_imported(alone):
 
 def test_signals_while_kernels_are_compiled(alone, tmp_path):
     """What is on disk then is whole: a new process goes on from it."""
-    places = [nearly_empty(tmp_path / f"{i}") for i in range(amount(1, 100))]
+    places = [nearly_empty(tmp_path / f"{i}") for i in range(amount(1, 10))]
     interrupted("imported", alone.seconds["imported"], places)
     told = two_at_once(lambda place: run(FIRST, NUMBA_CACHE_DIR=place), places)
     assert {one.split()[-1] for one in told} == {alone.bits}
@@ -217,4 +217,4 @@ def test_interrupts_of_the_command(tmp_path):
             words = ["predict", folder / "m.skops", table, "--out", folder / "answers.csv"]
             run(COMMAND, *words)
 
-    two_at_once(interrupt, enumerate(moments("train", amount(4, 200), longest)))
+    two_at_once(interrupt, enumerate(moments("train", amount(4, 40), longest)))

@@ -14,7 +14,7 @@ from fastnn.compiling import cache as kernels
 
 
 def test_models_and_tables(tmp_path):
-    n = amount(12, 400)
+    n = amount(12, 200)
     run("strangers.py", tmp_path, SEED, n, limit=200 + n)
 
 
