@@ -9,6 +9,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from llvmlite.binding import ObjectFileRef
 from processes import ROOT, python
 
 from fastnn.compiling import cache, shipped, target
@@ -241,6 +242,23 @@ def test_fits_and_predictions_by_default_need_no_compiler(built, tmp_path):
     compiled = fit(tmp_path / "nowhere", None, DEFAULTS, both)
     assert compiled.info.startswith("none")
     assert compiled.bits == told.bits
+
+
+def instructions(file):
+    """Machine instructions of a kernel; around them its name differs from process to process."""
+    code = ObjectFileRef.from_data(cache.from_bytes(file, file.read_bytes()).code)
+    return {part.name(): part.data() for part in code.sections() if part.is_text()}
+
+
+@needs_level
+def test_what_is_shipped_has_the_instructions_of_what_is_compiled(made, built):
+    """So it is as fast."""
+    of_build = {file.name: file for file in shipped.folder_for(OWN, built).iterdir()}
+    compiled = [file for file in made.kept.rglob("*-*") if file.name in of_build]
+    assert len(compiled) > 10
+    for file in compiled:
+        own = instructions(file)
+        assert own and own == instructions(of_build[file.name]), file.name
 
 
 @needs_level
