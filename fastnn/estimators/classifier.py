@@ -445,8 +445,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y = dense_labels(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = flattened(y)
-        # Labels are read several times: another thread may write to those of the caller meanwhile.
-        return X, y.copy()
+        return X, y
 
     def _learn_targets(self, y: Any, keeps: bool) -> None:
         if self.loss == "focal" and self.label_smoothing:
@@ -460,7 +459,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._label_binarizer = None
             self.classes_ = [np.unique(column) for column in y.T]
         else:
-            self._label_binarizer = LabelBinarizer().fit(y)
+            # It looks at them twice, and another thread may write to the caller's meanwhile.
+            self._label_binarizer = LabelBinarizer().fit(y.copy())
             self.classes_ = self._label_binarizer.classes_
 
     def _check_classes(self, y: Any) -> None:
