@@ -113,7 +113,7 @@ TUNED = {
     "UPDATE_FLOPS": Tuned((10, 30, 90), LATE),
     "STEP_FLOPS": Tuned((1e4, 1e5, 1e6), LATE),
     "MAX_SERIAL_PREDICTION_FLOPS": Tuned(
-        (4e6, 4e7, 4e8),
+        (2e7, 2e8, 2e9),
         tuple(
             work(name, rows=rows)
             for rows in (1000, 10_000)
