@@ -10,8 +10,9 @@ from fastnn.dask.crew import ClusterCrew
 from fastnn.dask.predictions import is_lazy
 from fastnn.dask.sampled import Rows, sampled
 from fastnn.sources.source import check_memory
-from fastnn.tabular.base import BaseTabular, check_coverage
+from fastnn.tabular.base import BaseTabular
 from fastnn.tabular.classifier import TabularClassifier
+from fastnn.tabular.conformal import check_coverage
 from fastnn.tabular.fit import Crew
 from fastnn.tabular.regressor import TabularRegressor
 

@@ -2,7 +2,7 @@
 
 A fit goes: `fastnn.columns` reads the table, `folds` divides its rows, `recipes` lists the members,
 `fit` trains each on the rows of each fold, and their predictions for the rows held out choose their
-weights (`weights`), the calibration of probabilities and the width of intervals.
+weights (`blend`), the calibration of probabilities and the width of intervals.
 """
 
 import time
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
-from sklearn.utils import Bunch, check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -37,14 +37,14 @@ from fastnn.sklearn_versions import (
 from fastnn.sources.pipeline import named
 from fastnn.sources.scores import Tally, score_parts
 from fastnn.sources.source import Source
-from fastnn.tabular.calibration import fit_power, raised
+from fastnn.tabular.blend import blended, out_of_fold
 from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
 from fastnn.tabular.ensemble import Member, Predictor
-from fastnn.tabular.fit import Crew, Trained, plain_settings, train_members
+from fastnn.tabular.fit import Crew, Trained, train_members
 from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
-from fastnn.tabular.importance import importance_of_rows_held_out, owners_of
+from fastnn.tabular.importance import ImportanceMixin
 from fastnn.tabular.members import KINDS, Recipe
-from fastnn.tabular.recipes import EFFORTS, recipes
+from fastnn.tabular.recipes import EFFORTS, is_known, kinds_of, recipes
 from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
@@ -57,7 +57,7 @@ Told = tuple[str, type[Warning]]
 STATE_FORMAT = 1  # of a pickled estimator; counts up when an older fastnn could not read it
 
 
-class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
     """Base of `TabularClassifier` and `TabularRegressor`."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -196,7 +196,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         began = time.time()
         past = vars(self).get("members_", []) if self.warm_start else []
         random_state = check_random_state(self.random_state)
-        kinds = self._kinds()
+        kinds = kinds_of(self.members)
         columns, cells = fit_columns(X, self, self.categorical_features)
         if not cells.numbers.shape[1] + cells.codes.shape[1]:
             cells = without_columns(cells)
@@ -232,9 +232,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             estimator.columns_, estimator._scaling = columns, data.scaling
             estimator._target_scale = self._target_scale
             estimator._folds_ = plain_folds(trained.folds) | {"fingerprint": rows}
-            estimator.members_ = past + trained.members
-            estimator._learn_weights(Y, weights, scoring)
-            estimator._judge(Y, weights, scoring)
+            held_out = folds_of(estimator._folds_)
+            estimator.members_ = blended(past + trained.members, held_out, Y, weights, scoring)
+            estimator._judge(held_out, Y, weights, scoring)
 
         def fitted(trained: Trained) -> dict[str, Any]:
             twin = twin_of(self)
@@ -264,17 +264,6 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         less = [recipes(kinds, effort, n_rows, task, seeds) for effort in limited]
         return [[recipe for recipe in one if not is_known(recipe, past)] for one in (*less, listed)]
 
-    def _kinds(self) -> list[str]:
-        if isinstance(self.members, str):
-            return list(KINDS) if self.members == "auto" else [self.members]
-        kinds = list(self.members)
-        if not kinds or not all(kind in KINDS for kind in kinds):
-            raise ValueError(
-                f"members={self.members!r} has to be 'auto', one of {list(KINDS)}, or a list of "
-                "some of them."
-            )
-        return kinds
-
     def _folds_of_past(self, rows: str) -> Folds:
         """Give the folds of the fit before, which a warm start goes on with."""
         if self._folds_["fingerprint"] != rows:
@@ -302,27 +291,11 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             random_state=random_state,
         )
 
-    def _learn_weights(self, Y: np.ndarray, weights: np.ndarray | None, scoring: Scoring) -> None:
-        """Weigh the members by their predictions for the rows held out."""
-        folds = folds_of(self._folds_)
-        Y, counts = Y[folds.rows], folds.weights(weights)
-        if scoring.task.n_classes:
-            self.members_ = [_tempered(member, Y[:, 0], counts) for member in self.members_]
-        predictions = np.stack([member["oof"] for member in self.members_])
-        chosen = scoring.weights(predictions, Y, counts)
-        for k, member in enumerate(self.members_):
-            loss = scoring.loss(predictions[k], Y, counts)
-            self.members_[k] = Member(**{**member, "weight": float(chosen[k]), "loss": loss})
-
-    def _combined_oof(self) -> np.ndarray:
-        """Give the ensemble's predictions for each pair of row and fold: (n_pairs, n_outputs)."""
-        parts = [member["weight"] * member["oof"].astype(np.float64) for member in self.members_]
-        return np.sum(parts, axis=0)
-
-    def _judge(self, Y: np.ndarray, weights: np.ndarray | None, scoring: Scoring) -> None:
+    def _judge(
+        self, folds: Folds, Y: np.ndarray, weights: np.ndarray | None, scoring: Scoring
+    ) -> None:
         """Keep the score and the loss of the rows held out."""
-        predictions = self._finish(Y, weights, self._combined_oof())
-        folds = folds_of(self._folds_)
+        predictions = self._finish(Y, weights, out_of_fold(self.members_))
         Y, counts = Y[folds.rows], folds.weights(weights)
         self.validation_loss_ = scoring.loss(predictions, Y, counts)
         if scoring.scoring is None:
@@ -330,14 +303,6 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             self.validation_score_ = self._own_score(predictions, y, counts)
         else:
             self.validation_score_ = scoring.score(predictions, Y, counts)
-
-    def _score_source(self, source: Source, y: Any, sample_weight: Any, tally: Tally) -> float:
-        """Score the predictions for a source's rows, part by part."""
-        check_alone(y, sample_weight)
-        check_is_fitted(self, "members_")
-        check_names(self, source)
-        names = source.blocks.names
-        return score_parts(source.parts(), lambda X: self.predict(named(X, names)), tally)
 
     # -------------------------------------------------------------------------------- predict
 
@@ -365,101 +330,17 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             parts: Iterable[Cells] = [transform(self.columns_, X, self)]
         else:
             parts = transform_parts(self.columns_, X, self, PART_ROWS)
-        has_columns = any(map(len, map(self.columns_.get, ("numbers", "categories", "dates"))))
+        columns = self.columns_
+        has_columns = any(map(len, (columns["numbers"], columns["categories"], columns["dates"])))
         return iter(parts) if has_columns else map(without_columns, parts)
 
-    # --------------------------------------------------------------------------------- columns
-
-    def permutation_importance(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        scoring: Any = None,
-        n_repeats: int = 5,
-        max_samples: float = 1.0,
-        random_state: Any = None,
-    ) -> Bunch:
-        """Measure how much each column of X matters for rows that a model has not trained on.
-
-        The cells of one column are exchanged between rows, and how much the score falls tells what
-        is lost with them: :func:`sklearn.inspection.permutation_importance` of the models of each
-        fold on the rows that were held out, and the mean of all folds. New rows are not needed.
-
-        Parameters
-        ----------
-        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Their targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts for the score.
-        scoring : str or callable, default=None
-            What is to fall, as scikit-learn has it. None stands for the estimator's own `scoring`,
-            or where that is None for its `score`.
-        n_repeats : int, default=5
-            How often each column is exchanged.
-        max_samples : int or float, default=1.0
-            Rows of each fold to take, or their share.
-        random_state : int, RandomState instance or None, default=None
-            Draws the rows that exchange their cells.
-
-        Returns
-        -------
-        result : Bunch
-            `importances` of shape (n_features, n_repeats), in units of the score; their mean
-            `importances_mean` and standard deviation `importances_std` of shape (n_features,).
-            Columns that were left out have 0, and of two that tell the same each has little.
-
-        Raises
-        ------
-        ValueError
-            If the rows are not those of `fit`: no others are known to have been held out.
-        """
+    def _score_source(self, source: Source, y: Any, sample_weight: Any, tally: Tally) -> float:
+        """Score the predictions for a source's rows, part by part."""
+        check_alone(y, sample_weight)
         check_is_fitted(self, "members_")
-        cells = self._all_cells(X)
-        Y = self._known_targets(y)
-        check_consistent_length(cells.numbers, Y)
-        if fingerprint(cells, Y) != self._folds_["fingerprint"]:
-            raise ValueError(
-                "permutation_importance is for the rows of fit, which know what was held out, and "
-                "these are others: for new rows use sklearn.inspection.permutation_importance."
-            )
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, cells.numbers)
-        folds, owners = folds_of(self._folds_), owners_of(self.columns_)
-        if not owners[0].size + owners[1].size:
-            owners = np.zeros(1, np.int64), owners[1]
-        return importance_of_rows_held_out(
-            [self._fold_model(cells, owners, k) for k in range(len(folds))],
-            folds,
-            self.n_features_in_,
-            self._labels(Y),
-            sample_weight,
-            scoring=self.scoring if scoring is None else scoring,
-            n_repeats=n_repeats,
-            max_samples=max_samples,
-            random_state=check_random_state(random_state),
-        )
-
-    def _all_cells(self, X: Any) -> Cells:
-        numbers, codes = zip(*self._cells(X), strict=True)
-        return Cells(np.concatenate(numbers), np.concatenate(codes))
-
-    @abstractmethod
-    def _known_targets(self, y: Any) -> np.ndarray:
-        """Give targets as `_read_targets` does, by the classes that are known."""
-
-    @abstractmethod
-    def _fold_model(self, cells: Cells, owners: tuple[np.ndarray, np.ndarray], fold: int) -> Any:
-        """Make an estimator of the models of one fold."""
-
-    def _predictor_of_fold(self, fold: int) -> Predictor:
-        members = [
-            Member(**{**member, "states": [member["states"][fold]]}) for member in self.members_
-        ]
-        return self._predictor_of(members)
+        check_names(self, source)
+        names = source.blocks.names
+        return score_parts(source.parts(), lambda X: self.predict(named(X, names)), tally)
 
     # ----------------------------------------------------------------------------------- state
 
@@ -489,25 +370,3 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")
-
-
-def _tempered(member: Member, y: np.ndarray, counts: np.ndarray) -> Member:
-    """Give a new member the power that is right for the rows held out."""
-    if member["power"] != 1:
-        return member
-    power = fit_power(member["oof"], y, counts)
-    return Member(**{**member, "power": power, "oof": raised(member["oof"], power)})
-
-
-def check_coverage(coverage: Any) -> None:
-    """Refuse a coverage that is none."""
-    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
-        raise ValueError(f"coverage={coverage!r} has to be a number between 0 and 1, such as 0.9.")
-
-
-def is_known(recipe: Recipe, past: list[Member]) -> bool:
-    """Whether another training would bring the same: boosting draws nothing by its seed."""
-    settings = plain_settings(recipe)
-    return recipe.kind == "boosting" and any(
-        member["kind"] == recipe.kind and member["settings"] == settings for member in past
-    )

@@ -14,7 +14,7 @@ from fastnn.estimators.targets import row_weights
 from fastnn.sources.scores import Accuracy
 from fastnn.sources.source import Source
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular, check_coverage
+from fastnn.tabular.base import BaseTabular
 from fastnn.tabular.calibration import Calibration, calibrated, fit_calibration
 from fastnn.tabular.data import Task
 from fastnn.tabular.folds import folds_of
@@ -298,7 +298,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             Whether a class is in a row's set, which is never empty.
         """
         check_is_fitted(self, "members_")
-        check_coverage(coverage)
+        conformal.check_coverage(coverage)
         known = self._set_scores, self._set_folds, coverage
         return np.concatenate(
             [

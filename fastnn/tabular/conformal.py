@@ -19,7 +19,8 @@ asked for is that of the likeliest class alone. Rows are compared fold by fold (
 Cross-Conformal Predictors, 2015, arXiv:1208.0806).
 """
 
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,12 @@ KNOT_ROWS = 10  # of a prior by which it is the same everywhere
 FLOOR = 0.3  # of the mean gap, added to the spread: none is near 0
 OUTLIERS = 0.01  # share of gaps that count for the spread as those below them
 NARROWED_FOR = 0.9  # coverage at which a spread has to pay
+
+
+def check_coverage(coverage: Any) -> None:
+    """Refuse a coverage that is none."""
+    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+        raise ValueError(f"coverage={coverage!r} has to be a number between 0 and 1, such as 0.9.")
 
 
 class Spread(NamedTuple):

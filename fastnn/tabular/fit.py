@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import joblib
@@ -323,7 +323,7 @@ def _member(recipe: Recipe, models: list[FoldModel]) -> Member:
     return Member(
         kind=recipe.kind,
         name=recipe.kind,
-        settings=plain_settings(recipe),
+        settings=recipe.plain_settings(),
         seed=recipe.seed,
         weight=0.0,
         power=1.0,
@@ -332,11 +332,3 @@ def _member(recipe: Recipe, models: list[FoldModel]) -> Member:
         states=[model["state"] for model in models],
         histories=[list(map(float, model["history"])) for model in models],
     )
-
-
-def plain_settings(recipe: Recipe) -> dict[str, Any]:
-    """Give the settings of a member as numbers, texts and lists."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(recipe.settings).items()
-    }

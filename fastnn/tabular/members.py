@@ -1,13 +1,13 @@
 """Members: what takes part in an ensemble, and how one of them is trained on the rows of a fold.
 
 A member is a network or a forest of trees with its own settings, trained once for each fold. The
-list of members for an effort is in `RECIPES`; `benchmarks/NOTES.md` has the figures that chose it.
+list of members for an effort is in `recipes`; `benchmarks/NOTES.md` has the figures that chose it.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, TypedDict, cast
 
 import numpy as np
@@ -40,6 +40,13 @@ class Recipe:
     kind: str
     settings: Settings
     seed: int
+
+    def plain_settings(self) -> dict[str, Any]:
+        """Give the settings as numbers, texts and lists."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self.settings).items()
+        }
 
 
 class FoldModel(TypedDict):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.tabular.data import EXPONENTIAL, Task
-from fastnn.tabular.members import Recipe, Settings
+from fastnn.tabular.ensemble import Member
+from fastnn.tabular.members import KINDS, Recipe, Settings
 from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
@@ -20,6 +21,19 @@ FULL_ROWS = 10_000  # up to which all epochs are worth their time
 QUICK_TREES = 14  # random ones, for little effort
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
+
+
+def kinds_of(members: Any) -> list[str]:
+    """List the kinds of members that the parameter `members` names."""
+    if isinstance(members, str):
+        return list(KINDS) if members == "auto" else [members]
+    kinds = list(members)
+    if not kinds or not all(kind in KINDS for kind in kinds):
+        raise ValueError(
+            f"members={members!r} has to be 'auto', one of {list(KINDS)}, or a list of some of "
+            "them."
+        )
+    return kinds
 
 
 def recipes(
@@ -51,6 +65,14 @@ def recipes(
         Recipe(kind, settings, int(seed))
         for (kind, settings), seed in zip(chosen, seeds, strict=False)
     ]
+
+
+def is_known(recipe: Recipe, past: Sequence[Member]) -> bool:
+    """Whether another training would bring the same: boosting draws nothing by its seed."""
+    settings = recipe.plain_settings()
+    return recipe.kind == "boosting" and any(
+        member["kind"] == recipe.kind and member["settings"] == settings for member in past
+    )
 
 
 BOOSTED = ("log_loss", "squared_error", "absolute_error", "poisson", "gamma", "quantile")

@@ -18,7 +18,7 @@ from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.sources.scores import R2, Kept
 from fastnn.sources.source import Source
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular, check_coverage
+from fastnn.tabular.base import BaseTabular
 from fastnn.tabular.data import Task
 from fastnn.tabular.folds import folds_of
 from fastnn.tabular.importance import FoldRegressor
@@ -314,7 +314,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _checked_gaps(self, coverage: float) -> np.ndarray:
         """Give the gaps of all rows, where intervals can be made of them."""
         check_is_fitted(self, "members_")
-        check_coverage(coverage)
+        conformal.check_coverage(coverage)
         if self._gaps is None:
             raise ValueError(
                 "predict_interval is for one prediction a target, and this estimator predicts "
