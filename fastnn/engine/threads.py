@@ -106,9 +106,9 @@ def _ceiling() -> int:
 
 @cache
 def _warn_of_one_thread(why: str) -> None:
-    """Tell whoever has asked for threads that there are none."""
+    """Tell whoever has asked for threads, or would have got them unasked, that there are none."""
     warnings.warn(
-        f"No other thread can be started, so that n_jobs counts as 1: {why}", stacklevel=2
+        f"No other thread can be started, so that the work goes on with one: {why}", stacklevel=2
     )
 
 
