@@ -1,7 +1,7 @@
 """Read a table by what its columns were in training: numbers and codes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from fastnn.columns.kinds import KINDS
 from fastnn.columns.levels import codes_of
 from fastnn.columns.record import HOLDS, Cells, Columns
 from fastnn.columns.values import UnreadableError
-from fastnn.warn import warn_user
+from fastnn.warn import untold, warn_user
 
 MOST_OF_MEMORY = 0.5
 MOST_TOLD = 10  # columns that a warning names
@@ -49,11 +49,11 @@ def transform(columns: Columns, X: Any, estimator: Any) -> Cells:
 def transform_parts(columns: Columns, X: Any, estimator: Any, n_rows: int) -> Iterator[Cells]:
     """Read a table as `transform` does, `n_rows` at a time: memory does not grow with it."""
     table = _open(columns, X, estimator)
-    if table.n_rows <= n_rows:
-        yield _encode(columns, table)
-        return
-    for begin in range(0, table.n_rows, n_rows):
-        yield _encode(columns, table.rows(begin, min(begin + n_rows, table.n_rows)))
+    parts: Iterable[Table] = [table]
+    if table.n_rows > n_rows:
+        begins = range(0, table.n_rows, n_rows)
+        parts = (table.rows(begin, min(begin + n_rows, table.n_rows)) for begin in begins)
+    return (_encode(columns, part) for part in parts)
 
 
 def _open(columns: Columns, X: Any, estimator: Any) -> Table:
@@ -66,7 +66,7 @@ def _open(columns: Columns, X: Any, estimator: Any) -> Table:
 def _tell_of_filled(columns: Columns, table: Table) -> None:
     """Warn of columns that were empty in training, so that nothing has been learnt from them."""
     empty = np.flatnonzero(columns["kinds"] == KINDS.index("empty")).tolist()
-    filled = [repr(name_in(table, place)) for place in empty if _has_values(table, place)]
+    filled = untold([repr(name_in(table, place)) for place in empty if _has_values(table, place)])
     if filled:
         more = f" and {len(filled) - MOST_TOLD} more" if len(filled) > MOST_TOLD else ""
         warn_user(

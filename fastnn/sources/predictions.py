@@ -9,6 +9,7 @@ import numpy as np
 from fastnn.files import replacing
 from fastnn.sources.blocks import PartsSource
 from fastnn.sources.pipeline import named
+from fastnn.warn import OneCall
 
 
 def predict(source: PartsSource, model: Any, path: Any, method: str) -> np.ndarray | Path:
@@ -25,8 +26,9 @@ def predict(source: PartsSource, model: Any, path: Any, method: str) -> np.ndarr
 
 def _predictions(source: PartsSource, model: Any, method: str) -> Iterator[np.ndarray]:
     names = source.blocks.names if hasattr(model, "feature_names_in_") else None
+    one_call = OneCall()
     for part in source.parts():
-        predicted = getattr(model, method)(named(part.X, names))
+        predicted = one_call.of(getattr(model, method), named(part.X, names))
         if isinstance(predicted, list):  # of several targets
             predicted = np.concatenate(predicted, axis=1)
         yield predicted

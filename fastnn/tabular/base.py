@@ -49,7 +49,7 @@ from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
 from fastnn.tabular.tasks import ModelTasks
-from fastnn.warn import warn_user
+from fastnn.warn import OneCall, warn_user
 
 MAX_MEMBERS = 64
 PART_ROWS = 8192  # that are predicted at once, so that memory beyond the result is bounded
@@ -320,7 +320,8 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         check_is_fitted(self, "members_")
         if isinstance(X, Source):
             check_names(self, X)
-            return chain.from_iterable(map(self._by_parts, parts_of(X)))
+            one_call = OneCall()
+            return chain.from_iterable(one_call.of(self._by_parts, rows) for rows in parts_of(X))
         predictor = vars(self).get("_predictor") or self._make_predictor()
         return (predictor.by_fold(cells, self.n_jobs) for cells in self._cells(X))
 
@@ -340,7 +341,12 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         check_is_fitted(self, "members_")
         check_names(self, source)
         names = source.blocks.names
-        return score_parts(source.parts(), lambda X: self.predict(named(X, names)), tally)
+        one_call = OneCall()
+
+        def predict(X: Any) -> np.ndarray:
+            return one_call.of(self.predict, named(X, names))
+
+        return score_parts(source.parts(), predict, tally)
 
     # ----------------------------------------------------------------------------------- state
 

@@ -100,6 +100,26 @@ def test_predictions_are_written_to_parquet(folder, tmp_path):
     np.testing.assert_array_equal(written.to_numpy(), model.predict_proba(X))
 
 
+def test_columns_that_were_empty_in_training_are_named_once_for_all_blocks(tmp_path):
+    nothing = X.assign(note=None, late=None)
+    model = regressor().fit(nothing, T)
+    now = nothing.assign(note="call", late=np.where(np.arange(N) < 1500, None, "back"), price=T)
+    now.to_parquet(tmp_path / "now.pq", row_group_size=300, index=False)
+    source = make_source(tmp_path / "now.pq", "price", features=list(nothing))
+    calls = (
+        lambda: model.predict(source),
+        lambda: model.predict_interval(source),
+        lambda: model.score(source),
+        lambda: source.predict(model),
+    )
+    for call in calls:
+        with pytest.warns(UserWarning, match="were empty in training") as told:
+            call()
+        names = [str(warning.message).rpartition("now: ")[2] for warning in told]
+        assert names == ["'note'.", "'late'."]  # each by the first block that has it
+        assert {warning.filename for warning in told} == {__file__}
+
+
 def test_columns_that_differ_between_files_are_read_alike(tmp_path):
     """Whole numbers with gaps in one part only, and a column that one file lacks."""
     first = pa.table({"a": pa.array([1, 2, 3, 4] * 20), "b": ["x", "y"] * 40, "y": [0.0, 1.0] * 40})
