@@ -52,12 +52,13 @@ def first(values: Values) -> str:
 
 def check_zone(values: Values, clock: Clock, table: Table, place: int) -> None:
     """Refuse dates with a time zone where there was none, or the other way round."""
-    if values.has_zone == clock["has_zone"]:
+    if clock["has_zone"] in (None, values.has_zone):
         return
     had, has = ("a", "none") if clock["has_zone"] else ("no", "one")
+    some = "some " if values.has_zone is None else ""
     raise ValueError(
-        f"Dates of column {name_in(table, place)!r} had {had} time zone in training and now have "
-        f"{has}: give them as in training."
+        f"Dates of column {name_in(table, place)!r} had {had} time zone in training and now {some}"
+        f"have {has}: give them as in training."
     )
 
 

@@ -8,7 +8,8 @@ cycle is counted in whole microseconds, and sines and cosines are rounded to 9 d
 a year is 2e-7), so that no tree splits by their last bits, which differ from machine to machine.
 
 Dates are held as microseconds since 1970, of which 64 bits hold 292000 years either way; those with
-a time zone as of UTC, so that the same moment is the same number. Times of a day are held as those
+a time zone as of UTC, so that the same moment is the same number, and so are those without one in a
+column that has both. Times of a day are held as those
 of 1 January 1970.
 """
 
@@ -31,23 +32,25 @@ class Clock(TypedDict):
     """How a column of dates becomes numbers.
 
     `origin` in microseconds since 1970; `features` of ``days``, ``year_sin``, ``year_cos`` and so
-    on; `has_zone` tells whether the dates had a time zone.
+    on; `has_zone` tells whether the dates had a time zone, None where some had one.
     """
 
     origin: int
     features: list[str]
-    has_zone: bool
+    has_zone: bool | None
 
 
-def learn_clock(microseconds: np.ndarray, has_zone: bool, is_time: bool) -> Clock:
+def learn_clock(microseconds: np.ndarray, has_zone: bool | None, is_time: bool) -> Clock:
     """Find out which numbers tell of some dates.
 
     Parameters
     ----------
     microseconds : ndarray of int64 of shape (n,)
         Dates since 1970; at least one is not missing.
-    has_zone, is_time : bool
-        Whether they had a time zone; whether they are times of a day.
+    has_zone : bool or None
+        Whether they had a time zone; None where some had one and others none.
+    is_time : bool
+        Whether they are times of a day.
     """
     known = microseconds[microseconds != MISSING]
     first = int(known.min())

@@ -86,6 +86,11 @@ class _Learning:
                 kind = "duplicate"
             elif kind == "date":
                 is_time = values.holds == "time"
+                if values.has_zone is None:
+                    self.warnings.append(
+                        f"Column {name_in(self.table, place)!r} has dates with a time zone and "
+                        "dates without one, which are taken for UTC."
+                    )
                 self.clocks.append(learn_clock(values.cells, values.has_zone, is_time))
         self.kinds[place], self.holds[place] = KINDS.index(kind), HOLDS.index(values.holds)
 

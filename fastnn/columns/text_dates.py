@@ -108,14 +108,19 @@ def read(cells: pa.Array, format: str) -> pa.Array:
     cells = pc.if_else(_looks(cells, format), cells, None)
     if format != ISO:
         return _strptime(cells, format)
-    zoned = pc.match_substring_regex(cells, rf"{_ZONE}$")
-    zoned = pc.and_(zoned, pc.greater(pc.binary_length(cells), 10))  # -05 of a date is no zone
+    zoned = have_zone(cells)
     cells = pc.replace_substring_regex(cells, r"\s?(?:UTC|GMT)$", "Z")
     cells = pc.replace_substring_regex(cells, r"\s([+\-]\d{2}:?\d*)$", r"\1")
     cells = pc.replace_substring_regex(cells, r"(\.\d{6})\d+", r"\1")  # of a thousandth of a µs
     local = _cast(pc.if_else(zoned, None, cells), pa.timestamp("us"))
     universal = _cast(pc.if_else(zoned, cells, None), pa.timestamp("us", "UTC"))
     return pc.coalesce(local, pc.cast(universal, pa.timestamp("us")))
+
+
+def have_zone(cells: pa.Array) -> pa.Array:
+    """Tell which of ISO's dates name their time zone."""
+    zoned = pc.match_substring_regex(cells, rf"{_ZONE}$")
+    return pc.and_(zoned, pc.greater(pc.binary_length(cells), 10))  # -05 of a date is no zone
 
 
 def _strptime(cells: pa.Array, format: str) -> pa.Array:

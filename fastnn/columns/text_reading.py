@@ -80,11 +80,14 @@ class Reading:
         What it is. A 'text' is a category unless its texts hardly ever come again; a 'category' is
         one because a person said so.
     reason : str
-        Why it is left out, or is a text where most cells are numbers or dates.
+        Why it is left out, or is a text where most cells are numbers or dates; what else is to be
+        known of numbers and dates.
     number : NumberFormat
         Of a column of numbers.
     date : str
         Format of a column of dates, as of `strptime`.
+    zone : {'', 'with', 'without'}
+        Whether all dates have a time zone, or none; '' where some may have one.
     truths : tuple of str
         How False and True are written in a column of texts.
     has_one_truth : bool
@@ -96,6 +99,7 @@ class Reading:
     reason: str = ""
     number: NumberFormat = field(default_factory=NumberFormat)
     date: str = text_dates.ISO
+    zone: str = ""
     truths: tuple[str, str] = ("False", "True")
     has_one_truth: bool = False
 
@@ -169,7 +173,8 @@ class Reading:
 
     def _needed(self, cell: object) -> str:
         if self.kind == "date":
-            return f"a date as {self.date} is needed"
+            zone = f", {self.zone} a time zone," if self.zone else ""
+            return f"a date as {self.date}{zone} is needed"
         mark = f", with {self.number.decimal!r} for decimals (--decimal)"
         told = mark if isinstance(cell, str) and re.search(r"\d[.,]|[.,]\d", cell) else ""
         what = f"finite number of size {MAX_NUMBER:g} at most" if _is_large(cell) else "number"
@@ -203,6 +208,11 @@ def is_number(type: pa.DataType) -> bool:
 def is_date(type: pa.DataType) -> bool:
     """Whether cells of this type are dates."""
     return pa.types.is_date(type) or pa.types.is_timestamp(type)
+
+
+def has_zone(type: pa.DataType) -> bool:
+    """Whether dates of this type have a time zone."""
+    return pa.types.is_timestamp(type) and type.tz is not None
 
 
 def to_numbers(cells: pa.Array) -> pa.Array:
@@ -258,14 +268,21 @@ def _read_number(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
 
 def _read_date(reading: Reading, cells: pa.Array, missing: Missing) -> Read:
     if is_date(cells.type):
-        return pc.cast(pc.cast(cells, pa.timestamp("us"), safe=False), TYPES["date"]), None
+        times = pc.cast(pc.cast(cells, pa.timestamp("us"), safe=False), TYPES["date"])
+        is_wrong = reading.zone == ("without" if has_zone(cells.type) else "with")
+        return times, pc.is_valid(cells) if is_wrong else None
     if is_number(cells.type) and reading.date != text_dates.ISO:  # as 20240131 is
         cells = to_texts(cells)
     if not is_text(cells.type):
         return pa.nulls(len(cells), TYPES["date"]), pc.is_valid(cells)
     texts = missing.without(pc.cast(cells, pa.string()), are_texts=False)
     times = text_dates.read(texts, reading.date)
-    return times, pc.and_(pc.is_valid(texts), pc.is_null(times))
+    wrong = pc.and_(pc.is_valid(texts), pc.is_null(times))
+    if reading.zone:
+        zoned = text_dates.have_zone(texts)
+        others = zoned if reading.zone == "without" else pc.invert(zoned)
+        wrong = pc.or_(wrong, pc.fill_null(others, False))
+    return times, wrong
 
 
 def _read_text(reading: Reading, cells: pa.Array, missing: Missing) -> Read:

@@ -24,6 +24,7 @@ from fastnn.columns.text_reading import (
     TRUTHS,
     Missing,
     Reading,
+    has_zone,
     is_date,
     is_number,
     is_text,
@@ -54,6 +55,8 @@ class Tally:
     texts, typed_dates : int
         How many cells that are not empty are texts, and how many dates came as such: of a sheet,
         one part may hold numbers and the next texts.
+    zoned : int
+        How many dates have a time zone.
     hints : HintTally
         What the others look like.
     stranger : str or None
@@ -68,7 +71,7 @@ class Tally:
         self.numbers = NumberTally()
         self.dates: Counter[str] = Counter()
         self.dated = 0
-        self.texts = self.typed_dates = 0
+        self.texts = self.typed_dates = self.zoned = 0
         self.hints = HintTally()
         self._words: set[str] = set()
         self.truths: set[tuple[str, str]] = set()
@@ -97,6 +100,7 @@ class Tally:
             self.numbers.add_typed(numbers.to_numpy(zero_copy_only=False))
         elif is_date(cells.type):
             self.typed_dates += len(cells) - cells.null_count
+            self.zoned += (len(cells) - cells.null_count) * has_zone(cells.type)
 
     def _add_dictionary(self, cells: pa.Array) -> None:
         indices = cells.indices.drop_null().to_numpy()
@@ -149,6 +153,9 @@ class Tally:
         for format, good in text_dates.candidates(cells).items():
             self.dates[format] += int(counts[good].sum())
             some |= good
+            if format == text_dates.ISO:
+                zoned = text_dates.have_zone(cells).to_numpy(zero_copy_only=False)
+                self.zoned += int(counts[good & zoned].sum())
         return some
 
     @property
@@ -265,7 +272,7 @@ def _wished(tally: Tally, decimal: str, wish: str) -> Reading:
     kind, _, format = wish.partition(":")
     if kind == "date":
         likeliest = [f for f, _ in tally.dates.most_common(1)]
-        return Reading(tally.name, "date", date=format or (likeliest or [text_dates.ISO])[0])
+        return _dates(tally, format or (likeliest or [text_dates.ISO])[0])
     if kind == "number":
         return Reading(tally.name, "number", number=_likeliest_format(tally, decimal))
     if kind == "category":
@@ -295,13 +302,23 @@ def _decide(tally: Tally, decimal: str) -> Reading:
     if text_dates.ISO in formats:  # of which 2024-01-31 is, as it is of %Y-%m-%d
         formats = [text_dates.ISO]
     if len(formats) == 1:
-        return Reading(name, "date", date=formats[0])
+        return _dates(tally, formats[0])
     if formats:
         two = " or ".join(sorted(formats)[:2])
         why = f"its dates are of {two}"
         way_out = kind_option(name, f"date:{sorted(formats)[0]}")
         return Reading(name, "text", f"{why}: {way_out} chooses")
     return Reading(name, "text", _what_most_are(tally))
+
+
+def _dates(tally: Tally, format: str) -> Reading:
+    """Read dates, those without a time zone as of UTC where others have one."""
+    n = tally.typed_dates + tally.dates[format]
+    if 0 < tally.zoned < n:
+        why = f"{n - tally.zoned} of {n} have no time zone, as the others do, and are taken for UTC"
+        return Reading(tally.name, "date", why, date=format)
+    zone = ("with" if tally.zoned else "without") if n and format == text_dates.ISO else ""
+    return Reading(tally.name, "date", date=format, zone=zone)
 
 
 def _codes(name: str) -> str:
@@ -389,7 +406,7 @@ def _by_type(tally: Tally) -> Reading:
     if all(map(is_number, types)):
         return Reading(tally.name, "number", _stamps(tally))
     if all(map(is_date, types)):
-        return Reading(tally.name, "date")
+        return _dates(tally, text_dates.ISO)
     if all(map(pa.types.is_time, types)):
         return Reading(tally.name, "text", f"its cells {AS_HOURS}")
     if any(pa.types.is_nested(type) for type in types):

@@ -39,14 +39,14 @@ class Values(NamedTuple):
         where missing; `nothing` is float64 NaN.
     texts : sequence of str
         The different texts.
-    has_zone : bool
-        Whether dates had a time zone.
+    has_zone : bool or None
+        Whether dates had a time zone; None where some had one and others none.
     """
 
     holds: str
     cells: np.ndarray
     texts: Sequence[str] = ()
-    has_zone: bool = False
+    has_zone: bool | None = False
 
 
 def of_array(cells: np.ndarray, has_zone: bool = False) -> Values:
@@ -78,7 +78,7 @@ def of_array(cells: np.ndarray, has_zone: bool = False) -> Values:
     return of_objects(cells if kind == "O" else cells.astype(object))
 
 
-def of_dates(cells: np.ndarray, has_zone: bool = False) -> Values:
+def of_dates(cells: np.ndarray, has_zone: bool | None = False) -> Values:
     """Read an array of NumPy's dates, as of UTC where they had a time zone."""
     microseconds = cells.astype("M8[us]").view(np.int64)
     return _or_nothing(Values("date", microseconds, has_zone=has_zone))
@@ -242,8 +242,10 @@ def _durations(cells: np.ndarray) -> Values:
 
 
 def _dates(cells: np.ndarray) -> Values:
-    zones = [getattr(value, "tzinfo", None) is not None for value in cells]
-    return of_dates(np.array([_as_of_utc(value) for value in cells], "M8[us]"), any(zones))
+    known = (value for value in cells if _plain(value) is not None)
+    zones = {getattr(value, "tzinfo", None) is not None for value in known}
+    has_zone = None if len(zones) == 2 else True in zones
+    return of_dates(np.array([_as_of_utc(value) for value in cells], "M8[us]"), has_zone)
 
 
 def _times(cells: np.ndarray) -> Values:

@@ -231,9 +231,10 @@ def _notes(readings: Sequence[Reading], decimal: str, request: Request) -> list[
     notes = []
     if decimal == "," and request.wishes.decimal is None:
         notes.append("decimals are written with commas (--decimal)")
+    kinds = {"text": "text", "number": "numbers", "date": "dates"}
     for reading in readings:
-        if reading.kind in ("text", "number") and reading.reason:
-            kind = "text" if reading.kind == "text" else "numbers"
+        if reading.kind in kinds and reading.reason:
+            kind = kinds[reading.kind]
             notes.append(f"column {shown(reading.name)} is read as {kind}: {reading.reason}")
     return notes
 

@@ -229,6 +229,21 @@ def test_dates_are_dates(train):
     assert "dates: 1" in told
 
 
+def test_dates_without_a_zone_beside_others_are_told(train, answers):
+    days = pd.date_range("2020-01-01", periods=300)
+    zones = ["Z", *[""] * 2] * 100
+    rows = (
+        f"{d:%Y-%m-%d %H:%M}{zone},{k % 7},{k}"
+        for k, (d, zone) in enumerate(zip(days, zones, strict=True))
+    )
+    write(lines("when,z,y", rows))
+    told = "column 'when' is read as dates: 200 of 300 have no time zone, as the others do"
+    assert told in train("y", epochs=5)[1]
+    got, more = answers("when,z\n2020-03-01 00:00,1\n2020-03-01 00:00Z,1\n2020-03-01,1\n")
+    assert got["prediction"].nunique() == 1
+    assert more == ""
+
+
 # --------------------------------------------------------- 5. separators, decimals, encodings
 
 

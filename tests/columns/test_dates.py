@@ -1,10 +1,13 @@
 """Dates as numbers: the trend, the cycles, and which of them a column has."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from numpy.testing import assert_array_equal
 from tables import learn
 
 from fastnn.columns import describe, number_names, transform
@@ -81,6 +84,33 @@ def test_a_zone_that_comes_or_goes(zones):
     columns, _, owner = learn(frames[0])
     with pytest.raises(ValueError, match=r"column 'when' had .* time zone in training and now"):
         transform(columns, frames[1], owner)
+
+
+MOMENTS = [dt.datetime(2020, 1, k + 1, 5 * k % 24) for k in range(9)]
+ZONED = [moment.replace(tzinfo=dt.UTC) for moment in MOMENTS]
+MIXED = [*ZONED[:4], *MOMENTS[4:8], None]
+
+
+def objects(cells):
+    return pd.DataFrame({"when": pd.Series(cells, dtype=object)})
+
+
+def test_dates_without_a_zone_beside_others_are_told_and_taken_for_utc():
+    columns, cells, owner = learn(objects(MIXED))
+    assert columns["warnings"] == [
+        "Column 'when' has dates with a time zone and dates without one, which are taken for UTC."
+    ]
+    for rows in (MOMENTS, ZONED, [*MOMENTS[:4], *ZONED[4:]]):  # they have been told of
+        assert_array_equal(transform(columns, objects(rows), owner).numbers[:8], cells.numbers[:8])
+    assert learn(objects(ZONED))[0]["warnings"] == []
+    assert learn(objects([*MOMENTS, None, pd.NaT]))[0]["warnings"] == []
+
+
+@pytest.mark.parametrize(("known", "told"), [(MOMENTS, "had no"), (ZONED, "had a")])
+def test_zones_that_some_dates_only_have_in_new_rows_are_refused(known, told):
+    columns, _, owner = learn(objects(known))
+    with pytest.raises(ValueError, match=rf"'when' {told} time zone .* now some have"):
+        transform(columns, objects(MIXED), owner)
 
 
 def test_units_and_the_far_past_and_future():

@@ -128,6 +128,47 @@ def test_iso_is_the_format_where_it_reads_all():
     assert decided(["2024-12-31 10:00", "2024-1-5 11:30"]).date == "%Y-%m-%d %H:%M"
 
 
+ZONED, NAIVE = "2024-01-31T10:00:00Z", "2024-02-29 11:30:00"
+
+
+@pytest.mark.parametrize("wishes", [{}, {"kinds": {"c": "date"}}])
+def test_dates_without_a_zone_beside_others_are_told_and_taken_for_utc(wishes):
+    reading = decided([ZONED, "2024-01-31T12:00+02:00", NAIVE, "", "NA"], parts=2, **wishes)
+    told = "1 of 3 have no time zone, as the others do, and are taken for UTC"
+    assert (reading.kind, reading.reason) == ("date", told)
+    cells = pa.array([ZONED, "2024-01-31T10:00", "2024-01-31 09:00-01:00"])
+    assert reading.read(cells, Missing()).to_pylist() == [dt.datetime(2024, 1, 31, 10)] * 3
+
+
+@pytest.mark.parametrize(
+    ("known", "other", "zone"),
+    [
+        ([ZONED, ZONED], NAIVE, "with"),
+        ([ZONED, ZONED], "2024-02-29", "with"),
+        ([NAIVE, "2024-01-31"], ZONED, "without"),
+    ],
+)
+def test_zones_that_come_or_go_in_later_files_are_refused(known, other, zone):
+    reading = decided(known)
+    assert reading.reason == ""
+    assert reading.read(pa.array([*known, "", None]), Missing()).null_count == 2
+    with pytest.raises(InputError, match=rf"in row 2, .* as ISO 8601, {zone} a time zone, is need"):
+        reading.read(pa.array([known[0], other]), Missing())
+    typed = pa.array([None, dt.datetime(2024, 1, 1)], pa.timestamp("us"))
+    zoned = typed.cast(pa.timestamp("us", "UTC"))
+    wrong, right = (typed, zoned) if zone == "with" else (zoned, typed)
+    assert reading.read(right, Missing())[1].as_py() == dt.datetime(2024, 1, 1)
+    with pytest.raises(InputError, match=f"in row 2, .* {zone} a time zone"):
+        reading.read(wrong, Missing())
+
+
+def test_zones_of_typed_dates_are_those_of_their_type():
+    days = [dt.datetime(2024, 1, k + 1) for k in range(3)]
+    for zone in ("", "UTC"):
+        reading = decided(pa.array(days, pa.timestamp("us", zone or None)))
+        assert reading.zone == ("with" if zone else "without")
+
+
 def test_a_name_with_a_quotation_mark_is_quoted_for_a_shell():
     tally = Tally("it's", Missing())
     add_batch([tally], [pa.array(["01", "02"])])
