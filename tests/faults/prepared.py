@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import types
+import warnings
 
 # What fastnn imports from others: 2 of the 3 seconds that a program takes to begin.
 for name in ("pandas", "scipy.optimize", "sklearn.model_selection", "sklearn.neural_network"):
@@ -24,7 +25,8 @@ gc.freeze()  # what Python would look through again at the end of each program
 def orphan(answer):
     """Fork; returns in the new process alone, when `answer` has sent its number."""
     ours, theirs = os.pipe()
-    middle = os.fork()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        middle = os.fork()  # of which Python 3.12 and later tell, as OpenBLAS has threads
     if middle:
         os.waitpid(middle, 0)
         answer(os.read(ours, 32))
