@@ -188,7 +188,9 @@ def tables():
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         page.unlink(missing_ok=True)
         model.unlink(missing_ok=True)
-        words = ["--target", "c", "--out", model, "--max-iter", 2, "--report", page]
+        words = ["--target", "c", "--out", model, "--max-iter", 2]
+        if set(name) & set("<>\"'{"):  # what a page might take for its own
+            words += ["--report", page]
         check(f"a column {name[:20]!r}", "train", file, *words)
         assert not page.exists() or "<script>alert" not in page.read_text(encoding="utf-8")
         if model.exists():
@@ -202,9 +204,9 @@ def tables():
         check(
             f"a cell {cell[:9]!r}", "train", file, "--target", "a", "--out", model, "--max-iter", 2
         )
-    file.write_text(",".join(f"c{i}" for i in range(20_000)) + "\n" + ",".join("1" * 20_000) + "\n")
-    check("20000 columns, one row", "train", file, "--target", "c1", "--out", model)
-    for content in (b"", b"\n", b"\x00" * 1000, os.urandom(5000), b"\xff\xfe", b"a" * 10_000_000):
+    file.write_text(",".join(f"c{i}" for i in range(5000)) + "\n" + ",".join("1" * 5000) + "\n")
+    check("5000 columns, one row", "train", file, "--target", "c1", "--out", model)
+    for content in (b"", b"\n", b"\x00" * 1000, os.urandom(5000), b"\xff\xfe", b"a" * 2_000_000):
         file.write_bytes(content)
         check(f"a table of {content[:9]!r}", "train", file, "--target", "c", "--out", model)
 
