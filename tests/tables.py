@@ -70,3 +70,13 @@ def learn(X, **options):
     owner = Owner()
     columns, cells = fit_columns(X, owner, **options)
     return columns, cells, owner
+
+
+def small_table(n=60):
+    """Rows of numbers, a category and dates, their classes, and their targets of a regression."""
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame(draw.normal(size=(n, 3)), columns=["a", "b", "c"])
+    X["kind"] = np.where(draw.random(n) < 0.5, "red", "green")
+    X["when"] = pd.date_range("2024-01-01", periods=n, freq="13D")
+    y = np.where(X["a"] + X["b"] > 0, "yes", "no")
+    return X, y, X["a"].to_numpy() - X["b"].to_numpy() + (X["kind"] == "red")

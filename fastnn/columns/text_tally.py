@@ -314,11 +314,12 @@ def _decide(tally: Tally, decimal: str) -> Reading:
 def _dates(tally: Tally, format: str) -> Reading:
     """Read dates, those without a time zone as of UTC where others have one."""
     n = tally.typed_dates + tally.dates[format]
+    if not n or format != text_dates.ISO:  # others name none
+        return Reading(tally.name, "date", date=format)
     if 0 < tally.zoned < n:
-        why = f"{n - tally.zoned} of {n} have no time zone, as the others do, and are taken for UTC"
+        why = f"{n - tally.zoned} of {n} name no time zone and are taken for UTC, the others do"
         return Reading(tally.name, "date", why, date=format)
-    zone = ("with" if tally.zoned else "without") if n and format == text_dates.ISO else ""
-    return Reading(tally.name, "date", date=format, zone=zone)
+    return Reading(tally.name, "date", date=format, zone="with" if tally.zoned else "without")
 
 
 def _codes(name: str) -> str:

@@ -165,8 +165,8 @@ STEP_FLOPS = 1e5
 MAX_SERIAL_PREDICTION_FLOPS = 2e8
 """Operations of a prediction up to which it is one call on one thread: 3 ms.
 
-Beyond it takes what threads need, some 0.6 ms more, and two of them are faster from there on
-(512 x 512 units: 300 rows 3.0 and 3.3 ms, 500 rows 4.1 and 3.5, Zen 3).
+To prepare for several threads takes some 0.6 ms; two of them were as fast as one here, and faster
+beyond (512 x 512 units: 300 rows 3.3 and 3.0 ms, 500 rows 3.5 and 4.1, Zen 3).
 """
 
 PREDICTION_PART_ROWS = 2**16

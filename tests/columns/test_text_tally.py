@@ -134,7 +134,7 @@ ZONED, NAIVE = "2024-01-31T10:00:00Z", "2024-02-29 11:30:00"
 @pytest.mark.parametrize("wishes", [{}, {"kinds": {"c": "date"}}])
 def test_dates_without_a_zone_beside_others_are_told_and_taken_for_utc(wishes):
     reading = decided([ZONED, "2024-01-31T12:00+02:00", NAIVE, "", "NA"], parts=2, **wishes)
-    told = "1 of 3 have no time zone, as the others do, and are taken for UTC"
+    told = "1 of 3 name no time zone and are taken for UTC, the others do"
     assert (reading.kind, reading.reason) == ("date", told)
     cells = pa.array([ZONED, "2024-01-31T10:00", "2024-01-31 09:00-01:00"])
     assert reading.read(cells, Missing()).to_pylist() == [dt.datetime(2024, 1, 31, 10)] * 3

@@ -73,20 +73,30 @@ class _Prepared:
     def __init__(self):
         _adopt_orphans()
         self._lock = threading.Lock()
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", str(HERE / "prepared.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._err,
             env={**os.environ, "PYTHONPATH": PATH},
             start_new_session=True,
             text=True,
         )
 
     def start(self, told):
-        """Start a program."""
-        with self._lock:
+        """Start a program.
+
+        Raises
+        ------
+        AssertionError
+            If it could not be started, with why.
+        """
+        with self._lock, contextlib.suppress(BrokenPipeError):
             print(json.dumps(told), file=self._process.stdin, flush=True)
-            return _Orphan(int(self._process.stdout.readline()))
+            if pid := int(self._process.stdout.readline() or 0):
+                return _Orphan(pid)
+        raise AssertionError(f"no program was started: {_text(self._err)}")
 
 
 _prepared = cache(_Prepared)
@@ -170,7 +180,7 @@ class Program:
 
     def has_printed(self, word):
         """Whether a word is among what it has printed yet."""
-        return word in self._text(self._out)
+        return word in _text(self._out)
 
     def wait_for(self, word):
         """Wait until it prints a word."""
@@ -202,13 +212,16 @@ class Program:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        with contextlib.suppress(ChildProcessError):  # its own children, that came to this process
+            while True:
+                os.waitpid(-self.pid, 0)
         with self._out, self._err:
-            return Ended(self._process.returncode, self._text(self._out), self._text(self._err))
+            return Ended(self._process.returncode, _text(self._out), _text(self._err))
 
-    @staticmethod
-    def _text(file):
-        size = os.fstat(file.fileno()).st_size
-        return os.pread(file.fileno(), size, 0).decode(errors="replace")
+
+def _text(file):
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")
 
 
 def run(program, *arguments, limit=LIMIT, status=0, **options):

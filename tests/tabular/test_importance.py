@@ -1,20 +1,15 @@
 """Importance of columns: what the score of rows held out loses with each of them."""
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from tables import small_table
 
 from fastnn import TabularClassifier, TabularRegressor
 
-draw = np.random.default_rng(0)
 N = 60
-X = pd.DataFrame(draw.normal(size=(N, 3)), columns=["a", "b", "c"])
-X["kind"] = np.where(draw.random(N) < 0.5, "red", "green")
-X["when"] = pd.date_range("2024-01-01", periods=N, freq="13D")
-y = np.where(X["a"] + X["b"] > 0, "yes", "no")
-target = X["a"].to_numpy() - X["b"].to_numpy() + (X["kind"] == "red")
+X, y, target = small_table(N)
 
 
 def regressor(**parameters):

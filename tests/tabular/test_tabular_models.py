@@ -15,17 +15,13 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tables import small_table
 
 from fastnn import TabularClassifier, TabularRegressor, __version__
 from fastnn.tabular import base
 
-draw = np.random.default_rng(0)
 N = 60
-X = pd.DataFrame(draw.normal(size=(N, 3)), columns=["a", "b", "c"])
-X["kind"] = np.where(draw.random(N) < 0.5, "red", "green")
-X["when"] = pd.date_range("2024-01-01", periods=N, freq="13D")
-y = np.where(X["a"] + X["b"] > 0, "yes", "no")
-target = X["a"].to_numpy() - X["b"].to_numpy() + (X["kind"] == "red")
+X, y, target = small_table(N)
 
 
 def classifier(**parameters):
