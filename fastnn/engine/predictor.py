@@ -65,7 +65,7 @@ class CpuPredictor(Predictor):
             sparse=sample.columns is not None,
             normalized=network.running.size > 0,
             slopes=bind.stores_slopes(self.architecture),
-            bends=self.architecture.bends,
+            embedding=self.architecture.embedding,
         )
         dtypes = bind.dtypes_of(network, sample)
         loop, bundles = address_of(prediction_loop, dtypes), (self._layers(dtypes), params, work)
@@ -135,10 +135,12 @@ class Passage:
         sample = sample_of(no_rows, np.empty((0, 0), params.dtype))
         dtypes = bind.dtypes_of(network, sample)
         layers = bind.prediction_layers(network, architecture, dtypes)
-        kinds = {"slopes": bind.stores_slopes(architecture), "bends": architecture.bends}
-        normalized = architecture.normalization is not None
         work = prediction_workspace(
-            network.units, tile_rows, 1, params.dtype, False, normalized, **kinds
+            *(network.units, tile_rows, 1, params.dtype),
+            sparse=False,
+            normalized=architecture.normalization is not None,
+            slopes=bind.stores_slopes(architecture),
+            embedding=architecture.embedding,
         )
         self._size = work.memory.shape[1]
         self._spare: list[np.ndarray] = []  # memory that no call writes to

@@ -2,14 +2,17 @@
 
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 
 from fastnn import memory
 from fastnn.compiling.intrinsics.registers import LONG
+from fastnn.embedding import Embedding
 from fastnn.engine.base import Problem
 from fastnn.engine.bind import keeps_moments, stores_slopes
 from fastnn.kernels.arguments import Workspace
+from fastnn.kernels.embeddings import FOR_WAVES
 from fastnn.kernels.products import pairs
 from fastnn.kernels.products.strips import is_copied
 from fastnn.kernels.tuning import (
@@ -28,14 +31,14 @@ def training_workspace(
     rows_per_shard: int,
     block: int,
     dtype: np.dtype,
-    **needs: bool,
+    **needs: Any,
 ) -> Workspace:
     """Allocate for mini-batches of `batch_rows` rows; the number of shards follows from them.
 
     Parameters
     ----------
-    **needs : bool
-        `sparse`, `slopes`, `normalized`, `bends`, `rounds`, `whole_shards`, `adds`: as
+    **needs : bool, Embedding or None
+        `sparse`, `slopes`, `normalized`, `embedding`, `rounds`, `whole_shards`, `adds`: as
         `_training_layout` takes them.
     """
     rows = batch_rows, rows_per_shard
@@ -65,7 +68,7 @@ def problem_workspace(
         sparse=problem.data.sample.columns is not None,
         slopes=stores_slopes(architecture),
         normalized=architecture.normalization is not None,
-        bends=architecture.bends,
+        embedding=architecture.embedding,
         rounds=architecture.rounds,
         whole_shards=keeps_moments(architecture),
         adds=adds,
@@ -80,18 +83,18 @@ def prediction_workspace(
     sparse: bool,
     normalized: bool = False,
     slopes: bool = False,
-    bends: bool = False,
+    embedding: Embedding | None = None,
 ) -> Workspace:
     """Allocate for outputs alone, one tile for each thread."""
     tile = min(n_rows, TILE_ROWS)
     moments_size = _moments_size(units, tile) if normalized else 0
-    copies_size = _copies_size(units, tile, dtype, trains=False)
+    copies_size = _copies_size(units, tile, dtype, embedding, trains=False)
     sizes = {
         "inputs": 0 if sparse else tile * units[0],
         "outputs": tile * sum(units[1:]),
         "slopes": tile * sum(units[1:]) if slopes else 0,
-        "normalized": tile * sum(units[1:]) if bends else 0,
-        "embedded": tile * units[0] if bends else 0,
+        "normalized": tile * sum(units[1:]) if embedding else 0,
+        "embedded": tile * units[0] if embedding else 0,
         "moments": moments_size * (len(units) - 1),
         "copies": copies_size,
     }
@@ -119,7 +122,7 @@ def _training_layout(
     sparse: bool,
     slopes: bool = False,
     normalized: bool = False,
-    bends: bool = False,
+    embedding: Embedding | None = None,
     rounds: bool = False,
     whole_shards: bool = False,
     adds: bool = False,
@@ -137,19 +140,19 @@ def _training_layout(
     n_tiles = 1 if whole_shards else max(1, round(longest / TILE_ROWS))
     tile = -(-longest // n_tiles)
     outputs = tile * sum(units[1:])
-    copies_size = _copies_size(units, tile, dtype, trains=True)
+    copies_size = _copies_size(units, tile, dtype, embedding, trains=True)
     if rounds:
         copies_size = max(copies_size, _pairs_size(units[1:] if sparse else units, tile))
     moments_size = _moments_size(units, tile) if normalized else 0
-    deltas_size = tile * max(units if bends else units[1:])  # of an embedding, too
+    deltas_size = tile * max(units if embedding else units[1:])  # of an embedding, too
     sizes = {
         "inputs": 0 if sparse else tile * units[0],
         "outputs": outputs,
         "slopes": outputs if slopes else 0,
-        "normalized": outputs if normalized or bends else 0,
+        "normalized": outputs if normalized or embedding else 0,
         "moments": moments_size * (len(units) - 1),
         "deltas": 2 * deltas_size,
-        "embedded": tile * units[0] if bends else 0,
+        "embedded": tile * units[0] if embedding else 0,
         "copies": copies_size,
         "tile_gradient": n_params if adds or longest > tile else 0,
     }
@@ -172,10 +175,14 @@ def _moments_size(units: tuple[int, ...], tile: int) -> int:
     return max(4 * max(units[1:]), tile)
 
 
-def _copies_size(units: tuple[int, ...], tile: int, dtype: np.dtype, trains: bool) -> int:
-    """Give room for the longest panel, and for a copy of each W that is multiplied as W'."""
+def _copies_size(
+    units: tuple[int, ...], tile: int, dtype: np.dtype, embedding: Embedding | None, trains: bool
+) -> int:
+    """Give room for the longest panel, a copy of each W that is multiplied as W', and waves."""
     longest = max(*units, tile) if trains else max(units)
     sizes = [min(longest, MAX_PANEL_ROWS) * 2 * LONG // dtype.itemsize]
+    if embedding:
+        sizes.append(tile * (embedding.n_waves + FOR_WAVES))
     if trains:
         sizes += [m * n for m, n in pairwise(units[1:]) if is_copied(tile, m, n)]
     return max(sizes)

@@ -167,7 +167,7 @@ class Workspace(NamedTuple):
     moments: int  # moments_size for each layer: what normalization keeps for the way back
     deltas: int  # twice deltas_size: D of a layer, and dA of the one below
     embedded: int  # tile * units[0]: embedded rows before they are scaled; nothing without
-    copies: int  # copies_size: what a product copies
+    copies: int  # copies_size: what a product copies, and columns of rows that are embedded
     tile_gradient: int  # n_parameters, where a shard has more rows than a tile
     moments_size: int
     deltas_size: int

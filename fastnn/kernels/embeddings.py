@@ -11,11 +11,14 @@ numbers of the cosines (periodic embeddings: Gorishniy et al., arXiv:2203.05556;
 x beside them, PBLD: Holzmueller et al., arXiv:2407.04491). Phases are counted in turns. All of
 these, the tables and the scale are learnt.
 
+A column of numbers is gone through for a whole tile of rows, so that vector registers hold rows: a
+row's few frequencies would leave them half empty, and each wave to be summed up within one.
+
 `layers.embedding` says where: its first `HEADER` entries are the names below, and behind them stand
 for each category the position of its table in the tables, in rows.
 """
 
-from fastnn.compiling.intrinsics.views import vector
+from fastnn.compiling.intrinsics.views import matrix, vector
 from fastnn.compiling.language import interface, jit
 from fastnn.kernels.elementary import cos_turns
 
@@ -30,6 +33,9 @@ from fastnn.kernels.elementary import cos_turns
     AT,  # position of the first frequency in params; what else is learnt stands behind
 ) = range(8)
 HEADER = 8
+
+FOR_WAVES = 3
+"""Columns of a tile's rows that the kernels keep beside one for each wave: x and two more."""
 
 
 @jit
@@ -48,38 +54,53 @@ def positions(e):
     return e[AT], phases, mix, shift, tables, tables + e[TABLE_ROWS] * e[TABLE_WIDTH]
 
 
+@jit
+def copy_row(sample, row, e, params, u):
+    """Fill in of an embedded row what is no wave: numbers, plain columns, rows of tables."""
+    n_taken, at, width = e[NUMBERS] + e[PLAIN], positions(e)[4], e[TABLE_WIDTH]
+    for j in range(n_taken):
+        u[j] = u.dtype.type(value_at(sample, row, j))
+    behind = n_taken + e[NUMBERS] * e[WAVES]
+    for j in range(e[CATEGORIES]):
+        code = int(value_at(sample, row, n_taken + j))
+        learnt = vector(params, at + (e[HEADER + j] + code) * width, width)
+        for w in range(width):
+            u[behind + j * width + w] = learnt[w]
+
+
 @interface(
     "Sample, readonly int64[::1], readonly int64[::1], readonly T[::1], T[::1], T[:, ::1], "
     "T[:, ::1]"
 )
-def embed(sample, rows, e, params, cosines, U, A):
-    """U, the embedded rows, and A = U * scale; `cosines` is memory of F numbers."""
-    p, n_plain, n_waves, F = e[NUMBERS], e[PLAIN], e[WAVES], e[FREQUENCIES]
-    frequencies, phases, mix, shift, tables, scales = positions(e)
-    number, width, E = U.dtype.type, e[TABLE_WIDTH], U.shape[1]
-    scale = vector(params, scales, E)
-    for i in range(rows.size):
-        u, row = vector(U, i * E, E), rows[i]
-        for j in range(p + n_plain):
-            u[j] = number(value_at(sample, row, j))
-        for j in range(p):
-            x = u[j]
-            f, g = vector(params, frequencies + j * F, F), vector(params, phases + j * F, F)
-            for k in range(F):
-                cosines[k] = cos_turns(f[k] * x + g[k])
+def embed(sample, rows, e, params, scratch, U, A):
+    """U, the embedded rows, and A = U * scale; `scratch` is columns of so many rows."""
+    p, n_waves, F, (n, E) = e[NUMBERS], e[WAVES], e[FREQUENCIES], U.shape
+    frequencies, phases, mix, shift, _tables, scales = positions(e)
+    x, cosines = vector(scratch, 0, n), vector(scratch, n, n)
+    waves = matrix(scratch, 2 * n, n_waves, n)
+    for i in range(n):
+        copy_row(sample, rows[i], e, params, vector(U, i * E, E))
+    for j in range(p):
+        at = p + e[PLAIN] + j * n_waves
+        for i in range(n):
+            x[i] = U[i, j]
+        for w in range(n_waves):
+            for i in range(n):
+                waves[w, i] = params[shift + j * n_waves + w]
+        for k in range(F):
+            f, g = params[frequencies + j * F + k], params[phases + j * F + k]
+            for i in range(n):
+                cosines[i] = cos_turns(f * x[i] + g)
             for w in range(n_waves):
-                v = vector(params, mix + (j * n_waves + w) * F, F)
-                total = number(0)
-                for k in range(F):
-                    total += v[k] * cosines[k]
-                u[p + n_plain + j * n_waves + w] = total + params[shift + j * n_waves + w]
-        at = p + n_plain + p * n_waves
-        for j in range(e[CATEGORIES]):
-            code = int(value_at(sample, row, p + n_plain + j))
-            learnt = vector(params, tables + (e[HEADER + j] + code) * width, width)
-            for w in range(width):
-                u[at + j * width + w] = learnt[w]
-        a = vector(A, i * E, E)
+                v = params[mix + (j * n_waves + w) * F + k]
+                for i in range(n):
+                    waves[w, i] += v * cosines[i]
+        for w in range(n_waves):
+            for i in range(n):
+                U[i, at + w] = waves[w, i]
+    scale = vector(params, scales, E)
+    for i in range(n):
+        u, a = vector(U, i * E, E), vector(A, i * E, E)
         for j in range(E):
             a[j] = u[j] * scale[j]
 
@@ -88,46 +109,55 @@ def embed(sample, rows, e, params, cosines, U, A):
     "Sample, readonly int64[::1], readonly int64[::1], readonly T[::1], T[::1], T[:, ::1], "
     "T[:, ::1], T[::1]"
 )
-def embed_backward(sample, rows, e, params, cosines, U, D, gradient):
+def embed_backward(sample, rows, e, params, scratch, U, D, gradient):
     """The derivatives by all that the embedding learns, from D = dA, which it changes."""
-    p, n_plain, n_waves, F = e[NUMBERS], e[PLAIN], e[WAVES], e[FREQUENCIES]
+    p, n_waves, F, (n, E) = e[NUMBERS], e[WAVES], e[FREQUENCIES], U.shape
     frequencies, phases, mix, shift, tables, scales = positions(e)
-    number, width, E = U.dtype.type, e[TABLE_WIDTH], U.shape[1]
+    number, width = U.dtype.type, e[TABLE_WIDTH]
     zero, quarter, turn = number(0), number(0.25), number(-6.283185307179586)
+    x, cosines, dcosines = vector(scratch, 0, n), vector(scratch, n, n), vector(scratch, 2 * n, n)
+    dwaves = matrix(scratch, 3 * n, n_waves, n)
     scale, dscale = vector(params, scales, E), vector(gradient, scales, E)
-    learnt = vector(gradient, e[AT], scales + E - e[AT])
-    learnt[:] = 0
-    for i in range(rows.size):
-        row, d, u = rows[i], vector(D, i * E, E), vector(U, i * E, E)
+    vector(gradient, tables, scales + E - tables)[:] = 0
+    for i in range(n):
+        d, u = vector(D, i * E, E), vector(U, i * E, E)
         for j in range(E):
             dscale[j] += d[j] * u[j]
             d[j] *= scale[j]
-        for j in range(p):
-            x, at = u[j], p + n_plain + j * n_waves
-            f, g = vector(params, frequencies + j * F, F), vector(params, phases + j * F, F)
-            df, dg = vector(gradient, frequencies + j * F, F), vector(gradient, phases + j * F, F)
-            for k in range(F):
-                cosines[k] = cos_turns(f[k] * x + g[k])
+    for j in range(p):
+        at = p + e[PLAIN] + j * n_waves
+        for i in range(n):
+            x[i] = U[i, j]
+        for w in range(n_waves):
+            total = zero
+            for i in range(n):
+                dwaves[w, i] = D[i, at + w]
+                total += dwaves[w, i]
+            gradient[shift + j * n_waves + w] = total
+        for k in range(F):
+            f, g = params[frequencies + j * F + k], params[phases + j * F + k]
+            for i in range(n):
+                cosines[i] = cos_turns(f * x[i] + g)
+                dcosines[i] = zero
             for w in range(n_waves):
-                dv = vector(gradient, mix + (j * n_waves + w) * F, F)
-                dw = d[at + w]
-                gradient[shift + j * n_waves + w] += dw
-                for k in range(F):
-                    dv[k] += dw * cosines[k]
+                v, total = params[mix + (j * n_waves + w) * F + k], zero
+                for i in range(n):
+                    total += dwaves[w, i] * cosines[i]
+                    dcosines[i] += v * dwaves[w, i]
+                gradient[mix + (j * n_waves + w) * F + k] = total
             # d cos(2 pi t) / dt = -2 pi sin(2 pi t), and sin(2 pi t) = cos(2 pi (t - 1/4))
-            for k in range(F):
-                cosines[k] = zero
-            for w in range(n_waves):
-                v, dw = vector(params, mix + (j * n_waves + w) * F, F), d[at + w]
-                for k in range(F):
-                    cosines[k] += dw * v[k]
-            for k in range(F):
-                dt = turn * cosines[k] * cos_turns(f[k] * x + g[k] - quarter)
-                df[k] += dt * x
-                dg[k] += dt
-        at = p + n_plain + p * n_waves
+            df, dg = zero, zero
+            for i in range(n):
+                dt = turn * dcosines[i] * cos_turns(f * x[i] + g - quarter)
+                df += dt * x[i]
+                dg += dt
+            gradient[frequencies + j * F + k] = df
+            gradient[phases + j * F + k] = dg
+    n_taken = p + e[PLAIN]
+    for i in range(n):
+        d = vector(D, i * E + n_taken + p * n_waves, e[CATEGORIES] * width)
         for j in range(e[CATEGORIES]):
-            code = int(value_at(sample, row, p + n_plain + j))
+            code = int(value_at(sample, rows[i], n_taken + j))
             dlearnt = vector(gradient, tables + (e[HEADER + j] + code) * width, width)
             for w in range(width):
-                dlearnt[w] += d[at + j * width + w]
+                dlearnt[w] += d[j * width + w]

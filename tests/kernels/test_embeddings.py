@@ -79,10 +79,10 @@ def test_embedded_rows(name, dtype, form):
     rows = np.array([5, 0, 229])
     U, A = (np.empty((3, embedding.n_outputs), dtype) for _ in range(2))
     sample, table = sample_of(X, np.empty((0, 0), dtype)), embedding.table(network.embedding_start)
-    cosines = np.empty(embedding.n_frequencies, dtype)
+    scratch = np.empty(3 * (embeddings.FOR_WAVES + embedding.n_waves), dtype)
     params = network.params.view()
     params.flags.writeable = False
-    form(embeddings.embed)(sample, rows, table, params, cosines, U, A)
+    form(embeddings.embed)(sample, rows, table, params, scratch, U, A)
     expected = embedded_by_numpy(embedding, network.embedded, X[rows])
     assert_allclose(U, expected, **close(dtype))
     assert_allclose(A, expected * network.embedded["scale"], **close(dtype))
