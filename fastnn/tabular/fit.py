@@ -111,9 +111,7 @@ def train_members(
     recipes, budget = by_effort[-1], None
     data.prepare({recipe.kind for recipe in recipes})
     if max_time is None:
-        # The longest first, so that no worker is left with one when the others have ended.
-        recipes = sorted(recipes, key=lambda recipe: recipe.kind != "networks")
-        jobs = [(recipe, fold) for recipe in recipes for fold in range(len(folds))]
+        jobs = mixed([(recipe, fold) for recipe in recipes for fold in range(len(folds))])
     else:
         jobs, budget = share_out(by_effort, data, folds, began + max_time, n_workers)
     models: list[FoldModel | None] = [None] * len(jobs)
@@ -146,6 +144,14 @@ def train_members(
         told = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
         trained.warning = told, ConvergenceWarning
     return trained
+
+
+def mixed(jobs: list[Job]) -> list[Job]:
+    """Spread the networks evenly among the trees, which wait for each other within Python."""
+    networks = [job for job in jobs if job[0].kind == "networks"]
+    trees = [job for job in jobs if job[0].kind != "networks"]
+    places = [(k / len(kind), job) for kind in (networks, trees) for k, job in enumerate(kind)]
+    return [job for _, job in sorted(places, key=lambda place: place[0])]
 
 
 @contextlib.contextmanager

@@ -42,9 +42,9 @@ def network_to_go_on_with(
     """Copy the fitted network, so that a fit that fails leaves it whole."""
     if network.units[-1] != n_outputs or network.units[0] != n_features:
         raise ValueError(
-            f"The fitted network has {network.units[0]} inputs and {network.units[-1]} outputs, "
-            f"and this data has {n_features} and {n_outputs}. Fit a new estimator, or set "
-            "warm_start=False."
+            f"The fitted network has {network.units[0]} inputs (coefs_[0]) and "
+            f"{network.units[-1]} outputs (coefs_[-1]), and this data has {n_features} and "
+            f"{n_outputs}. Fit a new estimator, or set warm_start=False."
         )
     normalizes = settings.normalization is not None and len(network.units) > 2
     if bool(network.scales) != normalizes:

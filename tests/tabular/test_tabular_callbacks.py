@@ -74,8 +74,10 @@ def test_callbacks_get_the_ensemble_as_it_stands():
     model = classifier().set_callbacks(recorder).fit(X, y)
     n_members = [len(ensemble.members_) for ensemble in recorder.models]
     n_folds = [len(ensemble.members_[0]["states"]) for ensemble in recorder.models]
-    assert n_members == [1, 1, 1, 2, 2, 3, 3]
-    assert n_folds == [1, 2, 2, 2, 2, 2, 2]
+    # Of a network, boosting, boosting, a network and random trees: first two of one fold, then
+    # the one that is whole.
+    assert n_members == [1, 2, 1, 2, 2, 3, 3]
+    assert n_folds == [1, 1, 2, 2, 2, 2, 2]
     for ensemble in recorder.models:
         assert ensemble.predict_set(X).shape == (60, 2)
         assert ensemble.effort == "quick"

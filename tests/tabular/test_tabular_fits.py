@@ -54,6 +54,22 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs(alone, n_jobs):
         assert member["histories"] == expected["histories"]
 
 
+@pytest.mark.parametrize("effort", ["quick", "balanced", "thorough"])
+def test_a_network_is_never_far_among_the_jobs(effort):
+    """Two models of trees at once wait for each other, as they are grown within Python."""
+    seeds = np.arange(20)
+    chosen = recipes(list(members.KINDS), effort, 5000, Task(2, 2, "log_loss"), seeds)
+    jobs = [(recipe, fold) for recipe in chosen for fold in range(5)]
+    mixed = fits.mixed(jobs)
+    assert sorted(mixed, key=jobs.index) == jobs
+    n_networks = sum(recipe.kind == "networks" for recipe, _ in jobs)
+    most = -(-(len(jobs) - n_networks) // n_networks)  # trees after one network, spread evenly
+    kinds = "".join("n" if recipe.kind == "networks" else "t" for recipe, _ in mixed)
+    assert "t" * (most + 1) not in kinds
+    folds_of = [fold for recipe, fold in mixed if recipe == mixed[0][0]]
+    assert folds_of == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_the_users_backend_trains_the_members(alone, backend):
     with parallel_config(backend, n_jobs=2):
@@ -213,7 +229,7 @@ def test_an_interrupt_leaves_the_ensemble_so_far(monkeypatch):
     model = classifier(n_jobs=1)
     with pytest.warns(UserWarning, match="interrupted by user"):
         model.fit(X, y)
-    assert [member["kind"] for member in model.members_] == ["networks"]
+    assert [member["kind"] for member in model.members_] == ["boosting"]  # on both folds
     assert model.score(X, y) > 0.7
 
 
