@@ -44,7 +44,7 @@ from fastnn.tabular.fit import Crew, Trained, train_members
 from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
 from fastnn.tabular.importance import ImportanceMixin
 from fastnn.tabular.members import KINDS, Recipe
-from fastnn.tabular.recipes import EFFORTS, is_known, kinds_of, recipes
+from fastnn.tabular.recipes import EFFORTS, is_known, kinds_of, n_folds, recipes
 from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
@@ -282,7 +282,7 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         random_state: np.random.RandomState,
     ) -> Folds:
         return make_folds(
-            self.cv,
+            n_folds(self.effort, len(Y)) if self.cv is None else self.cv,
             X,
             self._labels(Y),
             groups=groups,

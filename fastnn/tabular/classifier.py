@@ -45,9 +45,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         ensemble so far, and its last bits depend on the machine.
 
     cv : int, splitter or iterable, default=None
-        Folds of the rows. None stands for 5; with fewer rows than that, or fewer of a class, there
-        are fewer folds. A number gives folds that are shuffled and stratified, or that keep
-        `groups` whole.
+        Folds of the rows. None stands for 5, or for 3 where the effort is 'quick' and there are
+        more than 2000 rows; with fewer rows than folds, or fewer of a class, there are fewer. A
+        number gives folds that are shuffled and stratified, or that keep `groups` whole.
 
     scoring : str or callable, default=None
         By what epochs, iterations and weights are chosen, as scikit-learn has it. None stands for

@@ -15,8 +15,6 @@ import numpy as np
 
 from fastnn.tabular.sent import Sent
 
-DEFAULT_FOLDS = 5
-
 
 @dataclass(frozen=True)
 class Folds(Sent):
@@ -94,8 +92,8 @@ def make_folds(
 
     Parameters
     ----------
-    cv : int, splitter, iterable or None
-        Number of folds, None for 5; a splitter of scikit-learn; or pairs of train and test rows, as
+    cv : int, splitter or iterable
+        Number of folds; a splitter of scikit-learn; or pairs of train and test rows, as
         positions or masks. A number gives folds that are shuffled and as large as each other, and
         have their share of every class; for a regression, of small and of large targets [1]_. With
         fewer rows that count there are as many folds as rows. A class of a single row trains in
@@ -132,7 +130,7 @@ def make_folds(
     counts = np.ones(n_samples, dtype=bool) if sample_weight is None else sample_weight > 0
     if groups is not None:
         groups = _checked_groups(groups, n_samples)
-    if cv is None or isinstance(cv, Integral):
+    if isinstance(cv, Integral):
         n_folds = _number(cv)
         if groups is not None:
             test = _grouped(n_folds, y, groups, counts, is_classifier, random_state)
@@ -156,8 +154,6 @@ def others(n_samples: int, rows: np.ndarray) -> np.ndarray:
 
 
 def _number(cv: Any) -> int:
-    if cv is None:
-        return DEFAULT_FOLDS
     if isinstance(cv, bool) or cv < 2:
         raise ValueError(f"cv={cv!r} is no number of folds: use 2 or more, a splitter or pairs.")
     return int(cv)

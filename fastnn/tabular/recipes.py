@@ -16,7 +16,9 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 14, "balanced": 36, "thorough": 64}
+N_EPOCHS = {"quick": 16, "balanced": 36, "thorough": 64}
+FOLDS, QUICK_FOLDS = 5, 3
+FEW_ROWS = 2000  # up to which little effort has all folds, as they cost little
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
 QUICK_TREES = 14  # random ones, for little effort
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
@@ -34,6 +36,11 @@ def kinds_of(members: Any) -> list[str]:
             "them."
         )
     return kinds
+
+
+def n_folds(effort: str, n_rows: int) -> int:
+    """Give the number of folds where the user names none."""
+    return QUICK_FOLDS if effort == "quick" and n_rows > FEW_ROWS else FOLDS
 
 
 def recipes(

@@ -63,9 +63,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ensemble so far, and its last bits depend on the machine.
 
     cv : int, splitter or iterable, default=None
-        Folds of the rows. None stands for 5; with fewer rows than that there are fewer folds. A
-        number gives folds that are shuffled, each with small and large targets, or that keep
-        `groups` whole.
+        Folds of the rows. None stands for 5, or for 3 where the effort is 'quick' and there are
+        more than 2000 rows; with fewer rows than folds there are fewer. A number gives folds that
+        are shuffled, each with small and large targets, or that keep `groups` whole.
 
     scoring : str or callable, default=None
         By what epochs, iterations and weights are chosen, as scikit-learn has it. None stands for

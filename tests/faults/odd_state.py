@@ -286,7 +286,8 @@ def check(number):
         return
     if isinstance(first, Exception):
         assert isinstance(first, ValueError | TypeError | AttributeError), told(first)
-        if isinstance(first, DivergenceError):
+        # The last is what scikit-learn's score says of outputs that overflow.
+        if isinstance(first, DivergenceError) or str(first).startswith("Input contains infinity"):
             return
         is_told = any(name in str(first) for name in OF_LAYERS) and len(str(first)) < SENTENCE
         assert is_told or is_same(first, outcome(untouched, call)), told(first)

@@ -34,9 +34,9 @@ def check_partition(folds, n_samples):
         np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(n_samples))
 
 
-def test_the_default_is_five_folds_with_their_share_of_each_class():
+def test_five_folds_have_their_share_of_each_class():
     y = RNG.choice(3, 1003, p=[0.9, 0.08, 0.02])
-    folds = folds_of(None, y)
+    folds = folds_of(5, y)
     assert len(folds) == 5
     check_partition(folds, 1003)
     counts = np.array([np.bincount(y[test], minlength=3) for test in folds.test])
@@ -60,7 +60,7 @@ def test_folds_of_a_regression_have_small_and_large_targets():
 @pytest.mark.parametrize("n_samples", [2, 3, 5, 60])
 @pytest.mark.parametrize("is_classifier", [False, True])
 def test_few_rows(n_samples, is_classifier):
-    folds = folds_of(None, np.zeros(n_samples), is_classifier=is_classifier)
+    folds = folds_of(5, np.zeros(n_samples), is_classifier=is_classifier)
     assert len(folds) == min(5, n_samples)
     check_partition(folds, n_samples)
 

@@ -54,6 +54,15 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs(alone, n_jobs):
         assert member["histories"] == expected["histories"]
 
 
+@pytest.mark.parametrize(
+    ("effort", "n_rows", "n_folds"), [("quick", 2000, 5), ("quick", 2001, 3), ("balanced", 2001, 5)]
+)
+def test_the_number_of_folds_follows_the_effort(effort, n_rows, n_folds):
+    rows = np.tile(X, (34, 1))[:n_rows]
+    model = TabularRegressor(members="random_trees", effort=effort).fit(rows, rows[:, 0])
+    assert len(model.members_[0]["states"]) == n_folds
+
+
 @pytest.mark.parametrize("effort", ["quick", "balanced", "thorough"])
 def test_a_network_is_never_far_among_the_jobs(effort):
     """Two models of trees at once wait for each other, as they are grown within Python."""
