@@ -274,7 +274,7 @@ def _of_codes(codes: np.ndarray, categories: Any) -> Values:
         used, places = np.unique(codes, return_inverse=True)
         categories, codes = categories.take(used), np.where(codes < 0, -1, places)
     levels = _of_pandas(categories)
-    if levels.holds == "nothing":
+    if levels.holds == "nothing" or not len(categories):
         return Values("nothing", np.full(len(codes), np.nan))
     missing = codes < 0
     if levels.holds == "text":

@@ -55,6 +55,13 @@ def test_what_a_column_is(case):
     assert kind_of(cells) == kind
 
 
+@pytest.mark.parametrize(
+    "dtype", ["int64", "float64", "bool", "object", "str", "datetime64[ns]", "timedelta64[ns]"]
+)
+def test_categories_of_which_there_is_none(dtype):
+    assert kind_of(pd.Categorical([None] * 3, categories=pd.Index([], dtype=dtype))) == "empty"
+
+
 def test_two_columns_of_the_same_cells():
     X = pd.DataFrame({"a": [1, 2.5, None], "b": ["x", None, "y"]})
     X["c"], X["d"], X["e"] = X["a"], X["b"], [1, 2.5, 3]
