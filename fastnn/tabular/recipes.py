@@ -16,11 +16,11 @@ from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 16, "balanced": 36, "thorough": 64}
+N_EPOCHS = {"quick": 20, "balanced": 36, "thorough": 64}
 FOLDS, QUICK_FOLDS = 5, 3
 FEW_ROWS = 2000  # up to which little effort has all folds, as they cost little
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
-QUICK_TREES = 14  # random ones, for little effort
+QUICK_TREES = 20  # random ones, for little effort
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
 

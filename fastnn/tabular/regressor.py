@@ -54,8 +54,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         extremely randomized trees. 'auto' stands for all: they err differently.
 
     effort : {'quick', 'balanced', 'thorough'}, default='balanced'
-        How much time to spend: 'balanced' takes some 15 s for 5000 rows on two cores, 'quick' a
-        seventh of that and 'thorough' several times as much. The time grows in proportion to
+        How much time to spend: 'balanced' takes some 12 s for 5000 rows on two cores, 'quick' an
+        eighth of that and 'thorough' several times as much. The time grows in proportion to
         the rows, and more slowly from 10000 on.
 
     max_time : float, default=None
