@@ -26,10 +26,10 @@ from fastnn.tabular.members import Recipe
 def train(data: tabular_sets.Split, changes: dict[str, Any], cv: int) -> dict[str, float]:
     """Errors of an ensemble of this network alone."""
 
-    def one_network(kinds: Any, effort: str, n_rows: int, task: Any, seeds: Any) -> list[Recipe]:
-        rate = recipes.RATES[task.n_classes > 0] * changes.get("rate", 1.0)
+    def one_network(kinds: Any, step: Any, n_rows: int, task: Any, seeds: Any) -> list[Recipe]:
+        rate = recipes.rate(task) * changes.get("rate", 1.0)
         fields = {name: value for name, value in changes.items() if name != "rate"}
-        first = listed(["networks"], effort, n_rows, task, seeds)[0]
+        first = listed(["networks"], step, n_rows, task, seeds)[0]
         return [replace(first, settings=replace(first.settings, learning_rate=rate, **fields))]
 
     listed, base.recipes = base.recipes, one_network

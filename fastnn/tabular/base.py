@@ -44,7 +44,7 @@ from fastnn.tabular.fit import Crew, Trained, train_members
 from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
 from fastnn.tabular.importance import ImportanceMixin
 from fastnn.tabular.members import KINDS, Recipe
-from fastnn.tabular.recipes import EFFORTS, is_known, kinds_of, n_folds, recipes
+from fastnn.tabular.recipes import EFFORTS, Plan, Step, is_known, kinds_of, recipes, steps
 from fastnn.tabular.sampled import parts_of, sampled
 from fastnn.tabular.scaling import learn_scaling
 from fastnn.tabular.scoring import Scoring
@@ -207,10 +207,10 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         weights, task = self._row_weights(Y, sample_weight), self._task(Y)
         seeds = random_state.randint(2**31 - 1, size=len(past) + MAX_MEMBERS)[len(past) :]
         rows = fingerprint(cells, Y)
-        if past:
-            folds = self._folds_of_past(rows)
-        else:
-            folds = self._divide(X, Y, groups, weights, random_state)
+        divide = partial(self._divide, X, Y, groups, weights, random_state)
+        given = self._folds_of_past(rows) if past else None
+        if given is None and self.cv is not None:
+            given = divide(self.cv)
         target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
         self._target_scale = None if target_scale is None else vars(target_scale)
         classes = self.classes_ if is_classifier(self) else None
@@ -226,7 +226,12 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
             target_scale,
             scoring.of_epochs(),
         )
-        by_effort = self._recipes(kinds, folds.train[0].size, task, seeds, past)
+        plans = []
+        for step in steps(self.effort, len(Y), self.max_time is not None):
+            folds = divide(step.n_folds) if given is None else given
+            listed = self._recipes(kinds, step, folds, task, seeds)
+            added = [recipe for recipe in listed if not is_known(recipe, past)]
+            plans.append(Plan(folds, added, step.enough))
 
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
@@ -245,24 +250,21 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         metadata = {name: value for name, value in metadata.items() if value is not None}
         tasks = ModelTasks(self, {"X": X, "y": y, "metadata": metadata or None}, fitted)
         by_whom = self.n_jobs, self.max_time, began, tasks, self._crew()
-        trained = train_members(by_effort, data, folds, *by_whom)
+        trained = train_members(plans, data, *by_whom)
         keep(self, trained)
         self._make_predictor()
         told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]
         return tasks, told_all if trained.warning is None else [*told_all, trained.warning]
 
     def _recipes(
-        self, kinds: list[str], n_rows: int, task: Task, seeds: np.ndarray, past: list[Member]
-    ) -> list[list[Recipe]]:
-        """List the members to train, last; before them those of less effort, for want of time."""
-        listed = recipes(kinds, self.effort, n_rows, task, seeds)
+        self, kinds: list[str], step: Step, folds: Folds, task: Task, seeds: np.ndarray
+    ) -> list[Recipe]:
+        listed = recipes(kinds, step, folds.train[0].size, task, seeds)
         if not listed:
             raise ValueError(
                 f"members={self.members!r} has none that knows loss={task.loss!r}: add 'networks'."
             )
-        limited = EFFORTS[: EFFORTS.index(self.effort)] if self.max_time else ()
-        less = [recipes(kinds, effort, n_rows, task, seeds) for effort in limited]
-        return [[recipe for recipe in one if not is_known(recipe, past)] for one in (*less, listed)]
+        return listed
 
     def _folds_of_past(self, rows: str) -> Folds:
         """Give the folds of the fit before, which a warm start goes on with."""
@@ -280,9 +282,10 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         groups: Any,
         weights: np.ndarray | None,
         random_state: np.random.RandomState,
+        cv: Any,
     ) -> Folds:
         return make_folds(
-            n_folds(self.effort, len(Y)) if self.cv is None else self.cv,
+            cv,
             X,
             self._labels(Y),
             groups=groups,

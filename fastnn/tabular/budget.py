@@ -1,35 +1,34 @@
-"""Budget: a limited time, shared out among the members of an ensemble.
+"""Budget: a limited time, for which an ensemble is chosen and among whose models it is shared out.
 
-Trees come first, since nobody knows when their training ends by itself: each of their models may
-take an equal part of what is left for trees. Networks share the rest. A network whose learning
-rate has not come down is worth little, so it gets as many epochs as it has time for when it
-begins, and its schedule is laid out over these.
+A network whose learning rate has not come down is worth little, so it gets as many epochs as it has
+time for when it begins, and its schedule is laid out over these. Trees end when their time is over:
+they have a share of all, of which what one forest does not need is left for the next ones, and at
+last for networks.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any
 
 import numpy as np
 
 from fastnn.compiling import time_spent
 from fastnn.tabular.data import TrainingData
 from fastnn.tabular.folds import Folds
-from fastnn.tabular.members import Recipe, train
+from fastnn.tabular.members import Recipe, Settings, train
 from fastnn.tabular.networks import NetworkSettings
+from fastnn.tabular.recipes import Plan
 from fastnn.tabular.trees import Boosting
 
-TREES_SHARE = 0.4  # of the time at most, where networks take part too
-ENOUGH_EPOCHS = 0.5  # share of its epochs from which a member is better than a smaller one
+TREES_SHARE = 1 / 3  # of the time at most, where networks take part too
 SLACK = 0.92  # share of its time that a network's epochs are planned to take
 BOOSTING_SETUP = 1e-7  # seconds for each cell before the first iteration, which nothing can end
-PILOT_ROWS = 1024
+PILOT_ROWS, PILOT_STEPS = 1024, 6
+LENGTHS = {"networks": "n_epochs", "boosting": "max_iter", "random_trees": "n_estimators"}
 
-Job = tuple[Recipe, int]  # a member, and the fold on whose rows it is trained
 
-
-@dataclass(frozen=True)
+@dataclass
 class Budget:
     """What each job may take.
 
@@ -37,122 +36,137 @@ class Budget:
     ----------
     deadline : float
         Of all, on the clock of `time.time`.
-    trees_end : float
-        By when trees are to be done.
     n_workers : int
-    costs : tuple of float
-        Of each job: seconds for all epochs of a network, 0 for trees, which come first.
+    recipes : list of Recipe
+        Of each job, in the order in which they begin.
+    costs : dict of Recipe to float
+        Seconds for all of a member's training on the rows of a fold: as estimated, until one of
+        its models has told.
+    of_trees : float
+        Seconds that are left for trees, of all workers together.
     """
 
     deadline: float
-    trees_end: float
     n_workers: int
-    costs: tuple[float, ...]
+    recipes: list[Recipe]
+    costs: dict[Recipe, float]
+    of_trees: float
 
-    def begin(self, place: int, recipe: Recipe) -> tuple[Recipe, float]:
+    def begin(self, place: int) -> tuple[Recipe, float]:
         """Say what a job that begins now is to do, and until when."""
-        now, settings = time.time(), recipe.settings
-        chain = self.costs[place :: self.n_workers]  # this job, and what its worker does then
+        recipe, now = self.recipes[place], time.time()
+        settings = recipe.settings
         if not isinstance(settings, NetworkSettings):
-            return recipe, now + max(0.0, self.trees_end - now) / chain.count(0.0)
-        share = SLACK * (self.deadline - now) / sum(chain)
+            n_forests = sum(not _is_network(other) for other in self.recipes[place:])
+            return recipe, min(now + self.of_trees / n_forests, self.deadline)
+        costs = [0.0, 0.0]  # of trees and of networks: this job, and what its worker does then
+        for other in self.recipes[place :: self.n_workers]:
+            costs[_is_network(other)] += self.costs[other]
+        of_trees = min(costs[0], self.of_trees / self.n_workers)
+        share = SLACK * (self.deadline - now - of_trees) / costs[1]
         n_epochs = int(np.clip(settings.n_epochs * share, 1, settings.n_epochs))
-        return replace(recipe, settings=replace(settings, n_epochs=n_epochs)), self.deadline
+        return _with_length(recipe, n_epochs), self.deadline
+
+    def end(self, place: int, did: Recipe, seconds: float) -> None:
+        """Note how long a job took that did what `begin` had said."""
+        recipe = self.recipes[place]
+        self.costs[recipe] = seconds * _length(recipe) / _length(did)
+        if not _is_network(recipe):
+            self.of_trees = max(0.0, self.of_trees - seconds)
 
 
 def share_out(
-    by_effort: list[list[Recipe]],
-    data: TrainingData,
-    folds: Folds,
-    deadline: float,
-    n_workers: int,
-) -> tuple[list[Job], Budget]:
-    """Choose the members that a limited time has room for.
+    plans: list[Plan], data: TrainingData, deadline: float, n_workers: int
+) -> tuple[Plan, Budget]:
+    """Choose the ensemble that a limited time has room for.
 
     Parameters
     ----------
-    by_effort : list of list of Recipe
-        For each effort up to the one that was asked for, the least first.
+    plans : list of Plan
+        The one that was asked for comes last, before it those that take less time.
     data : TrainingData
-    folds : Folds
     deadline : float
         On the clock of `time.time`; what is compiled meanwhile puts it off.
     n_workers : int
 
     Returns
     -------
-    jobs : list of Job
-        In the order in which they are to begin.
+    plan : Plan
     budget : Budget
+        Of its jobs.
     """
-    pilot, compiled = Pilot(data, folds), time_spent.seconds()
+    pilot, compiled = Pilot(data, plans[0].folds), time_spent.seconds()
 
     def left() -> float:
         return max(0.0, deadline + time_spent.seconds() - compiled - time.time())
 
-    pilot.warm_up(by_effort[-1])
-    chosen = choose(by_effort, pilot.seconds, lambda: left() * n_workers / len(folds))
-    networks = [recipe for recipe in chosen if _is_network(recipe)]
-    trees = [recipe for recipe in chosen if not _is_network(recipe)]
-    share = TREES_SHARE if networks else 1.0
-    if networks and _setup_seconds(trees, data) > share * left() * n_workers / len(folds):
-        trees = []
-    trees.sort(key=lambda recipe: recipe.kind != "random_trees")  # the quickest first
-    jobs = [(recipe, fold) for recipe in trees + networks for fold in range(len(folds))]
-    costs = [pilot.seconds(recipe) if _is_network(recipe) else 0.0 for recipe, _ in jobs]
-    seconds, now = left(), time.time()
-    return jobs, Budget(now + seconds, now + share * seconds, n_workers, tuple(costs))
+    plan = choose(plans, pilot.seconds, lambda: left() * n_workers)
+    networks = list(filter(_is_network, plan.recipes))
+    trees_end = TREES_SHARE * left() * n_workers / len(plan.folds)
+    if networks and _setup_seconds(plan.recipes, data) > trees_end:
+        plan = plan._replace(recipes=networks)
+    pilot.warm_up(plan.recipes)
+    costs = costs_of(plan, pilot.seconds)
+    recipes, seconds = [recipe for recipe, _ in plan.jobs()], left()
+    of_trees = seconds * n_workers * (TREES_SHARE if networks else 1.0)
+    return plan, Budget(time.time() + seconds, n_workers, recipes, costs, of_trees)
 
 
 def choose(
-    by_effort: list[list[Recipe]],
-    seconds: Callable[[Recipe], float],
-    left: Callable[[], float],
-) -> list[Recipe]:
-    """Choose the largest ensemble whose networks have time for most of their epochs.
+    plans: list[Plan], seconds: Callable[[Recipe, int], float], left: Callable[[], float]
+) -> Plan:
+    """Choose the largest ensemble that has time for most of its training.
 
     Parameters
     ----------
-    by_effort : list of list of Recipe
+    plans : list of Plan
+        The smallest first.
     seconds : callable
-        For all epochs of a network on the rows of a fold.
+        For all of a member's training on so many rows.
     left : callable
-        Seconds for each fold.
+        Seconds of all workers together.
 
     Returns
     -------
-    chosen : list of Recipe
-        Those of the least effort where there is time for no more.
+    chosen : Plan
+        The first where there is time for no other.
     """
-    most = max(map(_n_epochs, by_effort[-1]))
-    candidates = [[_with_epochs(recipe, most) for recipe in by_effort[0]]]
-    for recipes in by_effort[1:]:
-        networks = list(filter(_is_network, recipes))
-        for n in range(1, len(networks) + 1):
-            candidates.append([recipe for recipe in recipes if recipe not in networks[n:]])
-    chosen = candidates[0]
-    for candidate in candidates:
-        networks = list(filter(_is_network, candidate))
-        share = 1.0 if len(networks) == len(candidate) else 1 - TREES_SHARE
-        if share * left() < ENOUGH_EPOCHS * sum(map(seconds, networks)):
+    chosen, *larger = candidates(plans)
+    for plan in larger:
+        needed = plan.enough * len(plan.folds) * sum(costs_of(plan, seconds).values())
+        if left() < needed:
             break
-        chosen = candidate
+        chosen = plan
     return chosen
+
+
+def candidates(plans: list[Plan]) -> list[Plan]:
+    """List the ensembles to choose from: of each plan those with one network, with two, ..."""
+    found = []
+    for plan in plans:
+        networks = list(filter(_is_network, plan.recipes))
+        for n in range(min(1, len(networks)), len(networks) + 1):
+            recipes = [recipe for recipe in plan.recipes if recipe not in networks[n:]]
+            found.append(plan._replace(recipes=recipes))
+    return found
+
+
+def costs_of(plan: Plan, seconds: Callable[[Recipe, int], float]) -> dict[Recipe, float]:
+    """Estimate the seconds for each member's models of one fold.
+
+    Of trees beside networks nothing is known but the share that they may have: few rows do not
+    tell how long many take, nor after how many iterations boosting has learnt what it can.
+    """
+    n_rows = plan.folds.train[0].size
+    networks = [recipe for recipe in plan.recipes if _is_network(recipe)] or plan.recipes
+    costs = {recipe: seconds(recipe, n_rows) for recipe in networks}
+    trees = [recipe for recipe in plan.recipes if recipe not in costs]
+    of_trees = sum(costs.values()) * TREES_SHARE / (1 - TREES_SHARE)
+    return costs | {recipe: of_trees / len(trees) for recipe in trees}
 
 
 def _is_network(recipe: Recipe) -> bool:
     return isinstance(recipe.settings, NetworkSettings)
-
-
-def _with_epochs(recipe: Recipe, n_epochs: int) -> Recipe:
-    """Give a network other epochs; trees stay as they are."""
-    if not isinstance(recipe.settings, NetworkSettings):
-        return recipe
-    return replace(recipe, settings=replace(recipe.settings, n_epochs=n_epochs))
-
-
-def _n_epochs(recipe: Recipe) -> int:
-    return recipe.settings.n_epochs if isinstance(recipe.settings, NetworkSettings) else 0
 
 
 def _setup_seconds(recipes: list[Recipe], data: TrainingData) -> float:
@@ -161,7 +175,7 @@ def _setup_seconds(recipes: list[Recipe], data: TrainingData) -> float:
 
 
 class Pilot:
-    """How long networks take here, measured on a few rows of the first fold.
+    """How long members take here, measured on a few rows of the first fold.
 
     Parameters
     ----------
@@ -170,31 +184,47 @@ class Pilot:
     """
 
     def __init__(self, data: TrainingData, folds: Folds) -> None:
-        self.data, rows = data, folds.train[0]
-        self.rows, self.held_out = rows[:PILOT_ROWS], folds.test[0][:PILOT_ROWS]
-        self.share = rows.size / max(self.rows.size, 1)
-        self.known: dict[tuple, float] = {}  # seconds of an epoch, by what decides on them
+        self.data = data
+        self.rows, self.held_out = folds.train[0][:PILOT_ROWS], folds.test[0][:PILOT_ROWS]
+        self.known: dict[tuple, float] = {}  # seconds of an epoch, iteration or tree
+        self.warm: set[str] = set()
+
+    def seconds(self, recipe: Recipe, n_rows: int) -> float:
+        """Give the seconds for all of a member's training on so many rows."""
+        if (what := _what_decides(recipe.settings)) not in self.known:
+            self.warm_up([recipe])
+            few, more = (self._time(recipe, length) for length in (1, 1 + PILOT_STEPS))
+            self.known[what] = max(more - few, more / 2) / PILOT_STEPS
+        return self.known[what] * _length(recipe) * n_rows / max(self.rows.size, 1)
 
     def warm_up(self, recipes: list[Recipe]) -> None:
-        """Let trees compile what they need, so that no job waits for it."""
+        """Compile and import what members need, so that no job waits for it."""
         for recipe in recipes:
-            if isinstance(recipe.settings, Boosting):
-                self._train(replace(recipe, settings=replace(recipe.settings, max_iter=1)))
-                return
+            if recipe.kind not in self.warm:
+                self._time(recipe, 1)
+                self.warm.add(recipe.kind)
 
-    def seconds(self, recipe: Recipe) -> float:
-        """Give the seconds for all epochs of a network on the rows of a fold."""
-        s = cast(NetworkSettings, recipe.settings)
-        key = s.hidden, s.activation, s.n_frequencies, s.dropout > 0
-        if key not in self.known:
-            few, more = (self._time(_with_epochs(recipe, n)) for n in (1, 3))
-            self.known[key] = max(more - few, 1e-6) / 2 * self.share
-        return self.known[key] * s.n_epochs
+    def _time(self, recipe: Recipe, length: int) -> float:
+        began, settings = time.perf_counter(), _with_length(recipe, length)
+        train(settings, self.data, self.rows, self.held_out, 0, None, 1)
+        return time.perf_counter() - began
 
-    def _time(self, recipe: Recipe) -> float:
-        began, compiled = time.perf_counter(), time_spent.seconds()
-        self._train(recipe)
-        return time.perf_counter() - began - (time_spent.seconds() - compiled)
 
-    def _train(self, recipe: Recipe) -> None:
-        train(recipe, self.data, self.rows, self.held_out, 0, None, 1)
+def _what_decides(settings: Settings) -> tuple:
+    """Say by what an epoch, iteration or tree takes its time."""
+    if isinstance(settings, NetworkSettings):
+        return settings.hidden, settings.activation, settings.n_frequencies, settings.dropout > 0
+    if isinstance(settings, Boosting):
+        return settings.max_leaf_nodes, settings.max_features, settings.encodes
+    return settings.min_samples_leaf, settings.max_features
+
+
+def _length(recipe: Recipe) -> int:
+    length: int = getattr(recipe.settings, LENGTHS[recipe.kind])
+    return length
+
+
+def _with_length(recipe: Recipe, length: int) -> Recipe:
+    """Give a member so many epochs, iterations or trees."""
+    changes: dict[str, Any] = {LENGTHS[recipe.kind]: length}
+    return replace(recipe, settings=replace(recipe.settings, **changes))

@@ -15,11 +15,12 @@ from joblib.parallel import get_active_backend
 from sklearn.exceptions import ConvergenceWarning
 
 from fastnn.engine import threads
-from fastnn.tabular.budget import Budget, Job, share_out
+from fastnn.tabular.budget import Budget, share_out
 from fastnn.tabular.data import TrainingData
 from fastnn.tabular.ensemble import Member
 from fastnn.tabular.folds import Folds
 from fastnn.tabular.members import FoldModel, Recipe, train
+from fastnn.tabular.recipes import Job, Plan
 
 OF_A_FOLD = (
     "The number of unique classes is greater than 50%",
@@ -72,9 +73,8 @@ class Crew(Protocol):
 
 
 def train_members(
-    by_effort: list[list[Recipe]],
+    plans: list[Plan],
     data: TrainingData,
-    folds: Folds,
     n_jobs: int | None,
     max_time: float | None,
     began: float,
@@ -85,11 +85,10 @@ def train_members(
 
     Parameters
     ----------
-    by_effort : list of list of Recipe
-        The members that were asked for come last; before them, where time is limited, what takes
-        their place if there is not enough of it.
+    plans : list of Plan
+        The one that was asked for comes last; before it, where time is limited, those that take
+        its place if there is not enough of it.
     data : TrainingData
-    folds : Folds
     n_jobs : int or None
         Models that are trained at the same time; None for a thread of this machine each, or as a
         `joblib.parallel_config` says.
@@ -108,12 +107,11 @@ def train_members(
         If no model stays finite.
     """
     n_workers = workers(n_jobs) if crew is None else crew.size()
-    recipes, budget = by_effort[-1], None
-    data.prepare({recipe.kind for recipe in recipes})
-    if max_time is None:
-        jobs = mixed([(recipe, fold) for recipe in recipes for fold in range(len(folds))])
-    else:
-        jobs, budget = share_out(by_effort, data, folds, began + max_time, n_workers)
+    plan, budget = plans[-1], None
+    data.prepare({recipe.kind for recipe in plan.recipes})
+    if max_time is not None:
+        plan, budget = share_out(plans, data, began + max_time, n_workers)
+    jobs, folds = plan.jobs(), plan.folds
     models: list[FoldModel | None] = [None] * len(jobs)
     if watcher is not None:
         watcher.begin(jobs, n_workers, lambda: _trained(jobs, models, folds))
@@ -144,14 +142,6 @@ def train_members(
         told = f"Maximum time ({max_time} s) reached: the ensemble is the best so far."
         trained.warning = told, ConvergenceWarning
     return trained
-
-
-def mixed(jobs: list[Job]) -> list[Job]:
-    """Spread the networks evenly among the trees, which wait for each other within Python."""
-    networks = [job for job in jobs if job[0].kind == "networks"]
-    trees = [job for job in jobs if job[0].kind != "networks"]
-    places = [(k / len(kind), job) for kind in (networks, trees) for k, job in enumerate(kind)]
-    return [job for _, job in sorted(places, key=lambda place: place[0])]
 
 
 @contextlib.contextmanager
@@ -294,13 +284,14 @@ def _train(
     n_threads: int,
     stopping: threading.Event | None = None,
 ) -> tuple[int, FoldModel | None]:
-    recipe, fold = job
-    deadline = None
+    (recipe, fold), deadline = job, None
     if budget is not None:
-        recipe, deadline = budget.begin(place, recipe)
+        recipe, deadline = budget.begin(place)
     rows, held_out = folds.train[fold], folds.test[fold]
-    is_first = place == 0
+    is_first, began = place == 0, time.time()
     model = train(recipe, data, rows, held_out, fold, deadline, n_threads, stopping, is_first)
+    if budget is not None and model is not None:
+        budget.end(place, recipe, time.time() - began)
     return place, model
 
 

@@ -5,24 +5,48 @@ The members and their settings were chosen by the tables in `benchmarks/NOTES.md
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastnn.tabular.data import EXPONENTIAL, Task
 from fastnn.tabular.ensemble import Member
+from fastnn.tabular.folds import Folds
 from fastnn.tabular.members import KINDS, Recipe, Settings
 from fastnn.tabular.networks import NetworkSettings
 from fastnn.tabular.trees import Boosting, RandomTrees
 
 EFFORTS = ("quick", "balanced", "thorough")
-N_EPOCHS = {"quick": 20, "balanced": 36, "thorough": 64}
-FOLDS, QUICK_FOLDS = 5, 3
+N_EPOCHS = {"quick": 28, "balanced": 36, "thorough": 64}
+LONGEST, FEWEST = 64, 28  # epochs of small networks in a limited time; of any, if not the smallest
+FOLDS, QUICK_FOLDS = 5, 2
 FEW_ROWS = 2000  # up to which little effort has all folds, as they cost little
 FULL_ROWS = 10_000  # up to which all epochs are worth their time
-QUICK_TREES = 20  # random ones, for little effort
+QUICK_TREES = 14  # random ones, on few folds
 MANY_ROWS = 100_000  # from which two networks, and no random trees, are what time allows
 RATE_OF_CLASSES, RATE_OF_POWERS, RATE_OF_NUMBERS = 0.04, 0.01, 0.2  # powers: e^z, as of poisson
+
+Job = tuple[Recipe, int]  # a member, and the fold on whose rows it is trained
+
+
+class Plan(NamedTuple):
+    """Members to train, the folds that each is trained on, and how much of it has to be."""
+
+    folds: Folds
+    recipes: list[Recipe]
+    enough: float = 1.0  # share of the training from which it is better than a smaller plan
+
+    def jobs(self) -> list[Job]:
+        """List the models in the order in which their training begins.
+
+        Networks are spread evenly among trees, which wait for each other within Python.
+        """
+        of_kinds: tuple[list[Job], list[Job]] = [], []
+        for recipe in self.recipes:
+            jobs = of_kinds[recipe.kind != "networks"]
+            jobs += [(recipe, fold) for fold in range(len(self.folds))]
+        places = [(k / len(jobs), job) for jobs in of_kinds for k, job in enumerate(jobs)]
+        return [job for _, job in sorted(places, key=lambda place: place[0])]
 
 
 def kinds_of(members: Any) -> list[str]:
@@ -38,13 +62,44 @@ def kinds_of(members: Any) -> list[str]:
     return kinds
 
 
-def n_folds(effort: str, n_rows: int) -> int:
-    """Give the number of folds where the user names none."""
-    return QUICK_FOLDS if effort == "quick" and n_rows > FEW_ROWS else FOLDS
+class Step(NamedTuple):
+    """Some folds, an effort, and the epochs of a network."""
+
+    n_folds: int
+    effort: str
+    n_epochs: int
+
+    @property
+    def enough(self) -> float:
+        """Share of the epochs from which more folds or larger networks are better than fewer."""
+        return min(1.0, FEWEST / self.n_epochs)
+
+
+SMALL = tuple(Step(n_folds, "quick", LONGEST) for n_folds in (2, 3, FOLDS))
+LESS = {
+    "quick": tuple(Step(n_folds, "quick", N_EPOCHS["quick"]) for n_folds in (2, 3)),
+    "balanced": SMALL,
+    "thorough": (*SMALL, Step(FOLDS, "balanced", N_EPOCHS["balanced"])),
+}
+
+
+def steps(effort: str, n_rows: int, is_limited: bool) -> list[Step]:
+    """List what is asked for, after what takes less time.
+
+    Parameters
+    ----------
+    effort : {"quick", "balanced", "thorough"}
+    n_rows : int
+    is_limited : bool
+        Whether the time is; otherwise there is one step.
+    """
+    is_least = effort == "quick" and n_rows > FEW_ROWS
+    asked = Step(QUICK_FOLDS if is_least else FOLDS, effort, N_EPOCHS[effort])
+    return [*LESS[effort], asked] if is_limited and not is_least else [asked]
 
 
 def recipes(
-    kinds: Sequence[str], effort: str, n_rows: int, task: Task, seeds: np.ndarray
+    kinds: Sequence[str], step: Step, n_rows: int, task: Task, seeds: np.ndarray
 ) -> list[Recipe]:
     """List the members to train.
 
@@ -52,7 +107,7 @@ def recipes(
     ----------
     kinds : sequence of str
         Some of `KINDS`.
-    effort : {"quick", "balanced", "thorough"}
+    step : Step
     n_rows : int
         Rows that train.
     task : Task
@@ -61,12 +116,12 @@ def recipes(
     """
     chosen: list[tuple[str, Settings]] = []
     if "boosting" in kinds:
-        chosen += [("boosting", settings) for settings in _boosting(effort, task, kinds)]
+        chosen += [("boosting", settings) for settings in _boosting(step.effort, task, kinds)]
     if "networks" in kinds:
         alone = len(kinds) == 1
-        chosen += [("networks", settings) for settings in _networks(effort, n_rows, task, alone)]
+        chosen += [("networks", settings) for settings in _networks(step, n_rows, task, alone)]
     if "random_trees" in kinds and grows_trees(task, n_rows):
-        n_trees = QUICK_TREES if effort == "quick" else RandomTrees.n_estimators
+        n_trees = QUICK_TREES if step.n_folds == QUICK_FOLDS else RandomTrees.n_estimators
         chosen.append(("random_trees", RandomTrees(n_trees)))
     return [
         Recipe(kind, settings, int(seed))
@@ -129,15 +184,15 @@ GENTLE: dict[str, Any] = {
 }
 
 
-def _networks(effort: str, n_rows: int, task: Task, alone: bool) -> list[NetworkSettings]:
+def _networks(step: Step, n_rows: int, task: Task, alone: bool) -> list[NetworkSettings]:
     base = NetworkSettings(
         learning_rate=rate(task),
-        n_epochs=epochs(effort, n_rows),
+        n_epochs=epochs(step.n_epochs, n_rows),
         batch_size=batch_size(n_rows),
     )
-    if effort == "quick":
+    if step.effort == "quick":
         return [replace(base, hidden=(128, 128))]
-    variants = THOROUGH if effort == "thorough" else BALANCED if alone else BALANCED[:2]
+    variants = THOROUGH if step.effort == "thorough" else BALANCED if alone else BALANCED[:2]
     return [replace(base, **variant) for variant in variants]
 
 
@@ -164,10 +219,10 @@ def rate(task: Task) -> float:
     return RATE_OF_POWERS if task.loss in EXPONENTIAL else RATE_OF_NUMBERS
 
 
-def epochs(effort: str, n_rows: int) -> int:
+def epochs(most: int, n_rows: int) -> int:
     """Epochs of a network: with ten times the rows, each epoch is ten times as many steps."""
     share = min(1.0, (FULL_ROWS / n_rows) ** 0.25)
-    return max(2, round(N_EPOCHS[effort] * share))
+    return max(2, round(most * share))
 
 
 def batch_size(n_rows: int) -> int:

@@ -54,16 +54,17 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         extremely randomized trees. 'auto' stands for all: they err differently.
 
     effort : {'quick', 'balanced', 'thorough'}, default='balanced'
-        How much time to spend: 'balanced' takes some 12 s for 5000 rows on two cores, 'quick' an
-        eighth of that and 'thorough' several times as much. The time grows in proportion to
+        How much time to spend: 'balanced' takes some 12 s for 5000 rows on two cores, 'quick' a
+        tenth of that and 'thorough' several times as much. The time grows in proportion to
         the rows, and more slowly from 10000 on.
 
     max_time : float, default=None
-        Seconds that `fit` may take, the compiling of kernels not counted. The result is the best
-        ensemble so far, and its last bits depend on the machine.
+        Seconds that `fit` may take, the compiling of kernels not counted. Where they are too few
+        for the effort there are fewer folds or smaller networks. The result is the best ensemble
+        so far, and its last bits depend on the machine.
 
     cv : int, splitter or iterable, default=None
-        Folds of the rows. None stands for 5, or for 3 where the effort is 'quick' and there are
+        Folds of the rows. None stands for 5, or for 2 where the effort is 'quick' and there are
         more than 2000 rows; with fewer rows than folds there are fewer. A number gives folds that
         are shuffled, each with small and large targets, or that keep `groups` whole.
 

@@ -20,7 +20,7 @@ from fastnn.tabular import budget, members
 from fastnn.tabular import fit as fits
 from fastnn.tabular.data import Task
 from fastnn.tabular.folds import Folds
-from fastnn.tabular.recipes import recipes
+from fastnn.tabular.recipes import Plan, recipes, steps
 from fastnn.training.loop import DivergenceError
 
 draw = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def test_the_bits_do_not_depend_on_the_number_of_jobs(alone, n_jobs):
 
 
 @pytest.mark.parametrize(
-    ("effort", "n_rows", "n_folds"), [("quick", 2000, 5), ("quick", 2001, 3), ("balanced", 2001, 5)]
+    ("effort", "n_rows", "n_folds"), [("quick", 2000, 5), ("quick", 2001, 2), ("balanced", 2001, 5)]
 )
 def test_the_number_of_folds_follows_the_effort(effort, n_rows, n_folds):
     rows = np.tile(X, (34, 1))[:n_rows]
@@ -67,16 +67,17 @@ def test_the_number_of_folds_follows_the_effort(effort, n_rows, n_folds):
 def test_a_network_is_never_far_among_the_jobs(effort):
     """Two models of trees at once wait for each other, as they are grown within Python."""
     seeds = np.arange(20)
-    chosen = recipes(list(members.KINDS), effort, 5000, Task(2, 2, "log_loss"), seeds)
-    jobs = [(recipe, fold) for recipe in chosen for fold in range(5)]
-    mixed = fits.mixed(jobs)
-    assert sorted(mixed, key=jobs.index) == jobs
+    [step] = steps(effort, 5000, is_limited=False)
+    chosen = recipes(list(members.KINDS), step, 5000, Task(2, 2, "log_loss"), seeds)
+    jobs = Plan(folds_of(5), chosen).jobs()
+    assert sorted(jobs, key=lambda job: (chosen.index(job[0]), job[1])) == [
+        (recipe, fold) for recipe in chosen for fold in range(5)
+    ]
     n_networks = sum(recipe.kind == "networks" for recipe, _ in jobs)
     most = -(-(len(jobs) - n_networks) // n_networks)  # trees after one network, spread evenly
-    kinds = "".join("n" if recipe.kind == "networks" else "t" for recipe, _ in mixed)
+    kinds = "".join("n" if recipe.kind == "networks" else "t" for recipe, _ in jobs)
     assert "t" * (most + 1) not in kinds
-    folds_of = [fold for recipe, fold in mixed if recipe == mixed[0][0]]
-    assert folds_of == [0, 1, 2, 3, 4]
+    assert [fold for recipe, fold in jobs if recipe == jobs[0][0]] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
@@ -302,63 +303,125 @@ def network(n_epochs, seed, hidden=(256,)):
     return members.Recipe("networks", members.NetworkSettings(hidden, n_epochs=n_epochs), seed)
 
 
-def test_the_largest_ensemble_is_chosen_that_has_time_for_most_epochs():
-    trees = members.Recipe("boosting", members.Boosting(), 3)
-    quick = [trees, network(16, 1, (128,))]
-    balanced = [trees, network(64, 1), network(64, 2)]
-
-    def seconds(recipe):  # of an epoch: .01, or .002 of the small network
-        return recipe.settings.n_epochs * (0.01 if recipe.settings.hidden == (256,) else 0.002)
-
-    def chosen(left, by_effort=(quick, balanced)):
-        found = budget.choose(list(by_effort), seconds, lambda: left)
-        return [getattr(r.settings, "n_epochs", "trees") for r in found]
-
-    assert chosen(10.0) == ["trees", 64, 64]
-    assert chosen(1.1) == ["trees", 64, 64]  # .66 s for networks: half of their epochs
-    assert chosen(1.0) == ["trees", 64]
-    assert chosen(0.5) == ["trees", 64]  # the small one, no longer than the large ones
-    assert budget.choose([quick, balanced], seconds, lambda: 0.5)[1].settings.hidden == (128,)
-    assert chosen(0.0) == ["trees", 64]
-    assert chosen(0.4, [[network(64, 1)], [network(64, 1), network(64, 2)]]) == [64]
+def boosting(seed, max_iter=20):
+    return members.Recipe("boosting", members.Boosting(max_iter=max_iter), seed)
 
 
-def test_time_shortens_the_schedules_of_networks(monkeypatch):
+def folds_of(n_folds, n_rows=60):
+    """Make folds whose rows are of no account."""
+    rows = np.arange(n_rows)
+    return Folds([rows] * n_folds, [rows] * n_folds, n_rows)
+
+
+def seconds(recipe, n_rows):
+    """Take .01 s for an epoch, .002 for one of a small network, .001 for an iteration."""
+    if recipe.kind != "networks":
+        return recipe.settings.max_iter * 0.001
+    return recipe.settings.n_epochs * (0.01 if recipe.settings.hidden == (256,) else 0.002)
+
+
+def chosen(plans, left):
+    """Choose; returns the number of folds, and of each network its units and epochs."""
+    plan = budget.choose(plans, seconds, lambda: left)
+    networks = [recipe.settings for recipe in plan.recipes if recipe.kind == "networks"]
+    return len(plan.folds), [(*settings.hidden, settings.n_epochs) for settings in networks]
+
+
+def test_the_largest_ensemble_is_chosen_that_has_time_for_most_of_its_training():
+    quick = [boosting(3), network(64, 1, (128,))]
+    balanced = [boosting(3), network(40, 1), network(40, 2)]
+    plans = [
+        Plan(folds_of(2), quick),
+        Plan(folds_of(5), quick, 0.5),
+        Plan(folds_of(5), balanced, 0.8),
+    ]
+    for n_folds, networks, enough in (
+        (2, [(128, 64)], 0.0),
+        (5, [(128, 64)], 0.5 * 5 * 64 * 0.002),
+        (5, [(256, 40)], 0.8 * 5 * 40 * 0.01),
+        (5, [(256, 40), (256, 40)], 0.8 * 5 * 2 * 40 * 0.01),
+    ):
+        left = enough / (1 - budget.TREES_SHARE)
+        assert chosen(plans, left + 1e-9) == (n_folds, networks)
+        assert enough == 0.0 or chosen(plans, left - 1e-9) != (n_folds, networks)
+
+
+def test_where_there_are_trees_alone_time_decides_on_their_effort():
+    plans = [Plan(folds_of(2), [boosting(3, 20)]), Plan(folds_of(5), [boosting(3, 200)])]
+    assert budget.choose(plans, seconds, lambda: 10.0) == plans[1]
+    assert budget.choose(plans, seconds, lambda: 0.1) == plans[0]
+
+
+def test_trees_may_have_their_share_beside_networks():
+    plan = Plan(folds_of(5), [boosting(3, 1000), network(60, 1), boosting(4)])
+    costs = [budget.costs_of(plan, seconds)[recipe] for recipe in plan.recipes]
+    assert costs[1] == 0.6
+    assert_allclose([costs[0] / sum(costs), costs[2] / sum(costs)], budget.TREES_SHARE / 2)
+
+
+def test_time_is_shared_out_among_networks_and_among_trees(monkeypatch):
     now = 0.0
     monkeypatch.setattr(budget.time, "time", lambda: now)
-    shared = budget.Budget(10.0, 4.0, 2, (0.0, 0.0, 0.0, 6.0, 6.0, 6.0, 6.0))
-    trees = members.Recipe("boosting", members.Boosting(), 3)
-    assert shared.begin(0, trees) == (trees, 2.0)  # two of three, one after the other
-    assert shared.begin(1, trees) == (trees, 4.0)
-    now = 3.0
-    assert shared.begin(2, trees) == (trees, 4.0)
+    trees, long, longer = boosting(3), network(40, 1), network(40, 2)
+    jobs = [long, trees, trees, longer, trees, long, longer, long]
+    shared = budget.Budget(10.0, 2, jobs, {trees: 2.0, long: 6.0, longer: 4.0}, 3.0)
+    assert shared.begin(1) == (trees, 1.0)  # a third of the trees' time
+    assert shared.begin(4) == (trees, 3.0)
     now = 4.0
-    shorter, end = shared.begin(3, network(40, 1))  # 3 s for each of two that take 6 s
-    assert (shorter.settings.n_epochs, end) == (int(40 * 0.5 * budget.SLACK), 10.0)
+    shorter, end = shared.begin(3)  # 6 s for what takes 16
+    assert (shorter.settings.n_epochs, end) == (int(40 * budget.SLACK * 6 / 16), 10.0)
+    shorter, _ = shared.begin(0)  # 1.5 s of trees, the worker's part, leave 4.5 for 10
+    assert shorter.settings.n_epochs == int(40 * budget.SLACK * 4.5 / 10)
     now = 9.9
-    assert shared.begin(6, network(40, 1))[0].settings.n_epochs == 1
+    assert shared.begin(0)[0].settings.n_epochs == 1
+    assert shared.begin(4) == (trees, 10.0)
     now = 0.0
-    assert shared.begin(6, network(40, 1))[0].settings.n_epochs == 40
+    assert shared.begin(7)[0].settings.n_epochs == 40
 
 
-def test_a_pilot_times_each_shape_of_network_once(monkeypatch):
+def test_a_model_that_is_trained_tells_how_long_the_next_ones_take():
+    trees, long = boosting(3), network(40, 1)
+    shared = budget.Budget(10.0, 2, [trees, long], {trees: 2.0, long: 6.0}, 3.0)
+    shared.end(0, trees, 0.5)
+    shared.end(1, network(10, 1), 2.0)  # a quarter of its epochs
+    assert shared.costs == {trees: 0.5, long: 8.0}
+    assert shared.of_trees == 2.5
+
+
+def test_a_pilot_times_each_kind_of_member_once(monkeypatch):
     trained = []
     monkeypatch.setattr(budget, "train", lambda recipe, *_: trained.append(recipe.settings))
-    folds = Folds([np.arange(40)], [np.arange(40, 60)], 60)
-    pilot = budget.Pilot(None, folds)
-    assert pilot.seconds(network(8, 2)) == 2 * pilot.seconds(network(4, 1)) > 0
-    assert [settings.n_epochs for settings in trained] == [1, 3]
-    pilot.seconds(network(8, 2, (128,)))
-    assert len(trained) == 4
+    pilot = budget.Pilot(None, folds_of(1, 40))
+    assert pilot.seconds(network(8, 2), 80) == 4 * pilot.seconds(network(4, 1), 40) > 0
+    assert [settings.n_epochs for settings in trained] == [1, 1, 1 + budget.PILOT_STEPS]
+    pilot.seconds(network(8, 2, (128,)), 40)
+    assert len(trained) == 5
+    pilot.warm_up([boosting(1, 30), network(3, 1)])
+    assert [settings.max_iter for settings in trained[5:]] == [1]
+
+
+@pytest.mark.parametrize("effort", ["quick", "balanced", "thorough"])
+@pytest.mark.parametrize("n_rows", [1000, 5000])
+def test_smaller_steps_come_before_what_is_asked_for(effort, n_rows):
+    *smaller, asked = steps(effort, n_rows, is_limited=True)
+    assert steps(effort, n_rows, is_limited=False) == [asked]
+    assert asked.effort == effort
+    assert (asked.effort, asked.n_folds) not in [(step.effort, step.n_folds) for step in smaller]
+    efforts = ["quick", "balanced", "thorough"]
+    sizes = [(efforts.index(step.effort), step.n_folds) for step in [*smaller, asked]]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == (0, 2)
+    assert all(round(step.n_epochs * step.enough) == 28 for step in smaller)
 
 
 @pytest.mark.parametrize(("n_classes", "n_iter"), [(2, 25), (3, 20), (5, 12), (10, 10), (11, None)])
 def test_quick_boosting_grows_few_trees_for_each_class(n_classes, n_iter):
     task = Task(n_classes, n_classes, "log_loss")
-    listed = recipes(members.KINDS, "quick", 5000, task, np.arange(9))
+    [step] = steps("quick", 5000, is_limited=False)
+    listed = recipes(members.KINDS, step, 5000, task, np.arange(9))
     found = {recipe.kind: recipe.settings for recipe in listed}
     assert getattr(found.get("boosting"), "max_iter", None) == n_iter
-    assert [r.kind for r in recipes(["boosting"], "quick", 5000, task, np.arange(9))]
+    assert [r.kind for r in recipes(["boosting"], step, 5000, task, np.arange(9))]
 
 
 @pytest.mark.parametrize(
@@ -375,7 +438,8 @@ def test_quick_boosting_grows_few_trees_for_each_class(n_classes, n_iter):
 )
 def test_boosting_by_default_grows_few_trees_for_each_of_many_classes(n_classes, kinds, n_iter):
     task = Task(n_classes, n_classes, "log_loss")
-    listed = recipes(kinds, "balanced", 5000, task, np.arange(9))
+    [step] = steps("balanced", 5000, is_limited=False)
+    listed = recipes(kinds, step, 5000, task, np.arange(9))
     found = [recipe.settings.max_iter for recipe in listed if recipe.kind == "boosting"]
     assert found == n_iter
 
