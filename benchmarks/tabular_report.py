@@ -60,13 +60,10 @@ def ranks(values: Table) -> dict[str, dict[str, float]]:
 
 
 def by_best(values: Table) -> dict[str, float]:
-    """Geometric mean over sets of a learner's value by the best of all that are no variants."""
-    names = {name for of_sets in values.values() for name in of_sets}
-    best = {
-        name: min(s[name] for learner, s in values.items() if name in s and "@" not in learner)
-        for name in names
-        if any(name in s for learner, s in values.items() if "@" not in learner)
-    }
+    """Geometric mean over sets of a learner's value by the best of all but variants, if any."""
+    plain = {learner: s for learner, s in values.items() if "@" not in learner} or values
+    names = {name for of_sets in plain.values() for name in of_sets}
+    best = {name: min(s[name] for s in plain.values() if name in s) for name in names}
     return {
         learner: float(
             np.exp(np.mean([np.log(max(v, 1e-6) / max(best[n], 1e-6)) for n, v in sets.items()]))
