@@ -78,6 +78,7 @@ def open_table(X: Any, estimator: Any, reset: bool) -> Table:
     ValueError, TypeError
         As scikit-learn does; also where a name stands twice.
     """
+    X = _with_names(X)
     if nw.dependencies.is_into_dataframe(X):
         return _open_frame(X, estimator, reset)
     if type(X).__name__ == "LazyFrame":
@@ -90,6 +91,14 @@ def open_table(X: Any, estimator: Any, reset: bool) -> Table:
         estimator, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
     )
     return SparseTable(X) if sp.issparse(X) else ArrayTable(X)
+
+
+def _with_names(X: Any) -> Any:
+    """Make a table of a batch of pyarrow's, which narwhals and scikit-learn take for an array."""
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None and isinstance(X, pyarrow.RecordBatch):
+        return pyarrow.Table.from_batches([X])
+    return X
 
 
 def _open_frame(X: Any, estimator: Any, reset: bool) -> Table:
@@ -269,10 +278,12 @@ def _nullable(column: Any, dtype: Any) -> np.ndarray:
 
 
 def _of_codes(codes: np.ndarray, categories: Any) -> Values:
-    """Read categories of pandas: what they hold, in the order of the cells."""
-    if len(codes) < len(categories):  # a row need not know all categories
-        used, places = np.unique(codes, return_inverse=True)
-        categories, codes = categories.take(used), np.where(codes < 0, -1, places)
+    """Read categories of pandas that some cell has: what they hold, in the order of the cells."""
+    used = np.unique(codes) if len(codes) < len(categories) else _occurring(codes)
+    used = used[used >= 0]
+    if len(used) < len(categories):
+        categories = categories.take(used)
+        codes = np.where(codes < 0, -1, np.searchsorted(used, codes))
     levels = _of_pandas(categories)
     if levels.holds == "nothing" or not len(categories):
         return Values("nothing", np.full(len(codes), np.nan))
@@ -286,6 +297,11 @@ def _of_codes(codes: np.ndarray, categories: Any) -> Values:
     if missing.any():
         cells = np.where(missing, gap, cells)
     return levels._replace(cells=cells)
+
+
+def _occurring(codes: np.ndarray) -> np.ndarray:
+    """List the codes from -1 on that occur, without sorting them all."""
+    return np.flatnonzero(np.bincount(codes.astype(np.intp) + 1)) - 1
 
 
 class FrameTable(Table):

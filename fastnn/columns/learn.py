@@ -16,8 +16,6 @@ from fastnn.columns.record import HOLDS, Cells, Columns
 from fastnn.columns.texts import pack
 from fastnn.columns.values import Values
 
-FINGERPRINT_ROWS = 1000
-
 
 def fit_columns(
     X: Any, estimator: Any, categorical_features: Any = "from_dtype"
@@ -122,9 +120,8 @@ class _Learning:
         return kind
 
     def _is_new(self, place: int, key: tuple, cells: np.ndarray) -> bool:
-        """Whether no earlier column has the same cells; a part of the rows finds the likely."""
-        sample = cells[:: -(-len(cells) // FINGERPRINT_ROWS)]
-        likely = self._seen.setdefault((*key, sample.astype(np.float64).tobytes()), [])
+        """Whether no earlier column has the same cells; only the likely ones are read again."""
+        likely = self._seen.setdefault((*key, _fingerprint(cells)), [])
         for other in likely:
             if np.array_equal(self._cells(other), cells, equal_nan=True):
                 self.twins[place] = other
@@ -153,6 +150,17 @@ class _Learning:
             "clocks": self.clocks,
             "warnings": self.warnings,
         }
+
+
+def _fingerprint(cells: np.ndarray) -> int:
+    """Give a number that equal cells share, and hardly any others: all rows go into it.
+
+    Where a part of them did, columns of which the others alone tell, as counts of rare words, were
+    all likely: time grew with the square of their number.
+    """
+    numbers = cells.astype(np.float64) + 0.0  # which makes -0.0 the other zero
+    numbers[np.isnan(numbers)] = np.nan  # whatever its bits are
+    return hash(numbers.tobytes())
 
 
 def _is_constant(values: Values) -> bool:

@@ -147,6 +147,16 @@ def test_types_that_one_library_has():
     }
 
 
+def test_a_batch_of_pyarrow_is_a_table_with_names():
+    batch = pa.record_batch({"a": [1.5, None, 2], "b": ["x", "y", None]})
+    columns, cells, owner = learn(batch)
+    assert owner.feature_names_in_.tolist() == ["a", "b"]
+    assert [column.kind for column in describe(columns)] == ["number", "category"]
+    assert_same(transform(columns, batch, owner), cells)
+    with pytest.raises(ValueError, match="feature names should match"):
+        transform(columns, batch.select(["b", "a"]), owner)
+
+
 # ------------------------------------------------------------------------------ arrays
 
 

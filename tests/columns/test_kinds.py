@@ -10,6 +10,7 @@ from tables import learn
 
 from fastnn.columns import KINDS, LEFT_OUT, describe
 from fastnn.columns.kinds import kind_of_texts, way_out_of_identifier
+from fastnn.columns.learn import _Learning
 
 
 def kinds(X, **options):
@@ -62,6 +63,18 @@ def test_categories_of_which_there_is_none(dtype):
     assert kind_of(pd.Categorical([None] * 3, categories=pd.Index([], dtype=dtype))) == "empty"
 
 
+@pytest.mark.parametrize("declared", ["from_dtype", None], ids=str)
+def test_categories_that_no_cell_has_do_not_count(declared):
+    levels = [f"level {k}" for k in range(40)]
+    none = pd.Categorical([None] * 40, categories=levels[:3])
+    assert kind_of(none, categorical_features=declared) == "empty"
+    few = pd.Categorical(["level 1", "level 30"] * 20, categories=levels)
+    assert kind_of(few, categorical_features=declared) == "category"
+    columns, cells, _ = learn(pd.DataFrame({"c": few}), categorical_features=declared)
+    assert describe(columns)[0].levels == ["level 1", "level 30"]
+    assert cells.codes[:3, 0].tolist() == [0, 1, 0]
+
+
 def test_two_columns_of_the_same_cells():
     X = pd.DataFrame({"a": [1, 2.5, None], "b": ["x", None, "y"]})
     X["c"], X["d"], X["e"] = X["a"], X["b"], [1, 2.5, 3]
@@ -79,6 +92,20 @@ def test_columns_that_differ_in_one_row_are_no_duplicates():
     X[::2] = 1
     X[31_337, 1] = 5
     assert kinds(X) == ["number", "number"]
+
+
+def test_equal_cells_of_other_bits_are_duplicates():
+    X = np.array([[0.0, -0.0], [np.nan, np.copysign(np.nan, -1)], [1, 1]])
+    assert kinds(X) == ["number", "duplicate"]
+
+
+def test_columns_that_differ_in_a_few_rows_are_not_compared_by_pairs(monkeypatch):
+    read_again = []
+    monkeypatch.setattr(_Learning, "_cells", lambda self, place: read_again.append(place))
+    X = np.zeros((5000, 100))
+    X[4 + 10 * np.arange(100), np.arange(100)] = 1  # counts of rare words
+    assert set(kinds(X)) == {"number"}
+    assert not read_again
 
 
 def sentences(n):
