@@ -251,10 +251,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _own_score(self, predictions: np.ndarray, y: np.ndarray, counts: np.ndarray) -> float:
         if self.loss != "quantile":
             return float(r2_score(y, predictions, sample_weight=counts))
-        columns, quantiles = predictions.reshape(len(y), -1).T, self._loss_settings()
+        quantiles = self._loss_settings()
+        columns = predictions.T if len(quantiles) > 1 else [predictions]  # then of all targets
         scores = [
             d2_pinball_score(y, column, sample_weight=counts, alpha=q)
-            for column, q in zip(columns, quantiles, strict=len(quantiles) > 1)
+            for column, q in zip(columns, quantiles, strict=True)
         ]
         return float(np.mean(scores))
 

@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes
+from sklearn.metrics import d2_pinball_score
 from sklearn.model_selection import GroupKFold, RepeatedKFold, TimeSeriesSplit
 
 from fastnn import TabularClassifier, TabularRegressor
@@ -252,6 +253,16 @@ def test_quantiles_lie_in_order():
     assert (low <= middle).mean() > 0.9 < (middle <= high).mean()
     with pytest.raises(ValueError, match="predict_interval"):
         model.predict_interval(NUMBERS)
+
+
+@pytest.mark.parametrize("quantile", [0.7, [0.7]], ids=str)
+def test_a_quantile_of_several_targets(quantile):
+    Y = np.column_stack([TARGET, -TARGET])
+    model = regressor(loss="quantile", quantile=quantile).fit(NUMBERS, Y)
+    predictions = model.predict(NUMBERS)
+    expected = d2_pinball_score(Y, predictions, alpha=0.7)
+    assert model.score(NUMBERS, Y) == pytest.approx(expected)
+    assert model.validation_score_ > 0
 
 
 def test_targets_far_from_zero_and_small_ones():
