@@ -38,7 +38,14 @@ from fastnn.sources.pipeline import named
 from fastnn.sources.scores import Tally, score_parts
 from fastnn.sources.source import Source
 from fastnn.tabular.blend import blended, out_of_fold
-from fastnn.tabular.data import TargetScale, Task, TrainingData, fingerprint, without_columns
+from fastnn.tabular.data import (
+    TargetScale,
+    Task,
+    TrainingData,
+    fingerprint,
+    of_mean_one,
+    without_columns,
+)
 from fastnn.tabular.ensemble import Member, Predictor
 from fastnn.tabular.fit import Crew, Trained, train_members
 from fastnn.tabular.folds import Folds, folds_of, make_folds, plain_folds
@@ -196,6 +203,8 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         began = time.time()
         past = vars(self).get("members_", []) if self.warm_start else []
         random_state = check_random_state(self.random_state)
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs=0 has no meaning: use None, or a number of models from 1 on.")
         kinds = kinds_of(self.members)
         columns, cells = fit_columns(X, self, self.categorical_features)
         if not cells.numbers.shape[1] + cells.codes.shape[1]:
@@ -205,6 +214,8 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, cells.numbers)
         weights, task = self._row_weights(Y, sample_weight), self._task(Y)
+        if weights is not None and weights.max() > 0:
+            weights = of_mean_one(weights)
         seeds = random_state.randint(2**31 - 1, size=len(past) + MAX_MEMBERS)[len(past) :]
         rows = fingerprint(cells, Y)
         divide = partial(self._divide, X, Y, groups, weights, random_state)

@@ -169,6 +169,15 @@ class TrainingData(Sent):
         )
 
 
+def of_mean_one(weights: np.ndarray) -> np.ndarray:
+    """Divide weights by the mean of those above 0: what unit they are in decides on nothing.
+
+    Boosting compares sums of them with numbers: of weights whose sum is 1 it would grow no tree.
+    """
+    weights = weights / weights.max()
+    return weights / weights[weights > 0].mean()
+
+
 def tree_rows(cells: Cells, sizes: np.ndarray) -> np.ndarray:
     """Numbers, then codes as numbers, of shape (n, n_features), float64; NaN where missing."""
     if not sizes.size:

@@ -280,6 +280,14 @@ def test_rows_of_weight_zero_do_not_count():
     assert classifier().fit(X, y, sample_weight=weights).score(NUMBERS, CLASSES) > 0.9
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1 / N / 1000, 1e300])
+def test_the_unit_of_weights_decides_on_nothing(unit):
+    weights = 1.0 + (NUMBERS[:, 1] > 0)
+    expected = regressor().fit(NUMBERS, TARGET, sample_weight=weights).predict(NUMBERS)
+    found = regressor().fit(NUMBERS, TARGET, sample_weight=weights * unit).predict(NUMBERS)
+    assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
 def test_class_weights_move_the_probabilities():
     y = (NUMBERS[:, 0] + draw.normal(size=N) > 1).astype(int)
     plain = classifier().fit(NUMBERS, y)
@@ -405,6 +413,7 @@ def test_bad_targets_of_a_regressor():
         ({"members": []}, "members"),
         ({"members": ["networks", "svm"]}, "members"),
         ({"effort": "huge"}, "effort"),
+        ({"n_jobs": 0}, "n_jobs=0 has no meaning"),
         ({"max_time": 0}, "max_time"),
         ({"cv": 1}, "cv"),
         ({"cv": "three"}, "cv"),
