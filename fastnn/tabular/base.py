@@ -219,10 +219,12 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         seeds = random_state.randint(2**31 - 1, size=len(past) + MAX_MEMBERS)[len(past) :]
         rows = fingerprint(cells, Y)
         divide = partial(self._divide, X, Y, groups, weights, random_state)
-        given = self._folds_of_past(rows) if past else None
-        if given is None and self.cv is not None:
-            given = divide(self.cv)
-        target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
+        if past:
+            self._check_past(rows, task)
+            given, target_scale = folds_of(self._folds_), self._scale_of_members()
+        else:
+            given = None if self.cv is None else divide(self.cv)
+            target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
         self._target_scale = None if target_scale is None else vars(target_scale)
         classes = self.classes_ if is_classifier(self) else None
         scoring = Scoring(self.scoring, task, target_scale, self._labels, classes)
@@ -247,6 +249,7 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
             estimator._target_scale = self._target_scale
+            estimator._loss = [task.loss, *task.settings]
             estimator._folds_ = plain_folds(trained.folds) | {"fingerprint": rows}
             held_out = folds_of(estimator._folds_)
             estimator.members_ = blended(past + trained.members, held_out, Y, weights, scoring)
@@ -277,14 +280,24 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
             )
         return listed
 
-    def _folds_of_past(self, rows: str) -> Folds:
-        """Give the folds of the fit before, which a warm start goes on with."""
+    def _check_past(self, rows: str, task: Task) -> None:
+        """Refuse to add to members that were trained on other rows, or for another loss."""
         if self._folds_["fingerprint"] != rows:
             raise ValueError(
                 "warm_start=True adds members that are trained on the rows of the fit before, and "
                 "these are others: give the same X and y, or set warm_start=False."
             )
-        return folds_of(self._folds_)
+        if self._loss != [task.loss, *task.settings]:
+            raise ValueError(
+                "warm_start=True adds members that predict what those of the fit before do, and "
+                f"these were trained for loss={self._loss[0]!r}, the settings of which are "
+                f"{self._loss[1:]}: set the same loss, quantile and huber_delta, or "
+                "warm_start=False."
+            )
+
+    def _scale_of_members(self) -> TargetScale | None:
+        """Give the unit of what members predict: those that there are go on in theirs."""
+        return None if self._target_scale is None else TargetScale(**self._target_scale)
 
     def _divide(
         self,
@@ -326,8 +339,8 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         return self._predictor
 
     def _predictor_of(self, members: list[Member]) -> Predictor:
-        scale = None if self._target_scale is None else TargetScale(**self._target_scale)
-        return Predictor(members, self._scaling, self.columns_["sizes"], scale)
+        sizes = self.columns_["sizes"]
+        return Predictor(members, self._scaling, sizes, self._scale_of_members())
 
     def _by_parts(self, X: Any) -> Iterator[np.ndarray]:
         """Predict part by part, by the models of each fold: (n_folds, n_rows, n_outputs)."""

@@ -109,7 +109,7 @@ def train_members(
     n_workers = workers(n_jobs) if crew is None else crew.size()
     plan, budget = plans[-1], None
     data.prepare({recipe.kind for recipe in plan.recipes})
-    if max_time is not None:
+    if max_time is not None and plan.recipes:
         plan, budget = share_out(plans, data, began + max_time, n_workers)
     jobs, folds = plan.jobs(), plan.folds
     models: list[FoldModel | None] = [None] * len(jobs)

@@ -476,6 +476,36 @@ def test_a_warm_start_wants_the_same_rows():
             model.fit(*rows)
 
 
+def test_a_warm_start_with_nothing_to_add_takes_no_time():
+    model = classifier(warm_start=True, members="boosting", max_time=20).fit(X, y)
+    assert len(model.fit(X, y).members_) == 1
+
+
+def test_a_warm_start_with_other_weights_leaves_the_unit_of_the_members_there_are():
+    target = 100 * X[:, 0] + 500
+    model = regressor(warm_start=True, members="networks").fit(X, target)
+    before = model.predict(X)
+    model.fit(X, target, sample_weight=np.where(X[:, 0] > 0, 10.0, 0.1))
+    assert len(model.members_) == 2
+    model.members_[0]["weight"], model.members_[1]["weight"] = 1.0, 0.0
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), before)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"loss": "poisson"}, {"quantile": 0.7}, {"quantile": [0.1, 0.9]}, {"huber_delta": 2.0}],
+    ids=str,
+)
+def test_a_warm_start_wants_the_same_loss(other):
+    loss = {"huber_delta": "huber"}.get(next(iter(other)), "quantile")
+    model = regressor(warm_start=True, members="networks", loss=loss).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match=f"were trained for loss='{loss}'.*warm_start=False"):
+        model.set_params(**other).fit(X, y)
+    assert_array_equal(model.predict(X), before)
+    assert len(model.set_params(warm_start=False).fit(X, y).members_) == 1
+
+
 def test_without_a_warm_start_the_same_fit_gives_the_same_bits(alone):
     again = clone(alone).fit(X, y)
     assert_array_equal(again.predict_proba(X), alone.predict_proba(X))
