@@ -60,6 +60,7 @@ from fastnn.warn import OneCall, warn_user
 
 MAX_MEMBERS = 64
 PART_ROWS = 8192  # that are predicted at once, so that memory beyond the result is bounded
+GAP_IN_TARGET = "Input y contains {gap}: leave such rows out, as they have nothing to teach."
 Told = tuple[str, type[Warning]]
 STATE_FORMAT = 1  # of a pickled estimator; counts up when an older fastnn could not read it
 

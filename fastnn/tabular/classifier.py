@@ -14,10 +14,11 @@ from fastnn.estimators.targets import row_weights
 from fastnn.sources.scores import Accuracy
 from fastnn.sources.source import Source
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular
+from fastnn.tabular.base import GAP_IN_TARGET, BaseTabular
 from fastnn.tabular.calibration import Calibration, calibrated, fit_calibration
 from fastnn.tabular.data import Task
 from fastnn.tabular.folds import folds_of
+from fastnn.tabular.gaps import refuse_gaps
 from fastnn.tabular.importance import FoldClassifier
 
 
@@ -175,13 +176,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return codes.reshape(-1, 1)
 
     def _checked_labels(self, y: Any) -> np.ndarray:
-        values = np.asarray(y)
-        is_gap = [*map(_is_gap, values.flat)] if values.ndim and values.dtype.kind == "O" else []
-        if (gaps := np.flatnonzero(is_gap)).size:
-            raise ValueError(
-                f"Input y contains a missing value in row {gaps[0]}: leave such rows out, as they "
-                "have nothing to teach."
-            )
+        refuse_gaps(y, GAP_IN_TARGET)
         return column_or_1d(_check_y(y, estimator=self), warn=True)
 
     def _known_targets(self, y: Any) -> np.ndarray:
@@ -312,9 +307,3 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
                 for part in self._by_parts(X)
             ]
         )
-
-
-def _is_gap(label: Any) -> bool:
-    """Whether a label is None, NaN or pandas' NA."""
-    is_nan = isinstance(label, float) and label != label
-    return label is None or is_nan or type(label).__name__ in ("NAType", "NaTType")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import joblib
 import numpy as np
 from joblib.parallel import get_active_backend
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
 from fastnn.engine import threads
 from fastnn.tabular.budget import Budget, share_out
@@ -154,6 +154,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for message in OF_A_FOLD:
             warnings.filterwarnings("ignore", message, UserWarning)
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # of rows that lack a class
         yield
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.tabular.gaps import refuse_gaps
 from fastnn.tabular.sent import Sent
 
 
@@ -245,13 +246,18 @@ def _grouped(
 
 
 def _checked_groups(groups: Any, n_samples: int) -> np.ndarray:
-    """Turn groups into codes."""
-    groups = np.asarray(groups)
-    if groups.shape != (n_samples,):
-        raise ValueError(f"groups has shape {groups.shape}, but there are {n_samples} rows.")
-    if groups.dtype == object:
-        groups = groups.astype(str)
-    return np.unique(groups, return_inverse=True)[1]
+    """Turn groups into codes: of one group are values that are equal, as 1 and "1" are not."""
+    values = np.asarray(groups)
+    if values.dtype.kind in "US" and isinstance(groups, list | tuple):
+        values = np.array(groups, dtype=object)  # in which numbers have not become texts
+    if values.shape != (n_samples,):
+        raise ValueError(f"groups has shape {values.shape}, but there are {n_samples} rows.")
+    refuse_gaps(groups, "groups has {gap}: give each row a group, be it one of its own.")
+    try:
+        return np.unique(values, return_inverse=True)[1]
+    except TypeError:  # of several types, which have no order
+        numbers: dict[Any, int] = {}
+        return np.array([numbers.setdefault(value, len(numbers)) for value in values])
 
 
 def _given(

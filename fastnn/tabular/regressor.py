@@ -18,9 +18,10 @@ from fastnn.kernels.losses import REGRESSION_LOSSES
 from fastnn.sources.scores import R2, Kept
 from fastnn.sources.source import Source
 from fastnn.tabular import conformal
-from fastnn.tabular.base import BaseTabular
+from fastnn.tabular.base import GAP_IN_TARGET, BaseTabular
 from fastnn.tabular.data import Task
 from fastnn.tabular.folds import folds_of
+from fastnn.tabular.gaps import refuse_gaps
 from fastnn.tabular.importance import FoldRegressor
 
 LARGEST = 1e140  # target: the squares of a billion add up to a float64
@@ -188,6 +189,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     def _read_targets(self, X: Any, y: Any) -> np.ndarray:
         if y is None:
             raise ValueError("TabularRegressor requires y to be passed, but the target y is None.")
+        if isinstance(y, list | tuple):
+            y = np.asarray(y)  # of objects, such as decimals, scikit-learn makes numbers then
+        refuse_gaps(y, GAP_IN_TARGET)
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
         self._is_vector = y.ndim == 1
         if y.ndim == 2 and y.shape[1] == 1:

@@ -1,7 +1,9 @@
 """Which rows train and which are predicted."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -133,6 +135,23 @@ def test_groups_reach_a_splitter(cv):
         folds_of(cv, np.zeros(15))
 
 
+@pytest.mark.parametrize("make", [list, lambda groups: np.array(groups, object)])
+def test_a_number_and_its_text_are_two_groups(make):
+    y = np.arange(40) % 2
+    folds = folds_of(2, y, groups=make([1, "1"] * 20))
+    assert sorted(map(list, folds.test)) == [[*range(0, 40, 2)], [*range(1, 40, 2)]]
+    same = folds_of(2, y, groups=make([1, 1.0, True, "b"] * 10))
+    assert sorted(map(len, same.test)) == [10, 30]
+
+
+def test_the_type_that_holds_groups_changes_no_fold():
+    y, names = np.arange(60) % 2, [f"g{i % 7}" for i in range(60)]
+    expected = folds_of(3, y, groups=np.array(names))
+    for groups in (names, np.array(names, object), pd.Categorical(names), pd.Series(names)):
+        for test, rows in zip(folds_of(3, y, groups=groups).test, expected.test, strict=True):
+            assert_array_equal(test, rows)
+
+
 def test_average_of_rows_predicted_never_once_and_twice():
     folds = folds_of([([0, 1], [2, 3]), ([0, 1], [3, 4])], np.zeros(5))
     averages = folds.average(np.array([[1.0, 2], [3, 4], [5, 6], [7, 8]]))
@@ -178,6 +197,9 @@ def test_bad_cv(cv, told):
         ([0, 0, 1], {"sample_weight": np.array([1.0, 0, 0])}, "n_samples=1"),
         ([0, 1, 2], {}, "3 classes of one row each"),
         ([0, 0, 1], {"groups": [1, 1, 1]}, "groups has 1 value among"),
+        ([0, 0, 1], {"groups": [1.0, np.nan, 2.0]}, "groups has NaN in row 1: give each row"),
+        ([0, 0, 1], {"groups": ["a", "b", None]}, "groups has a missing value in row 2"),
+        ([0, 0, 1], {"groups": pd.array([1, 2, None], "Int64")}, "groups has .* in row 2"),
         ([0, 0, 1], {"groups": [1, 1]}, r"groups has shape \(2,\), but there are 3 rows"),
     ],
 )

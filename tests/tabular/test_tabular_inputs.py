@@ -1,6 +1,7 @@
 """Tables as people have them: any frame, any column, any target."""
 
 import datetime
+import decimal
 import warnings
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import d2_pinball_score
-from sklearn.model_selection import GroupKFold, RepeatedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, RepeatedKFold, TimeSeriesSplit
 
 from fastnn import TabularClassifier, TabularRegressor
 from fastnn.columns import describe
@@ -24,6 +25,7 @@ N = 60
 NUMBERS = draw.normal(size=(N, 3))
 CLASSES = (NUMBERS[:, 0] + NUMBERS[:, 1] > 0).astype(int)
 TARGET = NUMBERS[:, 0] - NUMBERS[:, 1]
+DAY = np.datetime64("2024-01-01")
 
 
 def classifier(**parameters):
@@ -347,6 +349,13 @@ def test_scores_of_classes(scoring):
     assert np.isfinite(model.validation_score_)
 
 
+def test_what_a_score_says_of_some_rows_alone_is_not_told():
+    groups = np.arange(N) // 12
+    y = (groups == 0).astype(int)  # no fold but one has both classes
+    model = classifier(scoring="roc_auc", cv=LeaveOneGroupOut()).fit(NUMBERS, y, groups=groups)
+    assert np.isfinite(model.validation_score_)
+
+
 def test_a_score_that_does_not_go_with_the_target_is_an_error_before_training():
     with pytest.raises(ValueError, match="multi_class"):
         classifier(scoring="roc_auc").fit(NUMBERS, np.arange(N) % 3)
@@ -376,7 +385,9 @@ def test_skrub_makes_a_pipeline_of_it():
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        (NUMBERS, np.where(CLASSES, 1.0, np.nan), "Input y contains NaN"),
+        (NUMBERS, np.where(CLASSES, 1.0, np.nan), "Input y contains NaN in row [0-9]+: leave"),
+        (NUMBERS, np.where(CLASSES, DAY, np.datetime64("NaT")), "a missing value in row [0-9]"),
+        (NUMBERS, np.ma.masked_array(CLASSES, np.arange(N) == 7), "a missing value in row 7"),
         (NUMBERS, np.where(CLASSES, "a", None), "missing value in row [0-9]"),
         (NUMBERS, pd.Series(np.where(CLASSES, "a", None), dtype="string"), "missing value in row"),
         (NUMBERS, np.ones(N), "y has one class, 1.0: a classifier needs"),
@@ -393,9 +404,18 @@ def test_bad_rows_are_told_in_one_sentence(X, y, message):
         classifier().fit(X, y)
 
 
+def test_decimals_are_targets():
+    y = [decimal.Decimal(int(1000 * value)) / 1000 for value in TARGET]
+    model = regressor(members="boosting").fit(NUMBERS, y)
+    assert model.score(NUMBERS, y) == model.score(NUMBERS, np.array(y, float)) > 0.7
+
+
 def test_bad_targets_of_a_regressor():
     for y, message in (
         (np.where(CLASSES, np.inf, 1.0), "Input y contains infinity"),
+        (np.where(np.arange(N) == 8, np.nan, TARGET), "Input y contains NaN in row 8: leave"),
+        ([None, *TARGET[1:]], "Input y contains a missing value in row 0: leave"),
+        (pd.array([*TARGET[1:], None], "Float64"), "a missing value in row 59|NaN in row 59"),
         (None, "the target y is None"),
         (["a"] * N, "could not convert|dtype"),
         (TARGET * 1e200, "y has values as large as"),
