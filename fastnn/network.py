@@ -63,10 +63,8 @@ class Architecture:
         Of the hidden layers.
     dropout : tuple of float
         Share of the outputs to drop in training, one for each hidden layer; or empty.
-    bends : bool
-        Whether hidden units learn how much of the activation they take.
     embedding : Embedding or None
-        What stands in front of the first layer.
+        What stands in front of the first layer, whose hidden layers then bend.
     rounds : bool
         Whether training rounds to bfloat16 what it multiplies.
     """
@@ -76,9 +74,13 @@ class Architecture:
     blocks: tuple[int, ...] = ()
     normalization: str | None = None
     dropout: tuple[float, ...] = ()
-    bends: bool = False
     embedding: Embedding | None = None
     rounds: bool = False
+
+    @property
+    def bends(self) -> bool:
+        """Whether hidden units learn how much of the activation they take."""
+        return self.embedding is not None
 
 
 class Network:

@@ -198,8 +198,6 @@ def check_fit(network: Network, architecture: Architecture) -> None:
         )
     if network.embedding != architecture.embedding:
         raise ValueError("The network and its architecture have other embeddings.")
-    if architecture.bends != (architecture.embedding is not None):
-        raise ValueError("Hidden layers bend where there is an embedding, and only there.")
     if architecture.bends and not all(map(stores_slope, architecture.activations)):
         raise ValueError(
             f"Layers that bend need activations that store their slope, not "

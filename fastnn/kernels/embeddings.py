@@ -110,54 +110,75 @@ def embed(sample, rows, e, params, scratch, U, A):
     "T[:, ::1], T[::1]"
 )
 def embed_backward(sample, rows, e, params, scratch, U, D, gradient):
-    """The derivatives by all that the embedding learns, from D = dA, which it changes."""
-    p, n_waves, F, (n, E) = e[NUMBERS], e[WAVES], e[FREQUENCIES], U.shape
-    frequencies, phases, mix, shift, tables, scales = positions(e)
-    number, width = U.dtype.type, e[TABLE_WIDTH]
-    zero, quarter, turn = number(0), number(0.25), number(-6.283185307179586)
-    x, cosines, dcosines = vector(scratch, 0, n), vector(scratch, n, n), vector(scratch, 2 * n, n)
-    dwaves = matrix(scratch, 3 * n, n_waves, n)
-    scale, dscale = vector(params, scales, E), vector(gradient, scales, E)
+    """The derivatives by all that the embedding learns, from D = dA, which it changes to dU.
+
+    `scratch` holds columns of so many rows: x, the cosines of one of its frequencies, the
+    derivatives by these, and those by each of the waves of x.
+    """
+    E, (tables, scales) = U.shape[1], positions(e)[4:]
     vector(gradient, tables, scales + E - tables)[:] = 0
+    scale_backward(vector(params, scales, E), U, D, vector(gradient, scales, E))
+    for j in range(e[NUMBERS]):
+        waves_backward(j, e, params, scratch, U, D, gradient)
+    tables_backward(sample, rows, e, D, gradient)
+
+
+@jit
+def scale_backward(scale, U, D, dscale):
+    """The derivatives by the scale, which are added, and from D = dA to dU."""
+    n, E = U.shape
     for i in range(n):
         d, u = vector(D, i * E, E), vector(U, i * E, E)
         for j in range(E):
             dscale[j] += d[j] * u[j]
             d[j] *= scale[j]
-    for j in range(p):
-        at = p + e[PLAIN] + j * n_waves
-        for i in range(n):
-            x[i] = U[i, j]
-        for w in range(n_waves):
-            total = zero
-            for i in range(n):
-                dwaves[w, i] = D[i, at + w]
-                total += dwaves[w, i]
-            gradient[shift + j * n_waves + w] = total
-        for k in range(F):
-            f, g = params[frequencies + j * F + k], params[phases + j * F + k]
-            for i in range(n):
-                cosines[i] = cos_turns(f * x[i] + g)
-                dcosines[i] = zero
-            for w in range(n_waves):
-                v, total = params[mix + (j * n_waves + w) * F + k], zero
-                for i in range(n):
-                    total += dwaves[w, i] * cosines[i]
-                    dcosines[i] += v * dwaves[w, i]
-                gradient[mix + (j * n_waves + w) * F + k] = total
-            # d cos(2 pi t) / dt = -2 pi sin(2 pi t), and sin(2 pi t) = cos(2 pi (t - 1/4))
-            df, dg = zero, zero
-            for i in range(n):
-                dt = turn * dcosines[i] * cos_turns(f * x[i] + g - quarter)
-                df += dt * x[i]
-                dg += dt
-            gradient[frequencies + j * F + k] = df
-            gradient[phases + j * F + k] = dg
-    n_taken = p + e[PLAIN]
+
+
+@jit
+def waves_backward(j, e, params, scratch, U, D, gradient):
+    """The derivatives by what makes the waves of number j, from D = dU."""
+    n_waves, F, n, number = e[WAVES], e[FREQUENCIES], len(U), U.dtype.type
+    frequencies, phases, mix, shift, _tables, _scales = positions(e)
+    zero, quarter, turn = number(0), number(0.25), number(-6.283185307179586)
+    x, cosines, dcosines = vector(scratch, 0, n), vector(scratch, n, n), vector(scratch, 2 * n, n)
+    dwaves, at = matrix(scratch, 3 * n, n_waves, n), e[NUMBERS] + e[PLAIN] + j * n_waves
     for i in range(n):
-        d = vector(D, i * E + n_taken + p * n_waves, e[CATEGORIES] * width)
+        x[i] = U[i, j]
+    for w in range(n_waves):
+        total = zero
+        for i in range(n):
+            dwaves[w, i] = D[i, at + w]
+            total += dwaves[w, i]
+        gradient[shift + j * n_waves + w] = total
+    for k in range(F):
+        f, g = params[frequencies + j * F + k], params[phases + j * F + k]
+        for i in range(n):
+            cosines[i] = cos_turns(f * x[i] + g)
+            dcosines[i] = zero
+        for w in range(n_waves):
+            v, total = params[mix + (j * n_waves + w) * F + k], zero
+            for i in range(n):
+                total += dwaves[w, i] * cosines[i]
+                dcosines[i] += v * dwaves[w, i]
+            gradient[mix + (j * n_waves + w) * F + k] = total
+        # d cos(2 pi t) / dt = -2 pi sin(2 pi t), and sin(2 pi t) = cos(2 pi (t - 1/4))
+        df, dg = zero, zero
+        for i in range(n):
+            dt = turn * dcosines[i] * cos_turns(f * x[i] + g - quarter)
+            df += dt * x[i]
+            dg += dt
+        gradient[frequencies + j * F + k], gradient[phases + j * F + k] = df, dg
+
+
+@jit
+def tables_backward(sample, rows, e, D, gradient):
+    """The derivatives by the rows of tables that were copied, which are added, from D = dU."""
+    (n, E), n_taken, at, width = D.shape, e[NUMBERS] + e[PLAIN], positions(e)[4], e[TABLE_WIDTH]
+    behind = n_taken + e[NUMBERS] * e[WAVES]
+    for i in range(n):
+        d = vector(D, i * E + behind, e[CATEGORIES] * width)
         for j in range(e[CATEGORIES]):
             code = int(value_at(sample, rows[i], n_taken + j))
-            dlearnt = vector(gradient, tables + (e[HEADER + j] + code) * width, width)
+            dlearnt = vector(gradient, at + (e[HEADER + j] + code) * width, width)
             for w in range(width):
                 dlearnt[w] += d[j * width + w]

@@ -224,7 +224,6 @@ def _untrained(
         activations,
         targets.out_activation,
         dropout=(settings.dropout,) * len(activations),
-        bends=True,
         embedding=embedding,
     )
     units = [embedding.n_outputs, *settings.hidden, targets.n_outputs]
@@ -266,7 +265,7 @@ def from_dict(saved: dict[str, Any]) -> tuple[Network, Architecture]:
         )
     network = Network(units, memory.copy_of(params, params.dtype), embedding=embedding)
     activations = tuple(saved["activations"])
-    return network, Architecture(activations, saved["output"], bends=True, embedding=embedding)
+    return network, Architecture(activations, saved["output"], embedding=embedding)
 
 
 # -------------------------------------------------------------------------------- its learning

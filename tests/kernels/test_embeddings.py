@@ -41,9 +41,7 @@ def problem_of(name, dtype=np.float64, dropout=(0.3, 0.0), segments=()):
     random, embedding = np.random.default_rng(1), EMBEDDINGS[name]
     network = Network.zeros((embedding.n_outputs, 6, 5, 3), np.dtype(dtype), embedding=embedding)
     network.params[:] = random.normal(0, 0.5, network.params.size)
-    architecture = Architecture(
-        ("mish", "silu"), "softmax", dropout=dropout, bends=True, embedding=embedding
-    )
+    architecture = Architecture(("mish", "silu"), "softmax", dropout=dropout, embedding=embedding)
     Y, weights = random.integers(0, 3, (N_ROWS, 1)).astype(dtype), random.uniform(0, 2, N_ROWS)
     data, order = Data(rows_of(embedding, dtype), Y, weights), random.permutation(N_ROWS)
     what = {"loss": "log_loss", "alpha": 0.1, "seed": 3, "segments": segments}
