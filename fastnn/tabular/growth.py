@@ -217,11 +217,11 @@ class Growth:
             self.best, self.held_out = len(self.parts), prediction
 
     def member(self, n_parts: int, n: int = 1) -> Member:
-        """Make a member of so many parts, the values of which are divided by `n`."""
+        """Make a member of so many parts, whose sums are divided by `n`."""
         fold, start, trees = self.fold, self.start, join(self.parts[:n_parts])
         forest = start._replace(
             trees=trees._replace(values=trees.values * (fold.scale / n)),
-            baseline=start.baseline * fold.scale + fold.shift,
+            baseline=start.baseline * (fold.scale / n) + fold.shift,
         )
         forest = over_columns(forest, self.rows.columns, self.rows.lookups, fold.table.X.shape[1])
         return Member(forest, self.held_out, self.history, n_parts)

@@ -31,6 +31,7 @@ from fastnn.tabular.forest import (
     random_tree,
 )
 from fastnn.tabular.growth import (
+    Fold,
     Growth,
     Member,
     Rows,
@@ -247,16 +248,32 @@ def _grow(growth: Growth, settings: RandomTrees, seed: int, deadline: float, sto
         random_state=seed,
         warm_start=True,
     )
-    growth.begin(constant(np.zeros(fold.n_outputs), X.shape[1], "identity"))
+    prior, n_priors = _prior(fold)
+    growth.begin(constant(prior, X.shape[1], "identity"))
     step, n = max(1, CELLS_PER_STEP // (min(len(X), settings.max_rows) * X.shape[1])), 0
     while n < settings.n_estimators:
         before, n = n, min(n + step, settings.n_estimators)
         model.set_params(n_estimators=n).fit(X, fold.targets, sample_weight=fold.weights)
         trees = [random_tree(grown, fold.columns) for grown in model.estimators_[before:]]
-        growth.add(join(trees), n)
+        growth.add(join(trees), n + n_priors)
         if time.monotonic() >= deadline or stop():
             break
-    return growth.member(len(growth.parts), n)
+    return growth.member(len(growth.parts), n + n_priors)
+
+
+def _prior(fold: Fold) -> tuple[np.ndarray, int]:
+    """Give what stands beside the trees, and the number of trees that it counts as.
+
+    Leaves of one row say 0 of every other class. Where all trees agree and are wrong, the loss of
+    that row alone would make their probabilities useless; so the classes' shares are one tree more.
+    """
+    if not fold.table.n_classes:
+        return np.zeros(fold.n_outputs), 0
+    n_rows = len(fold.targets)
+    weights = np.ones(n_rows) if fold.weights is None else fold.weights / fold.weights.mean()
+    counts = np.full(fold.n_outputs, 1 / fold.n_outputs)  # of a class that these rows lack, too
+    counts[fold.columns] += np.bincount(fold.targets, weights)
+    return counts / counts.sum(), 1
 
 
 # ---------------------------------------------------------------------------------------- scores

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import log_loss
 from threadpoolctl import ThreadpoolController, threadpool_info
 
@@ -316,6 +317,23 @@ def test_many_rows_are_drawn_for_each_random_tree(n_classes):
     gap, of_all = (np.abs(predict(forest, X) - targets).mean() for forest in (few, all_rows))
     assert of_all < gap / 2
     assert gap < 0.8 * np.abs(targets.mean(axis=0) - targets).mean()
+
+
+def test_shares_of_classes_are_one_tree_more_of_random_trees():
+    X, y = data()
+    X, y = X[:, [0, 2, 4]], classes(y, 3)
+    weights = np.where(y == 2, 3.0, 1.0)
+    table = Table(X, y, np.zeros(3, bool), 4, weights)  # the last class has no row
+    train, held_out = folds(300)
+    member = fit_random_trees(table, train, held_out, RandomTrees(7), seed=3)
+    trees = ExtraTreesClassifier(7, max_features=1.0, random_state=3)
+    trees.fit(X[train], y[train], sample_weight=weights[train])
+    counts = np.bincount(y[train], weights[train], 4) * len(train) / weights[train].sum() + 1 / 4
+    of_trees = np.column_stack([trees.predict_proba(X[held_out]), np.zeros(60)])
+    assert (of_trees[:, :3].min(axis=1) == 0).any()
+    expected = (7 * of_trees + counts / counts.sum()) / 8
+    assert_allclose(member.held_out, expected, atol=1e-12)
+    assert_allclose(predict(member.forest, X[held_out]), expected, atol=1e-12)
 
 
 def test_deadline_of_many_rows_is_looked_at_after_each_tree():
