@@ -220,11 +220,11 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         seeds = random_state.randint(2**31 - 1, size=len(past) + MAX_MEMBERS)[len(past) :]
         rows = fingerprint(cells, Y)
         divide = partial(self._divide, X, Y, groups, weights, random_state)
+        given = None if past or self.cv is None else divide(self.cv)
         if past:
             self._check_past(rows, task)
             given, target_scale = folds_of(self._folds_), self._scale_of_members()
         else:
-            given = None if self.cv is None else divide(self.cv)
             target_scale = None if task.n_classes else TargetScale.of(Y, weights, task.loss)
         self._target_scale = None if target_scale is None else vars(target_scale)
         classes = self.classes_ if is_classifier(self) else None
