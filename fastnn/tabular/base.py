@@ -240,12 +240,15 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
             target_scale,
             scoring.of_epochs(),
         )
-        plans = []
-        for step in steps(self.effort, len(Y), self.max_time is not None):
-            folds = divide(step.n_folds) if given is None else given
-            listed = self._recipes(kinds, step, folds, task, seeds)
-            added = [recipe for recipe in listed if not is_known(recipe, past)]
-            plans.append(Plan(folds, added, step.enough))
+
+        def plans() -> Iterator[Plan]:
+            *smaller, asked = steps(self.effort, len(Y), self.max_time is not None)
+            for step in (*smaller, asked):
+                folds = divide(step.n_folds) if given is None else given
+                listed = self._recipes(kinds, step, folds, task, seeds)
+                added = [recipe for recipe in listed if not is_known(recipe, past)]
+                if added or step == asked:
+                    yield Plan(folds, added, step.enough)
 
         def keep(estimator: Self, trained: Trained) -> None:
             estimator.columns_, estimator._scaling = columns, data.scaling
@@ -265,7 +268,7 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
         metadata = {name: value for name, value in metadata.items() if value is not None}
         tasks = ModelTasks(self, {"X": X, "y": y, "metadata": metadata or None}, fitted)
         by_whom = self.n_jobs, self.max_time, began, tasks, self._crew()
-        trained = train_members(plans, data, *by_whom)
+        trained = train_members(plans(), data, *by_whom)
         keep(self, trained)
         self._make_predictor()
         told_all: list[Told] = [(told, UserWarning) for told in columns["warnings"]]
@@ -288,7 +291,8 @@ class BaseTabular(CallbackSupportMixin, ImportanceMixin, BaseEstimator, ABC):
                 "warm_start=True adds members that are trained on the rows of the fit before, and "
                 "these are others: give the same X and y, or set warm_start=False."
             )
-        if self._loss != [task.loss, *task.settings]:
+        loss = [task.loss, *task.settings]
+        if vars(self).get("_loss", loss) != loss:  # models of before have not noted theirs
             raise ValueError(
                 "warm_start=True adds members that predict what those of the fit before do, and "
                 f"these were trained for loss={self._loss[0]!r}, the settings of which are "

@@ -7,8 +7,9 @@ last for networks.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -76,13 +77,14 @@ class Budget:
 
 
 def share_out(
-    plans: list[Plan], data: TrainingData, deadline: float, n_workers: int
+    smallest: Plan, larger: Iterator[Plan], data: TrainingData, deadline: float, n_workers: int
 ) -> tuple[Plan, Budget]:
     """Choose the ensemble that a limited time has room for.
 
     Parameters
     ----------
-    plans : list of Plan
+    smallest : Plan
+    larger : iterator of Plan
         The one that was asked for comes last, before it those that take less time.
     data : TrainingData
     deadline : float
@@ -95,12 +97,12 @@ def share_out(
     budget : Budget
         Of its jobs.
     """
-    pilot, compiled = Pilot(data, plans[0].folds), time_spent.seconds()
+    pilot, compiled = Pilot(data, smallest.folds), time_spent.seconds()
 
     def left() -> float:
         return max(0.0, deadline + time_spent.seconds() - compiled - time.time())
 
-    plan = choose(plans, pilot.seconds, lambda: left() * n_workers)
+    plan = choose(smallest, larger, pilot.seconds, lambda: left() * n_workers)
     networks = list(filter(_is_network, plan.recipes))
     trees_end = TREES_SHARE * left() * n_workers / len(plan.folds)
     if networks and _setup_seconds(plan.recipes, data) > trees_end:
@@ -113,14 +115,18 @@ def share_out(
 
 
 def choose(
-    plans: list[Plan], seconds: Callable[[Recipe, int], float], left: Callable[[], float]
+    smallest: Plan,
+    larger: Iterable[Plan],
+    seconds: Callable[[Recipe, int], float],
+    left: Callable[[], float],
 ) -> Plan:
     """Choose the largest ensemble that has time for most of its training.
 
     Parameters
     ----------
-    plans : list of Plan
-        The smallest first.
+    smallest : Plan
+    larger : iterable of Plan
+        In the order of their size. It is gone through no further than there is time for.
     seconds : callable
         For all of a member's training on so many rows.
     left : callable
@@ -129,10 +135,10 @@ def choose(
     Returns
     -------
     chosen : Plan
-        The first where there is time for no other.
+        The smallest where there is time for no other.
     """
-    chosen, *larger = candidates(plans)
-    for plan in larger:
+    chosen, *others = candidates(smallest)
+    for plan in chain(others, chain.from_iterable(map(candidates, larger))):
         needed = plan.enough * len(plan.folds) * sum(costs_of(plan, seconds).values())
         if left() < needed:
             break
@@ -140,15 +146,13 @@ def choose(
     return chosen
 
 
-def candidates(plans: list[Plan]) -> list[Plan]:
-    """List the ensembles to choose from: of each plan those with one network, with two, ..."""
-    found = []
-    for plan in plans:
-        networks = list(filter(_is_network, plan.recipes))
-        for n in range(min(1, len(networks)), len(networks) + 1):
-            recipes = [recipe for recipe in plan.recipes if recipe not in networks[n:]]
-            found.append(plan._replace(recipes=recipes))
-    return found
+def candidates(plan: Plan) -> list[Plan]:
+    """List the ensembles of a plan: with one of its networks, with two, ..."""
+    networks = list(filter(_is_network, plan.recipes))
+    return [
+        plan._replace(recipes=[recipe for recipe in plan.recipes if recipe not in networks[n:]])
+        for n in range(min(1, len(networks)), len(networks) + 1)
+    ]
 
 
 def costs_of(plan: Plan, seconds: Callable[[Recipe, int], float]) -> dict[Recipe, float]:

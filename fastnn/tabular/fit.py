@@ -73,7 +73,7 @@ class Crew(Protocol):
 
 
 def train_members(
-    plans: list[Plan],
+    plans: Iterator[Plan],
     data: TrainingData,
     n_jobs: int | None,
     max_time: float | None,
@@ -85,7 +85,7 @@ def train_members(
 
     Parameters
     ----------
-    plans : list of Plan
+    plans : iterator of Plan
         The one that was asked for comes last; before it, where time is limited, those that take
         its place if there is not enough of it.
     data : TrainingData
@@ -107,10 +107,11 @@ def train_members(
         If no model stays finite.
     """
     n_workers = workers(n_jobs) if crew is None else crew.size()
-    plan, budget = plans[-1], None
+    plan, budget = next(plans), None
     data.prepare({recipe.kind for recipe in plan.recipes})
     if max_time is not None and plan.recipes:
-        plan, budget = share_out(plans, data, began + max_time, n_workers)
+        plan, budget = share_out(plan, plans, data, began + max_time, n_workers)
+        data.prepare({recipe.kind for recipe in plan.recipes})
     jobs, folds = plan.jobs(), plan.folds
     models: list[FoldModel | None] = [None] * len(jobs)
     if watcher is not None:

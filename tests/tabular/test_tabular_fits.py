@@ -322,7 +322,7 @@ def seconds(recipe, n_rows):
 
 def chosen(plans, left):
     """Choose; returns the number of folds, and of each network its units and epochs."""
-    plan = budget.choose(plans, seconds, lambda: left)
+    plan = budget.choose(plans[0], plans[1:], seconds, lambda: left)
     networks = [recipe.settings for recipe in plan.recipes if recipe.kind == "networks"]
     return len(plan.folds), [(*settings.hidden, settings.n_epochs) for settings in networks]
 
@@ -348,8 +348,25 @@ def test_the_largest_ensemble_is_chosen_that_has_time_for_most_of_its_training()
 
 def test_where_there_are_trees_alone_time_decides_on_their_effort():
     plans = [Plan(folds_of(2), [boosting(3, 20)]), Plan(folds_of(5), [boosting(3, 200)])]
-    assert budget.choose(plans, seconds, lambda: 10.0) == plans[1]
-    assert budget.choose(plans, seconds, lambda: 0.1) == plans[0]
+    assert budget.choose(plans[0], plans[1:], seconds, lambda: 10.0) == plans[1]
+    assert budget.choose(plans[0], plans[1:], seconds, lambda: 0.1) == plans[0]
+
+
+def test_a_limited_warm_start_adds_what_is_new_of_a_larger_effort():
+    model = classifier(members="boosting", effort="quick").fit(X, y)
+    model.set_params(effort="balanced", warm_start=True, max_time=1e4).fit(X, y)
+    efforts = [member["settings"]["max_iter"] for member in model.members_]
+    assert len(efforts) == 3
+    assert min(efforts[1:]) > efforts[0]
+
+
+def test_rows_are_divided_no_more_often_than_there_is_time_for():
+    def larger():
+        yield Plan(folds_of(3), [network(64, 1, (128,))])
+        raise AssertionError("no more is asked for")
+
+    smallest = Plan(folds_of(2), [network(64, 1, (128,))])
+    assert budget.choose(smallest, larger(), seconds, lambda: 0.1) == smallest
 
 
 def test_trees_may_have_their_share_beside_networks():
