@@ -25,6 +25,7 @@ from fastnn.tabular.trees import Boosting
 TREES_SHARE = 1 / 3  # of the time at most, where networks take part too
 SLACK = 0.92  # share of its time that a network's epochs are planned to take
 BOOSTING_SETUP = 1e-7  # seconds for each cell before the first iteration, which nothing can end
+CLOCK_TICK = 1e-3  # seconds, within which a clock may stand still: no job costs nothing
 PILOT_ROWS, PILOT_STEPS = 1024, 6
 LENGTHS = {"networks": "n_epochs", "boosting": "max_iter", "random_trees": "n_estimators"}
 
@@ -70,7 +71,7 @@ class Budget:
 
     def end(self, place: int, did: Recipe, seconds: float) -> None:
         """Note how long a job took that did what `begin` had said."""
-        recipe = self.recipes[place]
+        recipe, seconds = self.recipes[place], max(seconds, CLOCK_TICK)
         self.costs[recipe] = seconds * _length(recipe) / _length(did)
         if not _is_network(recipe):
             self.of_trees = max(0.0, self.of_trees - seconds)

@@ -403,6 +403,8 @@ def test_a_model_that_is_trained_tells_how_long_the_next_ones_take():
     shared.end(1, network(10, 1), 2.0)  # a quarter of its epochs
     assert shared.costs == {trees: 0.5, long: 8.0}
     assert shared.of_trees == 2.5
+    shared.end(1, long, 0.0)  # by a clock that stood still
+    assert shared.begin(1)[0].settings.n_epochs == 1  # the time is over
 
 
 def test_a_pilot_times_each_kind_of_member_once(monkeypatch):
